@@ -1,0 +1,1 @@
+//! Kubernetes types: our own resources and the few fields that we read of others.

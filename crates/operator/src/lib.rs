@@ -1,0 +1,1 @@
+//! The I/O around the pure core: watches, writes, configuration and the command line.

@@ -1,0 +1,1 @@
+//! The test cluster and what runs on it, shared by tests, demo and benches.
