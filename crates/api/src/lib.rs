@@ -1,1 +1,11 @@
-//! Kubernetes types: our own resources and the few fields that we read of others.
+//! Kubernetes types: our own resources, and the few fields that we read of others'.
+//!
+//! Others' types are written by hand, every field optional, unknown values kept as strings: a
+//! field that is missing or new harms nothing. A field of the wrong type makes its object invalid
+//! and no other.
+
+pub mod argo;
+pub mod keptn;
+pub mod rollout_trace;
+
+pub use rollout_trace::{RolloutTrace, RolloutTraceSpec, RolloutTraceStatus};

@@ -1,0 +1,127 @@
+//! A report of the pure core as `RolloutTrace.status`.
+
+use api::rollout_trace as rtr;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as KubeCondition, Time};
+use timeline::attempt::{Attempt, Follow, LinkState, Phase, Relation, Source};
+use timeline::report::{Condition, Report};
+
+/// The status that says what the report says.
+pub fn status(report: &Report) -> rtr::RolloutTraceStatus {
+    rtr::RolloutTraceStatus {
+        rollout_uid: Some(report.rollout_uid.clone()),
+        observed_generation: report.observed_generation,
+        head: report.attempts.first().map(head),
+        chain: report.attempts.iter().map(entry).collect(),
+        conditions: vec![
+            condition("Observed", &report.observed, report.observed_generation),
+            condition("Linked", &report.linked, report.observed_generation),
+        ],
+    }
+}
+
+fn head(newest: &Attempt) -> rtr::Head {
+    let named = |version: Option<&str>, hash: &str| version.unwrap_or(hash).to_owned();
+    let follows = newest.follows.iter().map(|follow| {
+        let version = named(follow.version.as_deref(), &follow.hash);
+        format!("{version} (rev {})", follow.revision)
+    });
+    let follows: Vec<String> = follows.collect();
+    rtr::Head {
+        revision: newest.revision,
+        version: named(newest.version(), &newest.hash),
+        phase: phase(newest.phase),
+        follows: if follows.is_empty() { "-".to_owned() } else { follows.join(", ") },
+        linked: link_state(newest.linked.state),
+        trace_id: match &newest.trace {
+            Some(trace) => trace.traceparent.trace_id().to_string(),
+            None => "-".to_owned(),
+        },
+    }
+}
+
+fn entry(attempt: &Attempt) -> rtr::ChainEntry {
+    rtr::ChainEntry {
+        revision: attempt.revision,
+        hash: attempt.hash.clone(),
+        attempt: attempt.number,
+        replica_set: attempt.replica_set.clone(),
+        phase: phase(attempt.phase),
+        started: attempt.started,
+        started_source: match attempt.started_source {
+            Source::Observed => rtr::Source::Observed,
+            Source::Status => rtr::Source::Status,
+            Source::Inferred => rtr::Source::Inferred,
+        },
+        ended: attempt.ended,
+        follows: attempt.follows.iter().map(follow).collect(),
+        linked: rtr::Linked {
+            state: link_state(attempt.linked.state),
+            reason: attempt.linked.reason.clone(),
+        },
+        keptn: attempt.workload.as_ref().map(|workload| rtr::Keptn {
+            app: workload.app.clone(),
+            workload: workload.name.clone(),
+            version: workload.version.clone(),
+            version_hashed: workload.hashed,
+            traceparent: attempt.trace.as_ref().map(|trace| trace.traceparent.to_string()),
+            app_version: attempt.trace.as_ref().and_then(|trace| trace.app_version.clone()),
+            workload_version: attempt
+                .trace
+                .as_ref()
+                .and_then(|trace| trace.workload_version.clone()),
+        }),
+    }
+}
+
+fn follow(follow: &Follow) -> rtr::Follow {
+    rtr::Follow {
+        revision: follow.revision,
+        hash: follow.hash.clone(),
+        attempt: follow.number,
+        version: follow.version.clone(),
+        relation: match follow.relation {
+            Relation::Successor => rtr::Relation::Successor,
+            Relation::Rollback => rtr::Relation::Rollback,
+            Relation::RetryAfter => rtr::Relation::RetryAfter,
+            Relation::Supersedes => rtr::Relation::Supersedes,
+            Relation::After => rtr::Relation::After,
+        },
+        traceparent: follow.trace.map(|trace| trace.to_string()),
+    }
+}
+
+fn phase(phase: Phase) -> rtr::Phase {
+    match phase {
+        Phase::Progressing => rtr::Phase::Progressing,
+        Phase::Promoted => rtr::Phase::Promoted,
+        Phase::Aborted => rtr::Phase::Aborted,
+        Phase::Superseded => rtr::Phase::Superseded,
+        Phase::Reverted => rtr::Phase::Reverted,
+        Phase::Unknown => rtr::Phase::Unknown,
+    }
+}
+
+fn link_state(state: LinkState) -> rtr::LinkState {
+    match state {
+        LinkState::None => rtr::LinkState::None,
+        LinkState::Requested => rtr::LinkState::Requested,
+        LinkState::Applied => rtr::LinkState::Applied,
+        LinkState::Lost => rtr::LinkState::Lost,
+    }
+}
+
+fn condition(name: &str, condition: &Condition, generation: Option<i64>) -> KubeCondition {
+    KubeCondition {
+        type_: name.to_owned(),
+        status: match condition.status {
+            Some(true) => "True",
+            Some(false) => "False",
+            None => "Unknown",
+        }
+        .to_owned(),
+        reason: condition.reason.clone(),
+        message: condition.message.clone(),
+        last_transition_time: Time(condition.since),
+        observed_generation: generation,
+    }
+}

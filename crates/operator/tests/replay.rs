@@ -1,0 +1,314 @@
+//! The recordings of the real Argo and the real Keptn, through the pure core: the chain and the
+//! links that come out, told the events once, twice, as lists, and with a restart after each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use api::RolloutTrace;
+use api::argo::{ReplicaSet, Rollout};
+use api::keptn::{KeptnAppVersion, KeptnWorkloadVersion};
+use jiff::Timestamp;
+use operator::observe::Observed;
+use operator::report;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use timeline::app_context::{ContextWrite, ContextWritten};
+use timeline::lineage::{Effect, Options};
+use timeline::observation::AppContextSeen;
+use timeline::report::Report;
+use timeline::{Key, Kind, Lineage, Observation};
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum How {
+    Once,
+    Twice,
+    AsLists,
+    WithRestarts,
+}
+
+struct Event {
+    at: Timestamp,
+    kind: Kind,
+    deleted: bool,
+    object: Value,
+}
+
+fn recording(name: &str) -> Vec<Event> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings");
+    let file = std::fs::File::open(folder.join(format!("{name}.watch.jsonl.gz"))).unwrap();
+    BufReader::new(flate2::read::GzDecoder::new(file))
+        .lines()
+        .filter_map(|line| {
+            let mut line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let kind = match line["kind"].as_str().unwrap() {
+                "rollouts" => Kind::Rollout,
+                "replicasets" => Kind::ReplicaSet,
+                "keptnappversions" => Kind::AppVersion,
+                "keptnworkloadversions" => Kind::WorkloadVersion,
+                // The contexts of the recordings were written by hand; here the core writes them.
+                _ => return None,
+            };
+            let at = (line["t"].as_f64().unwrap() * 1000.0) as i64;
+            Some(Event {
+                at: Timestamp::from_millisecond(at).unwrap(),
+                kind,
+                deleted: line["type"] == "DELETED",
+                object: line["object"].take(),
+            })
+        })
+        .collect()
+}
+
+fn key_of(object: &Value) -> Key {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap().to_owned();
+    Key::new(text("namespace"), text("name"))
+}
+
+fn observe(kind: Kind, object: &Value) -> Option<Observation> {
+    fn read<K: Observed + DeserializeOwned>(object: &Value) -> Option<Observation> {
+        serde_json::from_value::<K>(object.clone()).unwrap().observe()
+    }
+    match kind {
+        Kind::Rollout => read::<Rollout>(object),
+        Kind::ReplicaSet => read::<ReplicaSet>(object),
+        Kind::AppVersion => read::<KeptnAppVersion>(object),
+        Kind::WorkloadVersion => read::<KeptnWorkloadVersion>(object),
+        Kind::AppContext | Kind::RolloutTrace => unreachable!(),
+    }
+}
+
+/// A cluster that holds what was told so far, and answers what the core asks for.
+struct Replay {
+    lineage: Lineage,
+    objects: BTreeMap<(Kind, Key), Value>,
+    contexts: BTreeMap<Key, AppContextSeen>,
+    traces: BTreeMap<Key, Report>,
+    context_writes: usize,
+    report_writes: usize,
+    version: u64,
+}
+
+impl Replay {
+    fn new() -> Self {
+        let mut replay = Self {
+            lineage: Lineage::new(Options::default()),
+            objects: BTreeMap::new(),
+            contexts: BTreeMap::new(),
+            traces: BTreeMap::new(),
+            context_writes: 0,
+            report_writes: 0,
+            version: 0,
+        };
+        replay.list(Timestamp::UNIX_EPOCH);
+        replay
+    }
+
+    fn of(name: &str, how: How) -> Self {
+        let mut replay = Self::new();
+        let mut last = Timestamp::UNIX_EPOCH;
+        for event in recording(name) {
+            replay.wait(event.at);
+            let key = key_of(&event.object);
+            last = event.at;
+            if event.deleted {
+                replay.objects.remove(&(event.kind, key.clone()));
+            } else {
+                replay.objects.insert((event.kind, key.clone()), event.object.clone());
+            }
+            let times = match how {
+                How::Twice => 2,
+                How::Once => 1,
+                How::AsLists | How::WithRestarts => 0,
+            };
+            for _ in 0..times {
+                let observation = if event.deleted {
+                    Some(Observation::Gone(event.kind, key.clone()))
+                } else {
+                    observe(event.kind, &event.object)
+                };
+                if let Some(observation) = observation {
+                    replay.lineage.observe(observation, event.at);
+                }
+            }
+            if how == How::WithRestarts {
+                replay.lineage = Lineage::new(Options::default());
+            }
+            if times == 0 {
+                replay.list(event.at);
+            }
+            replay.act(event.at);
+        }
+        replay.wait(last + jiff::SignedDuration::from_mins(1));
+        replay
+    }
+
+    /// Tells all that is there, as a list does.
+    fn list(&mut self, at: Timestamp) {
+        for kind in Kind::ALL {
+            let mut present = BTreeSet::new();
+            let mut tell = |key: &Key, observation: Option<Observation>| {
+                present.insert(key.clone());
+                if let Some(observation) = observation {
+                    self.lineage.observe(observation, at);
+                }
+            };
+            match kind {
+                Kind::AppContext => {
+                    for (key, seen) in &self.contexts {
+                        tell(key, Some(Observation::AppContext(seen.clone())));
+                    }
+                }
+                Kind::RolloutTrace => {
+                    for (key, report) in &self.traces {
+                        tell(key, stored(key, report).observe());
+                    }
+                }
+                _ => {
+                    for ((of, key), object) in &self.objects {
+                        if *of == kind {
+                            tell(key, observe(kind, object));
+                        }
+                    }
+                }
+            }
+            self.lineage.observe(Observation::Listed(kind, present), at);
+        }
+    }
+
+    /// Lets time pass; what is due meanwhile is done.
+    fn wait(&mut self, until: Timestamp) {
+        while let Some(due) = self.lineage.due().filter(|due| *due < until) {
+            self.act(due);
+        }
+    }
+
+    fn act(&mut self, now: Timestamp) {
+        loop {
+            let effects = self.lineage.effects(now);
+            if effects.is_empty() {
+                return;
+            }
+            for effect in effects {
+                match effect {
+                    Effect::WriteContext(key, write) => {
+                        self.context_writes += 1;
+                        self.version += 1;
+                        let links = match write {
+                            ContextWrite::Create(links) => links,
+                            ContextWrite::Patch { links, .. } => links,
+                        };
+                        let seen = AppContextSeen {
+                            key: key.clone(),
+                            resource_version: self.version.to_string(),
+                            span_links: links.all,
+                            ours: links.ours,
+                        };
+                        self.contexts.insert(key.clone(), seen.clone());
+                        self.lineage.written(&key, ContextWritten::Stored(seen), now);
+                    }
+                    Effect::WriteReport(key, write) => {
+                        self.report_writes += 1;
+                        let trace = stored(&key, &write.report);
+                        self.traces.insert(key.clone(), write.report);
+                        self.lineage.reported(&key, true, now);
+                        self.lineage.observe(trace.observe().unwrap(), now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The chain, oldest first, one line an attempt.
+    fn told(&self, rollout: &str) -> Vec<String> {
+        let report = self.traces.iter().find(|(key, _)| key.name == rollout).unwrap().1;
+        report
+            .attempts
+            .iter()
+            .rev()
+            .map(|attempt| {
+                let follows: Vec<_> = attempt
+                    .follows
+                    .iter()
+                    .map(|follow| {
+                        let number = match follow.number {
+                            1 => String::new(),
+                            n => format!("#{n}"),
+                        };
+                        format!("{} {}{number}", follow.relation, follow.revision)
+                    })
+                    .collect();
+                let number = match attempt.number {
+                    1 => String::new(),
+                    n => format!("#{n}"),
+                };
+                format!(
+                    "{}{number} {} {} [{}] {} {:?}",
+                    attempt.revision,
+                    attempt.version().unwrap_or("?"),
+                    attempt.phase,
+                    follows.join(", "),
+                    attempt
+                        .trace
+                        .as_ref()
+                        .map_or("-", |trace| trace.app_version.as_deref().unwrap_or("goes on")),
+                    attempt.linked.state,
+                )
+            })
+            .collect()
+    }
+
+    /// The KeptnAppVersions whose AppDeploy spans the context of an app links to.
+    fn links(&self, app: &str) -> Vec<String> {
+        let Some((_, context)) = self.contexts.iter().find(|(key, _)| key.name == app) else {
+            return Vec::new();
+        };
+        assert_eq!(context.span_links, context.ours);
+        context
+            .span_links
+            .iter()
+            .map(|link| {
+                let app_deploy = |object: &Value| {
+                    object["status"]["phaseTraceIDs"]["AppDeploy"]["traceparent"] == **link
+                };
+                let found = self.objects.iter().find(|((kind, _), object)| {
+                    *kind == Kind::AppVersion && app_deploy(object)
+                });
+                found.map_or_else(|| format!("nothing: {link}"), |((_, key), _)| key.name.clone())
+            })
+            .collect()
+    }
+}
+
+fn stored(key: &Key, report: &Report) -> RolloutTrace {
+    let mut trace = RolloutTrace::new(&key.name, Default::default());
+    trace.metadata.namespace = Some(key.namespace.clone());
+    trace.status = Some(report::status(report));
+    // Through JSON, as the API server would store it.
+    serde_json::from_value(serde_json::to_value(trace).unwrap()).unwrap()
+}
+
+fn assert_told(name: &str, chains: &[(&str, &[&str])], links: &[(&str, &[&str])]) {
+    for how in [How::Once, How::Twice, How::AsLists, How::WithRestarts] {
+        let replay = Replay::of(name, how);
+        for (rollout, chain) in chains {
+            assert_eq!(replay.told(rollout), *chain, "{name}, {how:?}: chain of {rollout}");
+        }
+        for (app, links) in links {
+            assert_eq!(replay.links(app), *links, "{name}, {how:?}: links of {app}");
+        }
+    }
+}
+
+#[test]
+fn print() {
+    for name in ["linear","single-service","two-workloads","hash-version","same-version","promote-full","abort-retry","revert-midway","rollback","superseded","bad-image-then-fix","bad-image-deadline-abort","analysis-fail","bluegreen","restart-and-scale"] {
+        for how in [How::Once, How::Twice, How::AsLists, How::WithRestarts] {
+            let replay = Replay::of(name, how);
+            println!("== {name} {how:?} writes {} {}", replay.context_writes, replay.report_writes);
+            for key in replay.traces.keys() { println!("{} {:#?}", key.name, replay.told(&key.name)); }
+            for key in replay.contexts.keys() { println!("{} {:?}", key.name, replay.links(&key.name)); }
+            if how == How::Once { for r in replay.traces.values() { for a in &r.attempts { println!("   {}", a.linked.reason); } println!("   {:?}", r.linked); } }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! One KeptnAppContext: when to write, and when to leave it alone.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::links::{SpanLinks, merge};
+use crate::observation::AppContextSeen;
+use crate::traceparent::Traceparent;
+
+/// After so many of our writes were undone by somebody else, we stop.
+pub const TRIES: usize = 5;
+/// Writes undone longer ago do not count.
+const UNDONE_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// How long it is left alone then.
+const REST: SignedDuration = SignedDuration::from_mins(10);
+const FIRST_BACKOFF: SignedDuration = SignedDuration::from_millis(500);
+const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_mins(1);
+
+/// What is known of one KeptnAppContext and of our writes to it.
+#[derive(Debug, Clone, Default)]
+pub struct AppContext {
+    present: Option<AppContextSeen>,
+    /// The resourceVersion of our last write: what a watch brings from before it is stale.
+    written: Option<String>,
+    /// Entries that our last write left there and nobody has removed since.
+    holding: Vec<String>,
+    undone: Vec<Timestamp>,
+    in_flight: bool,
+    not_before: Option<Timestamp>,
+    failures: u32,
+    problem: Option<WriteProblem>,
+}
+
+/// What to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContextWrite {
+    /// There is none: make one that holds nothing but our links.
+    Create(SpanLinks),
+    /// Replace the list, if the object is still at this resourceVersion.
+    Patch {
+        /// The resourceVersion that the list was read at.
+        resource_version: String,
+        /// The whole list and which entries are ours.
+        links: SpanLinks,
+    },
+}
+
+/// How a write ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContextWritten {
+    /// Stored; this is how it looks now.
+    Stored(AppContextSeen),
+    /// Somebody else was faster; this is how it looks now, if it is still there.
+    Conflict(Option<AppContextSeen>),
+    /// Refused or lost.
+    Failed(WriteProblem),
+}
+
+/// Why a write failed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum WriteProblem {
+    /// The operator lacks this verb on the resource.
+    Forbidden(&'static str),
+    /// In the API server's words.
+    Failed(String),
+}
+
+/// How things stand, for the condition `Linked`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The wanted links are there.
+    Linked,
+    /// A write is due or under way.
+    Pending,
+    /// Somebody keeps resetting the list.
+    Contended,
+    /// The last write failed.
+    Failing(WriteProblem),
+}
+
+impl AppContext {
+    /// A version of the object arrived.
+    pub fn observed(&mut self, seen: AppContextSeen, now: Timestamp) {
+        if self.is_stale(&seen.resource_version) {
+            return;
+        }
+        if self.holding.iter().any(|ours| !seen.span_links.contains(ours)) {
+            self.holding.clear();
+            self.undone.push(now);
+        }
+        self.present = Some(seen);
+        self.tell_contention(now);
+    }
+
+    /// The object is gone.
+    pub fn gone(&mut self, now: Timestamp) {
+        if self.present.take().is_some() && !self.holding.is_empty() {
+            self.holding.clear();
+            self.undone.push(now);
+            self.tell_contention(now);
+        }
+    }
+
+    /// A write came back.
+    pub fn written(&mut self, result: ContextWritten, now: Timestamp) {
+        self.in_flight = false;
+        match result {
+            ContextWritten::Stored(seen) => {
+                self.failures = 0;
+                self.problem = None;
+                self.not_before = None;
+                self.written = Some(seen.resource_version.clone());
+                self.holding.clone_from(&seen.ours);
+                self.present = Some(seen);
+            }
+            ContextWritten::Conflict(seen) => match seen {
+                Some(seen) => self.observed(seen, now),
+                None => self.present = None,
+            },
+            ContextWritten::Failed(problem) => {
+                self.problem = Some(problem);
+                self.failures += 1;
+                let wait = FIRST_BACKOFF * (1 << self.failures.min(8) >> 1);
+                self.not_before = Some(now + wait.min(LONGEST_BACKOFF));
+            }
+        }
+    }
+
+    /// The write that brings the object to `wanted`, if one is due. It is then under way until
+    /// [`AppContext::written`] says otherwise.
+    pub fn write(&mut self, wanted: &[Traceparent], now: Timestamp) -> Option<ContextWrite> {
+        if self.in_flight || self.not_before.is_some_and(|at| now < at) {
+            return None;
+        }
+        let write = self.difference(wanted)?;
+        self.in_flight = true;
+        Some(write)
+    }
+
+    /// When to ask again, if nothing arrives before.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.not_before.filter(|_| !self.in_flight)
+    }
+
+    /// How things stand with these links.
+    pub fn standing(&self, wanted: &[Traceparent], now: Timestamp) -> Standing {
+        if self.difference(wanted).is_none() {
+            Standing::Linked
+        } else if self.contended(now) {
+            Standing::Contended
+        } else if let Some(problem) = &self.problem {
+            Standing::Failing(problem.clone())
+        } else {
+            Standing::Pending
+        }
+    }
+
+    /// Whether there is nothing to remember: it is absent, and no write is under way.
+    pub fn is_idle(&self) -> bool {
+        self.present.is_none() && !self.in_flight && self.undone.is_empty()
+    }
+
+    /// Whether it holds entries of ours.
+    pub fn holds_ours(&self) -> bool {
+        self.present.as_ref().is_some_and(|seen| !seen.ours.is_empty())
+    }
+
+    fn difference(&self, wanted: &[Traceparent]) -> Option<ContextWrite> {
+        let Some(seen) = &self.present else {
+            return (!wanted.is_empty())
+                .then(|| ContextWrite::Create(merge(&[], &[], wanted)));
+        };
+        let links = merge(&seen.span_links, &seen.ours, wanted);
+        let same = links.all == seen.span_links && links.ours == seen.ours;
+        (!same).then(|| ContextWrite::Patch {
+            resource_version: seen.resource_version.clone(),
+            links,
+        })
+    }
+
+    fn contended(&self, now: Timestamp) -> bool {
+        self.undone.iter().filter(|at| now - UNDONE_WINDOW < **at).count() >= TRIES
+    }
+
+    fn tell_contention(&mut self, now: Timestamp) {
+        self.undone.retain(|at| now - UNDONE_WINDOW < *at);
+        if self.undone.len() >= TRIES {
+            self.undone.drain(..self.undone.len() - TRIES);
+            self.not_before = Some(now + REST);
+        }
+    }
+
+    /// Kubernetes' resource versions are opaque but, in every API server that exists, numbers that
+    /// grow; where one is not, nothing counts as stale and a conflict tells.
+    fn is_stale(&self, resource_version: &str) -> bool {
+        let number = |text: &str| text.parse::<u64>().ok();
+        let newest = [self.written.as_deref(), self.present.as_ref().map(|seen| seen.resource_version.as_str())]
+            .into_iter()
+            .flatten()
+            .filter_map(number)
+            .max();
+        number(resource_version).zip(newest).is_some_and(|(this, newest)| this < newest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: &str = "00-28e7c919c887709c210854f40838e0d7-bf5933e028d3fc36-01";
+
+    fn seconds(at: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + at).unwrap()
+    }
+
+    fn seen(resource_version: u64, span_links: &[&str], ours: &[&str]) -> AppContextSeen {
+        let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
+        AppContextSeen {
+            key: crate::observation::Key::new("ns", "shop"),
+            resource_version: resource_version.to_string(),
+            span_links: owned(span_links),
+            ours: owned(ours),
+        }
+    }
+
+    fn wanted() -> Vec<Traceparent> {
+        vec![WANTED.parse().unwrap()]
+    }
+
+    #[test]
+    fn it_is_made_if_absent_and_left_if_it_is_right() {
+        let mut context = AppContext::default();
+        assert!(matches!(context.write(&wanted(), seconds(0)), Some(ContextWrite::Create(_))));
+        assert_eq!(context.write(&wanted(), seconds(0)), None, "one write at a time");
+        context.written(ContextWritten::Stored(seen(5, &[WANTED], &[WANTED])), seconds(0));
+        assert_eq!(context.write(&wanted(), seconds(1)), None);
+        assert_eq!(context.standing(&wanted(), seconds(1)), Standing::Linked);
+    }
+
+    #[test]
+    fn nothing_is_made_for_an_app_that_wants_nothing() {
+        assert_eq!(AppContext::default().write(&[], seconds(0)), None);
+    }
+
+    #[test]
+    fn a_version_from_before_our_write_is_not_taken_for_a_reset() {
+        let mut context = AppContext::default();
+        context.observed(seen(3, &[], &[]), seconds(0));
+        context.write(&wanted(), seconds(0)).unwrap();
+        context.written(ContextWritten::Stored(seen(7, &[WANTED], &[WANTED])), seconds(0));
+        context.observed(seen(5, &["user"], &[]), seconds(0));
+        assert_eq!(context.standing(&wanted(), seconds(0)), Standing::Linked);
+    }
+
+    #[test]
+    fn after_five_resets_it_is_left_alone_and_tried_again_after_a_rest() {
+        let mut context = AppContext::default();
+        context.observed(seen(1, &["git"], &[]), seconds(0));
+        let mut writes = 0;
+        for round in 0..20 {
+            let at = seconds(round);
+            if context.write(&wanted(), at).is_some() {
+                writes += 1;
+                let version = 10 * (round.unsigned_abs() + 1);
+                let ours = seen(version, &["git", WANTED], &[WANTED]);
+                context.written(ContextWritten::Stored(ours), at);
+                context.observed(seen(version + 1, &["git"], &[]), at);
+            }
+        }
+        assert_eq!(writes, TRIES);
+        assert_eq!(context.standing(&wanted(), seconds(20)), Standing::Contended);
+        let later = context.due().unwrap();
+        assert!(later > seconds(20));
+        assert!(context.write(&wanted(), later).is_some());
+    }
+
+    #[test]
+    fn a_refused_write_is_tried_again_later_and_said() {
+        let mut context = AppContext::default();
+        context.write(&wanted(), seconds(0)).unwrap();
+        let problem = WriteProblem::Forbidden("create");
+        context.written(ContextWritten::Failed(problem.clone()), seconds(0));
+        assert_eq!(context.standing(&wanted(), seconds(0)), Standing::Failing(problem));
+        assert_eq!(context.write(&wanted(), seconds(0)), None);
+        assert!(context.write(&wanted(), context.due().unwrap()).is_some());
+    }
+}

@@ -1,0 +1,317 @@
+//! Which trace of Keptn's is an attempt's, and what became of its link.
+//!
+//! Keptn makes a KeptnAppVersion for each change of an app's versions, whoever caused it: the
+//! death of an old pod in mid-canary, an abort or a rollback replay one of an old version. So a
+//! KeptnAppVersion advances nothing. An attempt that Argo began claims the one that is its own:
+//!
+//! - The first attempt at a version: the KeptnAppVersion whose AppDeploy span the
+//!   KeptnWorkloadVersion names; until it names one, the newest that lists the version, which is
+//!   what Keptn would choose (keptnworkloadversion/controller.go, `getAppVersionForWorkloadVersion`).
+//! - A later attempt at the same version (rollback, retry): the first one made since it began.
+//!   The KeptnWorkloadVersion keeps naming the first trace and says nothing.
+//! - None made: the version did not change, so Keptn made no trace.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Trace};
+use crate::observation::{AppVersionSeen, WorkloadVersionSeen};
+use crate::traceparent::Traceparent;
+use crate::workload::Workload;
+
+/// Timestamps of the API server and of Argo's controller come from two clocks, to the second.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(2);
+
+/// Keptn's objects of one app.
+#[derive(Debug, Default)]
+pub struct KeptnObjects<'a> {
+    /// Oldest first, as [`in_order`] sorts them.
+    pub app_versions: Vec<&'a AppVersionSeen>,
+    /// In any order.
+    pub workload_versions: Vec<&'a WorkloadVersionSeen>,
+}
+
+/// Decides the trace and the link of `attempts[index]` again; says whether anything changed.
+///
+/// `attempts` are newest first; `replica_set_uid` is that of the attempt's ReplicaSet.
+pub fn attribute(
+    attempts: &mut [Attempt],
+    index: usize,
+    replica_set_uid: Option<&str>,
+    keptn: &KeptnObjects<'_>,
+) -> bool {
+    let (newer, rest) = attempts.split_at_mut(index);
+    let Some((attempt, older)) = rest.split_first_mut() else { return false };
+    let before = attempt.clone();
+    refresh_follows(attempt, older);
+    if let Some(workload) = corrected(attempt, replica_set_uid, keptn) {
+        attempt.workload = Some(workload);
+    }
+    let Some(workload) = attempt.workload.clone() else { return *attempt != before };
+    let case = Case { attempt, workload: &workload, newer, older, keptn };
+    let trace = case.trace();
+    // Keptn's objects may be pruned; what was found out stays.
+    let trace = trace.or_else(|| attempt.trace.clone());
+    let linked = Case { attempt, workload: &workload, newer, older, keptn }.linked(trace.as_ref());
+    attempt.trace = trace;
+    attempt.linked = linked;
+    *attempt != before
+}
+
+/// Order of creation: the API server's clock, then Keptn's generation as its names tell it.
+pub fn in_order(app_versions: &mut [&AppVersionSeen]) {
+    app_versions.sort_by_cached_key(|version| {
+        (version.created, crate::generation::of_name(&version.key.name), version.key.name.clone())
+    });
+}
+
+struct Case<'a> {
+    attempt: &'a Attempt,
+    workload: &'a Workload,
+    newer: &'a [Attempt],
+    older: &'a [Attempt],
+    keptn: &'a KeptnObjects<'a>,
+}
+
+impl<'a> Case<'a> {
+    fn trace(&self) -> Option<Trace> {
+        if let Some(trace) = &self.attempt.trace
+            && trace.workload_version.is_some()
+        {
+            return Some(trace.clone());
+        }
+        if self.earlier_at_this_version().is_none() { self.first() } else { self.repeated() }
+    }
+
+    fn earlier_at_this_version(&self) -> Option<&'a Attempt> {
+        self.older.iter().find(|older| {
+            older.workload.as_ref().is_some_and(|workload| {
+                workload.name == self.workload.name && workload.version == self.workload.version
+            })
+        })
+    }
+
+    fn first(&self) -> Option<Trace> {
+        let named = self.workload_version().filter(|version| {
+            // After a Rollout was made again, Keptn goes on naming a trace that ended before.
+            let trace = version.trace;
+            !self.listing().any(|app_version| {
+                app_version.app_deploy == trace && !self.could_be_ours(app_version)
+            })
+        });
+        let ours = || self.listing().filter(|version| self.could_be_ours(version));
+        if let Some(traceparent) = named.and_then(|version| version.trace) {
+            let joined = ours().find(|version| version.app_deploy == Some(traceparent));
+            // After a restart of Keptn the two disagree; the workload's spans are where it says.
+            let app_version = joined.or_else(|| ours().next_back());
+            return Some(Trace {
+                traceparent,
+                app_version: app_version.map(|version| version.key.name.clone()),
+                workload_version: named.map(|version| version.key.name.clone()),
+            });
+        }
+        let chosen = ours().rfind(|version| !version.deprecated).or_else(|| ours().next_back())?;
+        self.trace_of(chosen)
+    }
+
+    fn repeated(&self) -> Option<Trace> {
+        let claimed = self.attempt.trace.as_ref().and_then(|trace| trace.app_version.as_deref());
+        let chosen = match claimed {
+            Some(name) => self.listing().find(|version| version.key.name == name),
+            None => self.listing().find(|version| self.made_since(version) && self.free(version)),
+        };
+        if let Some(chosen) = chosen {
+            return self.trace_of(chosen);
+        }
+        // Without a new KeptnAppVersion a retry goes on in the trace of the attempt that it retries.
+        let retried = self.attempt.follows.iter().find(|f| f.relation == Relation::RetryAfter)?;
+        let retried = self.older.iter().find(|older| older.is(retried))?;
+        let trace = retried.trace.as_ref()?;
+        Some(Trace { app_version: None, workload_version: None, ..trace.clone() })
+    }
+
+    fn trace_of(&self, version: &AppVersionSeen) -> Option<Trace> {
+        Some(Trace {
+            traceparent: self.anchor(version)?,
+            app_version: Some(version.key.name.clone()),
+            workload_version: None,
+        })
+    }
+
+    /// The span to link to: AppDeploy. A KeptnAppVersion without one either goes on with the open
+    /// spans of an older one, or is held before its deployment.
+    fn anchor(&self, version: &AppVersionSeen) -> Option<Traceparent> {
+        version.app_deploy.or_else(|| {
+            let before = version.before_deploy?;
+            let reused = self
+                .continued(version)
+                .and_then(|older| older.app_deploy)
+                .filter(|anchor| anchor.trace_id() == before.trace_id());
+            reused.or(version.held.then_some(before))
+        })
+    }
+
+    /// The older KeptnAppVersion whose open spans this one goes on with.
+    fn continued(&self, version: &AppVersionSeen) -> Option<&'a AppVersionSeen> {
+        let trace = version.app_deploy.or(version.before_deploy)?.trace_id();
+        self.keptn
+            .app_versions
+            .iter()
+            .take_while(|older| older.key != version.key)
+            .find(|older| {
+                older.app_deploy.or(older.before_deploy).is_some_and(|t| t.trace_id() == trace)
+            })
+            .copied()
+    }
+
+    /// KeptnAppVersions that list this workload in this version, oldest first.
+    fn listing(&self) -> impl DoubleEndedIterator<Item = &'a AppVersionSeen> + use<'a> {
+        let (name, version) = (self.workload.short_name().to_owned(), self.workload.version.clone());
+        self.keptn
+            .app_versions
+            .iter()
+            .copied()
+            .filter(move |seen| seen.workloads.iter().any(|(n, v)| *n == name && *v == version))
+    }
+
+    /// Whether it may stand for the first attempt at this version: a person who keeps the KeptnApp
+    /// by hand may change it before the Rollout, but what was over before is of an earlier Rollout.
+    fn could_be_ours(&self, version: &AppVersionSeen) -> bool {
+        let over = version.ended.is_some_and(|ended| before(ended, self.attempt.started));
+        let replaced = version.deprecated && !self.made_since(version);
+        self.free(version) && !over && !replaced && !self.of_a_later_attempt(version)
+    }
+
+    /// Whether it was made when this version was already being tried again.
+    fn of_a_later_attempt(&self, version: &AppVersionSeen) -> bool {
+        let created = version.created;
+        self.newer
+            .iter()
+            .filter(|newer| newer.version() == Some(&self.workload.version))
+            .any(|newer| created.is_some_and(|created| !before(created, newer.started)))
+    }
+
+    fn made_since(&self, version: &AppVersionSeen) -> bool {
+        version.created.is_some_and(|created| !before(created, self.attempt.started))
+    }
+
+    /// Whether no other attempt of this Rollout has claimed it.
+    fn free(&self, version: &AppVersionSeen) -> bool {
+        !self.newer.iter().chain(self.older).any(|other| {
+            other
+                .trace
+                .as_ref()
+                .is_some_and(|trace| trace.app_version.as_deref() == Some(&version.key.name))
+        })
+    }
+
+    fn workload_version(&self) -> Option<&'a WorkloadVersionSeen> {
+        self.keptn.workload_versions.iter().copied().find(|seen| {
+            seen.workload == self.workload.name && seen.version == self.workload.version
+        })
+    }
+
+    fn linked(&self, trace: Option<&Trace>) -> Linked {
+        let Some(followed) = self.attempt.follows.first() else {
+            return Linked::none(match self.attempt.linked.reason.as_str() {
+                reason if reason.starts_with("not observed") => reason.to_owned(),
+                _ => "the first revision: there is nothing before it".to_owned(),
+            });
+        };
+        let Some(trace) = trace else { return self.no_trace() };
+        let Some(wanted) = followed.trace else {
+            return Linked::none(format!("{} has no trace of Keptn's", called(followed)));
+        };
+        let Some(name) = &trace.app_version else {
+            return Linked::none(
+                "Keptn made no new trace for the retry: it goes on in that of the first try",
+            );
+        };
+        let Some(version) = self.keptn.app_versions.iter().find(|seen| seen.key.name == *name)
+        else {
+            return self.attempt.linked.clone();
+        };
+        if let Some(older) = self.continued(version) {
+            return Linked {
+                state: LinkState::Lost,
+                reason: format!(
+                    "{name} goes on with the open spans of {}: Keptn drops the links of a span \
+                     that it reuses",
+                    older.key.name
+                ),
+            };
+        }
+        let carries = version
+            .span_links
+            .iter()
+            .filter_map(|link| link.parse::<Traceparent>().ok())
+            .any(|link| link.trace_id() == wanted.trace_id());
+        let (state, reason) = match (carries, version.app_deploy.is_some()) {
+            (true, true) => (LinkState::Applied, format!("{name} follows {}", called(followed))),
+            (true, false) => (
+                LinkState::Requested,
+                format!("{name} was asked to follow {}, its span is not known yet", called(followed)),
+            ),
+            (false, _) => (
+                LinkState::Lost,
+                format!("Keptn made {name} before the link to {} was there", called(followed)),
+            ),
+        };
+        Linked { state, reason }
+    }
+
+    fn no_trace(&self) -> Linked {
+        match self.earlier_at_this_version() {
+            Some(earlier) => Linked::none(format!(
+                "Keptn made no trace: version {} is that of revision {} already; the chain goes on \
+                 from there",
+                self.workload.version, earlier.revision
+            )),
+            None if !matches!(self.attempt.phase, Phase::Progressing | Phase::Promoted) => {
+                Linked::none("Keptn made no trace for it before it ended")
+            }
+            None => Linked::none(format!(
+                "waiting for a KeptnAppVersion of app {} that lists {} {}",
+                self.workload.app,
+                self.workload.short_name(),
+                self.workload.version
+            )),
+        }
+    }
+}
+
+/// An injected container changes a hashed version; the KeptnWorkloadVersion that points at the
+/// ReplicaSet tells which one Keptn computed.
+fn corrected(
+    attempt: &Attempt,
+    replica_set_uid: Option<&str>,
+    keptn: &KeptnObjects<'_>,
+) -> Option<Workload> {
+    let workload = attempt.workload.as_ref().filter(|workload| workload.hashed)?;
+    let uid = replica_set_uid?;
+    let ours = || keptn.workload_versions.iter().filter(|seen| seen.workload == workload.name);
+    if ours().any(|seen| seen.version == workload.version) {
+        return None;
+    }
+    let seen = ours().find(|seen| seen.replica_set_uid.as_deref() == Some(uid))?;
+    Some(Workload { version: seen.version.clone(), ..workload.clone() })
+}
+
+fn refresh_follows(attempt: &mut Attempt, older: &[Attempt]) {
+    for follow in &mut attempt.follows {
+        if let Some(followed) = older.iter().find(|older| older.is(follow)) {
+            follow.trace = followed.standing_trace().or(follow.trace);
+            follow.version = followed.version().map(str::to_owned).or(follow.version.take());
+        }
+    }
+}
+
+fn called(follow: &Follow) -> String {
+    match &follow.version {
+        Some(version) => format!("{version} (revision {})", follow.revision),
+        None => format!("revision {}", follow.revision),
+    }
+}
+
+fn before(one: Timestamp, other: Timestamp) -> bool {
+    one + CLOCK_SLACK < other
+}

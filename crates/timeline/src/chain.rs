@@ -1,0 +1,400 @@
+//! The fold: versions of a Rollout in, attempts out.
+//!
+//! Argo is the clock and the judge. An attempt begins when `currentPodHash` becomes something that
+//! is not live, and ends when `stableRS` agrees with it, when it is aborted, or when something else
+//! becomes current. Phases, generations, ReplicaSet creation and renumbering begin nothing
+//! (Argo Rollouts, rollout/sync.go: `isRollingBack`, `promoteStable`, `resetRolloutStatus`).
+
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+
+use crate::attempt::{Attempt, Follow, Linked, Phase, Relation, Source};
+use crate::observation::{OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template};
+use crate::workload::{NoWorkload, Workload};
+
+/// The attempts of one Rollout, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chain {
+    attempts: Vec<Attempt>,
+}
+
+/// What an observation changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// Nothing.
+    Same,
+    /// Something began, or more is known of it.
+    Moved,
+    /// An attempt ended: worth storing at once.
+    Ended,
+}
+
+/// A time and who says so.
+type When = (Timestamp, Source);
+
+impl Chain {
+    /// The chain as it was stored, newest first.
+    pub fn restored(attempts: Vec<Attempt>) -> Self {
+        Self { attempts }
+    }
+
+    /// The attempts, newest first.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    pub(crate) fn attempts_mut(&mut self) -> &mut [Attempt] {
+        &mut self.attempts
+    }
+
+    /// The newest attempt.
+    pub fn newest(&self) -> Option<&Attempt> {
+        self.attempts.first()
+    }
+
+    /// The attempt that is live: the last one that became stable.
+    pub fn live(&self) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| attempt.phase == Phase::Promoted)
+    }
+
+    /// Folds one version of the Rollout, beside its ReplicaSets as far as they are known.
+    pub fn observe(
+        &mut self,
+        rollout: &RolloutSeen,
+        replica_sets: &[&ReplicaSetSeen],
+        now: Timestamp,
+    ) -> Turn {
+        let Some(current) = rollout.current_hash.as_deref() else { return Turn::Same };
+        let view = View { rollout, replica_sets, current, now };
+        let mut turn = Turn::Same;
+        if self.attempts.is_empty() {
+            turn = self.first_sight(&view);
+        }
+        turn = turn.max(self.catch_up(&view));
+        turn = turn.max(if rollout.stable_hash.as_deref() == Some(current) {
+            self.settled(&view)
+        } else {
+            self.in_flight(&view)
+        });
+        turn.max(self.enrich(rollout, replica_sets))
+    }
+
+    /// Forgets what is older than the newest `history` attempts, but never what is live.
+    pub fn trim(&mut self, history: usize) {
+        let live = self.attempts.iter().position(|attempt| attempt.phase == Phase::Promoted);
+        let mut index = 0;
+        self.attempts.retain(|_| {
+            let keep = index < history || Some(index) == live;
+            index += 1;
+            keep
+        });
+    }
+
+    /// The revisions that were there before anybody looked. What they followed, and how those that
+    /// are not stable ended, nobody recorded.
+    fn first_sight(&mut self, view: &View<'_>) -> Turn {
+        let stable = view.rollout.stable_hash.as_deref();
+        let mut earlier: Vec<_> =
+            view.replica_sets.iter().filter(|set| set.hash != view.current).collect();
+        earlier.sort_by_key(|set| (set.revision, set.created));
+        for set in earlier {
+            let phase = if stable == Some(&set.hash) { Phase::Promoted } else { Phase::Unknown };
+            self.push(not_observed(set, phase, view));
+        }
+        if self.attempts.is_empty() { Turn::Same } else { Turn::Ended }
+    }
+
+    /// Makes the live attempt agree with `stableRS` where that changed while nobody looked.
+    fn catch_up(&mut self, view: &View<'_>) -> Turn {
+        let Some(stable) = view.rollout.stable_hash.as_deref() else { return Turn::Same };
+        if stable == view.current || self.live().is_some_and(|live| live.hash == stable) {
+            return Turn::Same;
+        }
+        let open = self
+            .attempts
+            .iter_mut()
+            .find(|attempt| attempt.hash == stable && matches!(attempt.phase, Phase::Progressing | Phase::Unknown));
+        if let Some(attempt) = open {
+            attempt.phase = Phase::Promoted;
+            attempt.ended = Some(view.now);
+        } else if let Some(set) = view.replica_set(stable) {
+            self.close_newest(Phase::Superseded, view.now);
+            let mut missed = not_observed(set, Phase::Promoted, view);
+            missed.follows = self.follows(stable, view);
+            self.push(missed);
+        }
+        Turn::Ended
+    }
+
+    /// `currentPodHash` is `stableRS`: nothing is under way.
+    fn settled(&mut self, view: &View<'_>) -> Turn {
+        let first = self.live().is_none();
+        let live_is_current = self.live().is_some_and(|live| live.hash == view.current);
+        if let Some(newest) = self.attempts.first_mut() {
+            if newest.hash == view.current && newest.open() {
+                // Argo calls the first revision stable before any pod is ready.
+                if first && !view.rollout.healthy {
+                    return Turn::Same;
+                }
+                newest.phase = Phase::Promoted;
+                newest.ended = Some(match view.rollout.completed {
+                    Some((true, at)) if !first && at >= newest.started => at,
+                    _ => view.now,
+                });
+                return Turn::Ended;
+            }
+            if live_is_current {
+                // A return to what is live is how the attempt under way ends, never a new one.
+                return self.close_newest(Phase::Reverted, view.now);
+            }
+        }
+        let began_now = self.attempts.is_empty() && !view.rollout.healthy;
+        self.close_newest(Phase::Superseded, view.now);
+        self.open(view);
+        if let Some(newest) = self.attempts.first_mut().filter(|_| !began_now) {
+            newest.phase = Phase::Promoted;
+            newest.ended = Some(match view.rollout.completed {
+                Some((true, at)) => at,
+                _ => view.now,
+            });
+        }
+        Turn::Ended
+    }
+
+    /// `currentPodHash` is not `stableRS`: an attempt is under way or was stopped.
+    fn in_flight(&mut self, view: &View<'_>) -> Turn {
+        let rollout = view.rollout;
+        let newest = self.attempts.first();
+        let same = newest.is_some_and(|newest| newest.hash == view.current);
+        match newest.map(|newest| newest.phase) {
+            Some(Phase::Progressing) if same && rollout.abort => {
+                self.close_newest(Phase::Aborted, rollout.aborted_at.unwrap_or(view.now))
+            }
+            Some(Phase::Progressing) if same => Turn::Same,
+            Some(Phase::Aborted) if same && rollout.abort => Turn::Same,
+            _ => {
+                let ended = self.close_newest(Phase::Superseded, view.now);
+                self.open(view);
+                if rollout.abort {
+                    self.close_newest(Phase::Aborted, rollout.aborted_at.unwrap_or(view.now));
+                    return Turn::Ended;
+                }
+                ended.max(Turn::Moved)
+            }
+        }
+    }
+
+    fn close_newest(&mut self, phase: Phase, at: Timestamp) -> Turn {
+        match self.attempts.first_mut() {
+            Some(newest) if newest.open() => {
+                newest.phase = phase;
+                newest.ended = Some(at.max(newest.started));
+                Turn::Ended
+            }
+            _ => Turn::Same,
+        }
+    }
+
+    /// Opens an attempt for the current hash, after the revisions that came and went unseen.
+    fn open(&mut self, view: &View<'_>) {
+        let revision = self.revision(view);
+        let last = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
+        let mut unseen: Vec<_> = view
+            .replica_sets
+            .iter()
+            .filter(|set| set.revision.is_some_and(|r| last < r && r < revision && last > 0))
+            .filter(|set| self.attempts.iter().all(|attempt| attempt.hash != set.hash))
+            .collect();
+        unseen.sort_by_key(|set| set.revision);
+        for set in unseen {
+            self.push(not_observed(set, Phase::Unknown, view));
+        }
+        let retried = self.attempts.first().filter(|newest| {
+            newest.hash == view.current
+                && newest.revision == revision
+                && newest.phase == Phase::Aborted
+        });
+        let number = retried.map_or(1, |attempt| attempt.number + 1);
+        let (started, started_source) = self.start(view, retried.is_some());
+        let attempt = Attempt {
+            revision,
+            hash: view.current.to_owned(),
+            number,
+            replica_set: None,
+            workload: None,
+            follows: self.follows(view.current, view),
+            phase: Phase::Progressing,
+            started,
+            started_source,
+            ended: None,
+            trace: None,
+            linked: Linked::none("not looked for yet"),
+        };
+        self.push(attempt);
+    }
+
+    fn push(&mut self, attempt: Attempt) {
+        self.attempts.insert(0, attempt);
+    }
+
+    /// The Rollout's annotation is written just before its status; after a gap it may be ahead of
+    /// the status, and then the ReplicaSet knows better. A ReplicaSet's own number may be behind,
+    /// because a rollback renumbers it.
+    fn revision(&self, view: &View<'_>) -> i64 {
+        let of_set = view.replica_set(view.current).and_then(|set| set.revision);
+        let known = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
+        match (view.rollout.revision, of_set) {
+            (Some(of_rollout), Some(of_set)) if of_set < of_rollout && of_set > known => of_set,
+            (Some(of_rollout), _) => of_rollout,
+            (None, of_set) => of_set.unwrap_or(0),
+        }
+    }
+
+    /// When the attempt for the current hash began. Completed turns False at the start, but not
+    /// when one unfinished revision replaces another, and not at a retry.
+    fn start(&self, view: &View<'_>, retry: bool) -> When {
+        let newest = self.attempts.first();
+        let after = newest.map(|newest| newest.ended.unwrap_or(newest.started));
+        let is_later = |at: &Timestamp| after.is_none_or(|after| in_seconds(*at) >= in_seconds(after));
+        if retry {
+            return (view.now, Source::Observed);
+        }
+        if newest.is_none() && view.rollout.revision == Some(1) {
+            if let Some(created) = view.rollout.created {
+                return (created, Source::Status);
+            }
+        }
+        if let Some((false, at)) = view.rollout.completed.filter(|(_, at)| is_later(at)) {
+            return (at, Source::Status);
+        }
+        let created = view.replica_set(view.current).and_then(|set| set.created);
+        if let Some(created) = created.filter(is_later) {
+            return (created, Source::Status);
+        }
+        (view.now, Source::Observed)
+    }
+
+    /// What an attempt for `hash` follows: what is live, and the newest attempt if it is another.
+    fn follows(&self, hash: &str, view: &View<'_>) -> Vec<Follow> {
+        let mut follows = Vec::new();
+        let live = self.live();
+        if let Some(live) = live {
+            let was_live = |attempt: &Attempt| {
+                attempt.hash == hash && matches!(attempt.phase, Phase::Promoted | Phase::Unknown)
+            };
+            let older = || {
+                let created = |hash| view.replica_set(hash).and_then(|set| set.created);
+                created(hash).zip(created(&live.hash)).is_some_and(|(this, live)| this < live)
+            };
+            let back = self.attempts.iter().any(was_live) || older();
+            let relation = if back { Relation::Rollback } else { Relation::Successor };
+            follows.push(follow(live, relation));
+        }
+        if let Some(newest) = self.attempts.first()
+            && live.is_none_or(|live| !std::ptr::eq(live, newest))
+        {
+            let relation = match newest.phase {
+                Phase::Superseded => Relation::Supersedes,
+                Phase::Aborted if newest.hash == hash => Relation::RetryAfter,
+                _ => Relation::After,
+            };
+            follows.push(follow(newest, relation));
+        }
+        follows
+    }
+
+    /// Fills in what only a ReplicaSet tells, whenever it arrives.
+    fn enrich(&mut self, rollout: &RolloutSeen, replica_sets: &[&ReplicaSetSeen]) -> Turn {
+        let mut turn = Turn::Same;
+        for attempt in &mut self.attempts {
+            let Some(set) = replica_sets.iter().find(|set| set.hash == attempt.hash) else {
+                continue;
+            };
+            if attempt.replica_set.is_none() {
+                attempt.replica_set = Some(set.key.name.clone());
+                turn = Turn::Moved;
+            }
+            if attempt.revision == 0 && set.revision.is_some() {
+                attempt.revision = set.revision.unwrap_or(0);
+                turn = Turn::Moved;
+            }
+            if attempt.workload.is_none() {
+                match workload(set, &rollout.metadata) {
+                    Ok(workload) => {
+                        attempt.workload = Some(workload);
+                        turn = Turn::Moved;
+                    }
+                    Err(problem) => attempt.linked = Linked::none(problem.to_string()),
+                }
+            }
+        }
+        turn
+    }
+}
+
+/// One version of a Rollout and what lies beside it.
+struct View<'a> {
+    rollout: &'a RolloutSeen,
+    replica_sets: &'a [&'a ReplicaSetSeen],
+    current: &'a str,
+    now: Timestamp,
+}
+
+impl View<'_> {
+    /// The ReplicaSet of a hash. Two carry the same one only while the older is being deleted.
+    fn replica_set(&self, hash: &str) -> Option<&ReplicaSetSeen> {
+        self.replica_sets
+            .iter()
+            .filter(|set| set.hash == hash)
+            .max_by_key(|set| set.created)
+            .copied()
+    }
+}
+
+fn workload(set: &ReplicaSetSeen, rollout: &OwnedMetadata) -> Result<Workload, NoWorkload> {
+    match &set.template {
+        Template::Decided(workload) => workload.clone(),
+        Template::AskRollout(containers) => {
+            Workload::of(OwnedMetadata::default().view(), rollout.view(), containers)
+        }
+    }
+}
+
+fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) -> Attempt {
+    Attempt {
+        revision: set.revision.unwrap_or(0),
+        hash: set.hash.clone(),
+        number: 1,
+        replica_set: Some(set.key.name.clone()),
+        workload: workload(set, &view.rollout.metadata).ok(),
+        follows: Vec::new(),
+        phase,
+        started: set.created.unwrap_or(view.now),
+        started_source: Source::Inferred,
+        ended: None,
+        trace: None,
+        linked: Linked::none("not observed: it was there before"),
+    }
+}
+
+fn follow(attempt: &Attempt, relation: Relation) -> Follow {
+    Follow {
+        hash: attempt.hash.clone(),
+        revision: attempt.revision,
+        number: attempt.number,
+        version: attempt.version().map(str::to_owned),
+        relation,
+        trace: attempt.standing_trace(),
+    }
+}
+
+/// Kubernetes' timestamps have no fraction; ours do. Compared in the coarser unit.
+fn in_seconds(at: Timestamp) -> i64 {
+    at.as_second()
+}
+
+/// Sorts Argo's ReplicaSets so that the newest comes first.
+pub fn newest_first(replica_sets: &mut [&ReplicaSetSeen]) {
+    replica_sets.sort_by_key(|set| Reverse((set.revision, set.created)));
+}

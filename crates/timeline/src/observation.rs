@@ -1,0 +1,283 @@
+//! What one look at the cluster says, in our words. The operator's `observe.rs` is the only place
+//! that makes these from Kubernetes objects; nothing here keeps more than what is decided upon.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::attempt::Attempt;
+use crate::report::Report;
+use crate::traceparent::Traceparent;
+use crate::workload::{Container, Metadata, NoWorkload, Workload};
+
+/// Namespace and name of an object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
+}
+
+impl Key {
+    /// The object `name` of `namespace`.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// The kinds that are watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `rollouts.argoproj.io`
+    Rollout,
+    /// `replicasets.apps`
+    ReplicaSet,
+    /// `keptnappversions.lifecycle.keptn.sh`
+    AppVersion,
+    /// `keptnworkloadversions.lifecycle.keptn.sh`
+    WorkloadVersion,
+    /// `keptnappcontexts.lifecycle.keptn.sh`
+    AppContext,
+    /// `rollouttraces.throughline.dev`
+    RolloutTrace,
+}
+
+impl Kind {
+    /// All of them, in the order in which they are explained.
+    pub const ALL: [Self; 6] = [
+        Self::Rollout,
+        Self::ReplicaSet,
+        Self::AppVersion,
+        Self::WorkloadVersion,
+        Self::AppContext,
+        Self::RolloutTrace,
+    ];
+
+    /// The resource as `kubectl` and RBAC name it.
+    pub const fn resource(self) -> &'static str {
+        match self {
+            Self::Rollout => "rollouts.argoproj.io",
+            Self::ReplicaSet => "replicasets.apps",
+            Self::AppVersion => "keptnappversions.lifecycle.keptn.sh",
+            Self::WorkloadVersion => "keptnworkloadversions.lifecycle.keptn.sh",
+            Self::AppContext => "keptnappcontexts.lifecycle.keptn.sh",
+            Self::RolloutTrace => "rollouttraces.throughline.dev",
+        }
+    }
+}
+
+/// One look at one object, or at the state of one watch.
+#[derive(Debug, Clone)]
+pub enum Observation {
+    /// A version of a Rollout.
+    Rollout(RolloutSeen),
+    /// A version of a ReplicaSet that a Rollout owns.
+    ReplicaSet(ReplicaSetSeen),
+    /// A version of a KeptnAppVersion.
+    AppVersion(AppVersionSeen),
+    /// A version of a KeptnWorkloadVersion.
+    WorkloadVersion(WorkloadVersionSeen),
+    /// A version of a KeptnAppContext.
+    AppContext(AppContextSeen),
+    /// A version of a RolloutTrace, or what was stored there before a restart.
+    RolloutTrace(Box<RolloutTraceSeen>),
+    /// An object is gone.
+    Gone(Kind, Key),
+    /// An object cannot be read; what was known of it stays.
+    Invalid(Kind, Key, String),
+    /// A list was read to its end: these objects exist and no others of the kind.
+    Listed(Kind, BTreeSet<Key>),
+    /// A kind cannot be watched now.
+    Unavailable(Kind, Unavailable),
+}
+
+/// Why a kind cannot be watched.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Unavailable {
+    /// The API server does not serve it.
+    NotInstalled,
+    /// The operator lacks a permission; the verb is `list` or `watch`.
+    Forbidden(&'static str),
+    /// Anything else, in the API server's words.
+    Failed(String),
+}
+
+/// The fields of a Rollout that decide about attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolloutSeen {
+    /// Namespace and name.
+    pub key: Key,
+    /// `metadata.uid`
+    pub uid: String,
+    /// `metadata.creationTimestamp`
+    pub created: Option<Timestamp>,
+    /// Annotation `rollout.argoproj.io/revision`.
+    pub revision: Option<i64>,
+    /// `status.currentPodHash`
+    pub current_hash: Option<String>,
+    /// `status.stableRS`
+    pub stable_hash: Option<String>,
+    /// `status.abort`
+    pub abort: bool,
+    /// `status.abortedAt`
+    pub aborted_at: Option<Timestamp>,
+    /// `status.phase` is Healthy.
+    pub healthy: bool,
+    /// Status of the condition Completed and when it last turned.
+    pub completed: Option<(bool, Timestamp)>,
+    /// What the metadata of the Rollout names for pods that name no workload, see [`Workload::of`].
+    pub metadata: OwnedMetadata,
+}
+
+/// Labels and annotations of a Rollout, cut down to the keys that Keptn reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnedMetadata {
+    /// Annotations with a key of Keptn's or of app.kubernetes.io.
+    pub annotations: BTreeMap<String, String>,
+    /// Labels with such a key.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl OwnedMetadata {
+    /// The same, borrowed.
+    pub fn view(&self) -> Metadata<'_> {
+        Metadata { annotations: &self.annotations, labels: &self.labels }
+    }
+}
+
+/// A ReplicaSet of a Rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaSetSeen {
+    /// Namespace and name.
+    pub key: Key,
+    /// `metadata.uid`
+    pub uid: String,
+    /// Name of the Rollout that controls it.
+    pub rollout: String,
+    /// UID of that Rollout.
+    pub rollout_uid: String,
+    /// Label `rollouts-pod-template-hash`.
+    pub hash: String,
+    /// Annotation `rollout.argoproj.io/revision`.
+    pub revision: Option<i64>,
+    /// `metadata.creationTimestamp`
+    pub created: Option<Timestamp>,
+    /// What Keptn sees in its template, as far as the template alone tells.
+    pub template: Template,
+}
+
+/// What Keptn sees in a pod template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Template {
+    /// The template names its workload: nothing else is asked.
+    Decided(Result<Workload, NoWorkload>),
+    /// The template names none, so the Rollout's metadata decides, over these containers.
+    AskRollout(Vec<Container>),
+}
+
+/// A KeptnAppVersion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppVersionSeen {
+    /// Namespace and name.
+    pub key: Key,
+    /// `spec.appName`
+    pub app: String,
+    /// `spec.workloads`: short name and version.
+    pub workloads: Vec<(String, String)>,
+    /// `spec.spanLinks`: what Keptn was asked to link, as it stands there.
+    pub span_links: Vec<String>,
+    /// `metadata.creationTimestamp`
+    pub created: Option<Timestamp>,
+    /// `status.endTime`
+    pub ended: Option<Timestamp>,
+    /// `status.status` is Deprecated.
+    pub deprecated: bool,
+    /// Tasks or evaluations before the deployment run, or have failed.
+    pub held: bool,
+    /// `status.phaseTraceIDs.AppPreDeployTasks`, or else `.AppPreDeployEvaluations`.
+    pub before_deploy: Option<Traceparent>,
+    /// `status.phaseTraceIDs.AppDeploy`
+    pub app_deploy: Option<Traceparent>,
+}
+
+/// A KeptnWorkloadVersion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadVersionSeen {
+    /// Namespace and name.
+    pub key: Key,
+    /// `spec.app`
+    pub app: String,
+    /// `spec.workloadName`
+    pub workload: String,
+    /// `spec.version`
+    pub version: String,
+    /// `spec.resourceReference.uid`: the ReplicaSet of the last pod that was admitted.
+    pub replica_set_uid: Option<String>,
+    /// `spec.traceId.traceparent`
+    pub trace: Option<Traceparent>,
+}
+
+/// A KeptnAppContext.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppContextSeen {
+    /// Namespace and name.
+    pub key: Key,
+    /// `metadata.resourceVersion`
+    pub resource_version: String,
+    /// `spec.spanLinks`, whoever put them there.
+    pub span_links: Vec<String>,
+    /// Those of them that are ours, by our annotation.
+    pub ours: Vec<String>,
+}
+
+/// A RolloutTrace as it stands in the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolloutTraceSeen {
+    /// Namespace and name: those of the Rollout.
+    pub key: Key,
+    /// `metadata.generation`
+    pub generation: Option<i64>,
+    /// UIDs of the Rollouts that own it.
+    pub owners: Vec<String>,
+    /// The settings of a person.
+    pub settings: Settings,
+    /// What was stored last, if anything.
+    pub stored: Option<StoredTrace>,
+}
+
+/// What a RolloutTrace holds about a Rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTrace {
+    /// UID of the Rollout that it tells of.
+    pub rollout_uid: String,
+    /// Its attempts, newest first.
+    pub attempts: Vec<Attempt>,
+    /// All of it, to see whether it has to be written again.
+    pub report: Report,
+}
+
+/// `RolloutTrace.spec`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Settings {
+    /// How many attempts are kept in the chain.
+    pub history: usize,
+    /// Only observe: never write this Rollout's links into a KeptnAppContext.
+    pub observe_only: bool,
+    /// Keep the RolloutTrace when its Rollout is deleted.
+    pub keep_after_delete: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { history: 10, observe_only: false, keep_after_delete: false }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a RolloutTrace says: the chain and two conditions.
+
+use jiff::Timestamp;
+
+use crate::attempt::Attempt;
+
+/// The content of `RolloutTrace.status`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Report {
+    /// UID of the Rollout that it tells of.
+    pub rollout_uid: String,
+    /// `metadata.generation` of the RolloutTrace whose settings were followed.
+    pub observed_generation: Option<i64>,
+    /// Newest first.
+    pub attempts: Vec<Attempt>,
+    /// Whether the Rollout and what belongs to it can be observed.
+    pub observed: Condition,
+    /// Whether the next revision's trace will be linked to this one's.
+    pub linked: Condition,
+}
+
+/// A Kubernetes condition without its type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Condition {
+    /// True, False, or not known yet.
+    pub status: Option<bool>,
+    /// One word in CamelCase.
+    pub reason: String,
+    /// A sentence for a person.
+    pub message: String,
+    /// When the status last changed.
+    pub since: Timestamp,
+}
+
+impl Condition {
+    /// The condition as it reads now; it keeps the time of an earlier one of equal status.
+    pub fn now(
+        status: Option<bool>,
+        reason: &str,
+        message: impl Into<String>,
+        earlier: Option<&Self>,
+        now: Timestamp,
+    ) -> Self {
+        let since = earlier.filter(|earlier| earlier.status == status).map(|earlier| earlier.since);
+        // Kubernetes stores conditions to the second; ours must compare equal when read back.
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        Self {
+            status,
+            reason: reason.to_owned(),
+            message: message.into(),
+            since: since.unwrap_or(now),
+        }
+    }
+}

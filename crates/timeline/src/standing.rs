@@ -1,0 +1,123 @@
+//! How a Rollout stands, in the words of its conditions. Every reason that a person can meet under
+//! "why is it not linked" is here.
+
+use jiff::Timestamp;
+
+use crate::app_context::{Standing, WriteProblem};
+use crate::chain::Chain;
+use crate::observation::{Kind, Unavailable};
+use crate::report::{Condition, Report};
+
+/// All that the conditions of one Rollout are made of.
+pub(crate) struct RolloutView<'a> {
+    pub(crate) chain: &'a Chain,
+    pub(crate) problem: Option<&'a str>,
+    pub(crate) earlier: Option<&'a Report>,
+    pub(crate) observe_only: bool,
+    pub(crate) missing: Vec<(Kind, &'a Unavailable)>,
+    /// Name, standing, and how many links there was no room for.
+    pub(crate) apps: Vec<(String, Standing, usize)>,
+}
+
+/// The condition `Observed`.
+pub(crate) fn observed(view: &RolloutView<'_>, now: Timestamp) -> Condition {
+    let earlier = view.earlier.map(|report| &report.observed);
+    if let Some(problem) = view.problem {
+        let message = format!("the Rollout cannot be read: {problem}; what was known of it stays");
+        return Condition::now(Some(false), "InvalidObject", message, earlier, now);
+    }
+    for (kind, why) in &view.missing {
+        if matches!(kind, Kind::Rollout | Kind::ReplicaSet) {
+            let (reason, message) = unavailable(*kind, why);
+            return Condition::now(Some(false), reason, message, earlier, now);
+        }
+    }
+    let message = "every version of the Rollout is followed";
+    Condition::now(Some(true), "Following", message, earlier, now)
+}
+
+/// The condition `Linked`: whether the links that the next revision needs are in place.
+pub(crate) fn linked(view: &RolloutView<'_>, now: Timestamp) -> Condition {
+    let earlier = view.earlier.map(|report| &report.linked);
+    let (status, reason, message) = why(view);
+    Condition::now(status, reason, message, earlier, now)
+}
+
+fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
+    if view.observe_only {
+        let message = "links are only observed: spec.mode of this RolloutTrace or --observe-only";
+        return (Some(false), "ObserveOnly", message.to_owned());
+    }
+    for (kind, why) in &view.missing {
+        if *kind != Kind::WorkloadVersion || matches!(why, Unavailable::Forbidden(_)) {
+            let (reason, message) = unavailable(*kind, why);
+            return (Some(false), reason, message);
+        }
+    }
+    let Some(newest) = view.chain.newest() else {
+        return (None, "NoRevision", "Argo has begun no revision yet".to_owned());
+    };
+    if newest.workload.is_none() {
+        return match &newest.replica_set {
+            Some(_) => (Some(false), "NoWorkload", newest.linked.reason.clone()),
+            None => (None, "Pending", "the ReplicaSet was not seen yet".to_owned()),
+        };
+    }
+    for (app, standing, left_out) in &view.apps {
+        match standing {
+            Standing::Linked if *left_out > 0 => {
+                let message = format!("KeptnAppContext {app} is full: {left_out} traces left out");
+                return (Some(false), "TooManyLinks", message);
+            }
+            Standing::Linked => {}
+            Standing::Pending => {
+                return (None, "Pending", format!("KeptnAppContext {app} is about to be written"));
+            }
+            Standing::Contended => {
+                let message = format!(
+                    "somebody keeps resetting spec.spanLinks of KeptnAppContext {app}; it is left \
+                     alone: exempt that field in your GitOps tool"
+                );
+                return (Some(false), "Contended", message);
+            }
+            Standing::Failing(WriteProblem::Forbidden(verb)) => {
+                let message = format!(
+                    "no permission to {verb} {} ({app}): apply config/rbac again",
+                    Kind::AppContext.resource()
+                );
+                return (Some(false), "Forbidden", message);
+            }
+            Standing::Failing(WriteProblem::Failed(error)) => {
+                let message = format!("KeptnAppContext {app} cannot be written: {error}");
+                return (Some(false), "WriteFailed", message);
+            }
+        }
+    }
+    let live = view.chain.live().and_then(|attempt| attempt.standing_trace());
+    if live.or_else(|| newest.standing_trace()).is_none() {
+        return (None, "NoTrace", newest.linked.reason.clone());
+    }
+    let apps: Vec<&str> = view.apps.iter().map(|(app, ..)| app.as_str()).collect();
+    let message = format!("KeptnAppContext {} holds what the next revision follows", apps.join(", "));
+    (Some(true), "Linked", message)
+}
+
+/// Reason and message of a kind that cannot be watched.
+fn unavailable(kind: Kind, why: &Unavailable) -> (&'static str, String) {
+    let resource = kind.resource();
+    match why {
+        Unavailable::NotInstalled => match kind {
+            Kind::Rollout => ("ArgoNotInstalled", format!("{resource} is not served")),
+            Kind::RolloutTrace => ("NotInstalled", format!("{resource} is not served: apply crds/")),
+            Kind::ReplicaSet => ("NotServed", format!("{resource} is not served")),
+            _ => (
+                "KeptnNotInstalled",
+                format!("{resource} is not served: install Keptn's lifecycle-operator"),
+            ),
+        },
+        Unavailable::Forbidden(verb) => {
+            ("Forbidden", format!("no permission to {verb} {resource}: apply config/rbac again"))
+        }
+        Unavailable::Failed(error) => ("WatchFailed", format!("{resource} cannot be watched: {error}")),
+    }
+}
