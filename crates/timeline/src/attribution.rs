@@ -123,9 +123,7 @@ impl<'a> Case<'a> {
             return self.trace_of(chosen);
         }
         // Without a new KeptnAppVersion a retry goes on in the trace of the attempt that it retries.
-        let retried = self.attempt.follows.iter().find(|f| f.relation == Relation::RetryAfter)?;
-        let retried = self.older.iter().find(|older| older.is(retried))?;
-        let trace = retried.trace.as_ref()?;
+        let trace = self.retried()?.trace.as_ref()?;
         Some(Trace { app_version: None, workload_version: None, ..trace.clone() })
     }
 
@@ -190,8 +188,17 @@ impl<'a> Case<'a> {
             .any(|newer| created.is_some_and(|created| !before(created, newer.started)))
     }
 
+    /// Whether it was made since the attempt began. When a retry began nobody records, when the
+    /// try before it ended Argo does.
     fn made_since(&self, version: &AppVersionSeen) -> bool {
-        version.created.is_some_and(|created| !before(created, self.attempt.started))
+        let retried = self.retried().and_then(|retried| retried.ended);
+        let began = retried.unwrap_or(self.attempt.started);
+        version.created.is_some_and(|created| !before(created, began))
+    }
+
+    fn retried(&self) -> Option<&'a Attempt> {
+        let retry = self.attempt.follows.iter().find(|f| f.relation == Relation::RetryAfter)?;
+        self.older.iter().find(|older| older.is(retry))
     }
 
     /// Whether no other attempt of this Rollout has claimed it.

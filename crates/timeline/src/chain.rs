@@ -26,8 +26,8 @@ pub enum Turn {
     Same,
     /// Something began, or more is known of it.
     Moved,
-    /// An attempt ended: worth storing at once.
-    Ended,
+    /// An attempt ended, or began at a time that nobody else recorded: to be stored at once.
+    Vital,
 }
 
 /// A time and who says so.
@@ -102,7 +102,7 @@ impl Chain {
             let phase = if stable == Some(&set.hash) { Phase::Promoted } else { Phase::Unknown };
             self.push(not_observed(set, phase, view));
         }
-        if self.attempts.is_empty() { Turn::Same } else { Turn::Ended }
+        if self.attempts.is_empty() { Turn::Same } else { Turn::Vital }
     }
 
     /// Makes the live attempt agree with `stableRS` where that changed while nobody looked.
@@ -124,7 +124,7 @@ impl Chain {
             missed.follows = self.follows(stable, view);
             self.push(missed);
         }
-        Turn::Ended
+        Turn::Vital
     }
 
     /// `currentPodHash` is `stableRS`: nothing is under way.
@@ -142,7 +142,7 @@ impl Chain {
                     Some((true, at)) if !first && at >= newest.started => at,
                     _ => view.now,
                 });
-                return Turn::Ended;
+                return Turn::Vital;
             }
             if live_is_current {
                 // A return to what is live is how the attempt under way ends, never a new one.
@@ -159,7 +159,7 @@ impl Chain {
                 _ => view.now,
             });
         }
-        Turn::Ended
+        Turn::Vital
     }
 
     /// `currentPodHash` is not `stableRS`: an attempt is under way or was stopped.
@@ -178,9 +178,10 @@ impl Chain {
                 self.open(view);
                 if rollout.abort {
                     self.close_newest(Phase::Aborted, rollout.aborted_at.unwrap_or(view.now));
-                    return Turn::Ended;
+                    return Turn::Vital;
                 }
-                ended.max(Turn::Moved)
+                let kept = self.newest().is_some_and(|newest| newest.started_source != Source::Observed);
+                ended.max(if kept { Turn::Moved } else { Turn::Vital })
             }
         }
     }
@@ -190,7 +191,7 @@ impl Chain {
             Some(newest) if newest.open() => {
                 newest.phase = phase;
                 newest.ended = Some(at.max(newest.started));
-                Turn::Ended
+                Turn::Vital
             }
             _ => Turn::Same,
         }

@@ -30,7 +30,7 @@ use crate::standing::{self, RolloutView};
 use crate::traceparent::Traceparent;
 
 /// Facts of one transition arrive within about a second of each other; they are stored together.
-const REPORT_DELAY: SignedDuration = SignedDuration::from_millis(1500);
+const REPORT_DELAY: SignedDuration = SignedDuration::from_secs(2);
 const REPORT_RETRY: SignedDuration = SignedDuration::from_secs(5);
 
 /// What the owner asks of the world.
@@ -366,7 +366,7 @@ impl Lineage {
         let turn = rollout.chain.observe(seen, &sets, now);
         rollout.chain.trim(history);
         match turn {
-            Turn::Ended => self.schedule_report(key, now),
+            Turn::Vital => self.schedule_report(key, now),
             Turn::Moved => self.schedule_report(key, now + REPORT_DELAY),
             Turn::Same => {}
         }
@@ -376,7 +376,7 @@ impl Lineage {
     /// Brings a Rollout's chain up to date with all that is known, and its apps with the chain.
     fn refresh(&mut self, key: &Key, now: Timestamp) {
         self.fold(key, now);
-        self.attribute(key, now);
+        self.attribute(key);
         let Some(rollout) = self.rollouts.get_mut(key) else { return };
         let apps: BTreeSet<String> = [rollout.chain.live(), rollout.chain.newest()]
             .into_iter()
@@ -394,7 +394,7 @@ impl Lineage {
             let app = Key::new(&key.namespace, app);
             if self.rollouts_of_app.entry(app.clone()).or_default().insert(key.clone()) {
                 // Its objects may have arrived before the Rollout that they belong to.
-                self.attribute(key, now);
+                self.attribute(key);
             }
             self.touched_apps.insert(app);
         }
@@ -402,9 +402,8 @@ impl Lineage {
         self.schedule_report(key, now + REPORT_DELAY);
     }
 
-    fn attribute(&mut self, key: &Key, now: Timestamp) {
+    fn attribute(&mut self, key: &Key) {
         let Some(rollout) = self.rollouts.get_mut(key) else { return };
-        let mut moved = false;
         // Oldest first: what an attempt follows has to be known before.
         for index in (0..rollout.chain.attempts().len()).rev() {
             let attempt = &rollout.chain.attempts()[index];
@@ -424,10 +423,7 @@ impl Lineage {
                     names.iter().filter_map(|name| self.workload_versions.get(name)).collect();
             }
             let uid = set.map(|set| set.uid.as_str());
-            moved |= attribute(rollout.chain.attempts_mut(), index, uid, &keptn);
-        }
-        if moved {
-            self.schedule_report(key, now + REPORT_DELAY);
+            attribute(rollout.chain.attempts_mut(), index, uid, &keptn);
         }
     }
 
@@ -485,7 +481,8 @@ impl Lineage {
             Some(uid) => owners != std::slice::from_ref(uid),
             None => !owners.is_empty(),
         };
-        let same = rollout.report.as_ref() == Some(&report) && trace.is_some() && !change_owner;
+        let told = rollout.report.as_ref().is_some_and(|told| told.says_as_much_as(&report));
+        let same = told && trace.is_some() && !change_owner;
         let create = trace.is_none();
         let Some(rollout) = self.rollouts.get_mut(key) else { return };
         rollout.report_due = None;

@@ -32,6 +32,27 @@ pub struct Condition {
     pub since: Timestamp,
 }
 
+impl Report {
+    /// Whether writing `newer` over this one would tell nobody anything. Which
+    /// KeptnWorkloadVersion agrees is found out again by any restart and comes ten seconds late:
+    /// it goes along with the next fact that is worth a write.
+    pub fn says_as_much_as(&self, newer: &Self) -> bool {
+        fn essence(attempt: &Attempt) -> Attempt {
+            let mut attempt = attempt.clone();
+            if let Some(trace) = &mut attempt.trace {
+                trace.workload_version = None;
+            }
+            attempt
+        }
+        self.rollout_uid == newer.rollout_uid
+            && self.observed_generation == newer.observed_generation
+            && self.observed == newer.observed
+            && self.linked == newer.linked
+            && self.attempts.len() == newer.attempts.len()
+            && self.attempts.iter().zip(&newer.attempts).all(|(a, b)| essence(a) == essence(b))
+    }
+}
+
 impl Condition {
     /// The condition as it reads now; it keeps the time of an earlier one of equal status.
     pub fn now(
