@@ -21,8 +21,7 @@ use serde::{Deserialize, Serialize};
     status = "RolloutTraceStatus",
     doc = "The history of one Rollout of the same name and namespace: its revisions, the trace of \
            each, and how they are linked. Made by Throughline; a person may edit spec.",
-    printcolumn(name = "Rollout", type_ = "string", json_path = ".metadata.name"),
-    printcolumn(name = "Revision", type_ = "integer", json_path = ".status.head.revision"),
+    printcolumn(name = "Rev", type_ = "integer", json_path = ".status.head.revision"),
     printcolumn(name = "Version", type_ = "string", json_path = ".status.head.version"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.head.phase"),
     printcolumn(name = "Follows", type_ = "string", json_path = ".status.head.follows"),
@@ -41,7 +40,7 @@ pub struct RolloutTraceSpec {
     /// How many attempts status.chain keeps, 1 to 50. What is live is kept beyond that.
     #[schemars(range(min = 1, max = 50))]
     #[x_kube(validation = Rule::new("self >= 1 && self <= 50").message("spec.history is a number of attempts from 1 to 50"))]
-    pub history: Option<u16>,
+    pub history: Option<i32>,
     /// `Link` writes the links into the KeptnAppContext of the app; `Observe` only shows what they
     /// would be. The default is Link.
     pub mode: Option<Mode>,
@@ -117,7 +116,7 @@ pub struct ChainEntry {
     pub hash: String,
     /// 1, and one more for each retry of the same revision.
     #[schemars(range(min = 1))]
-    pub attempt: u32,
+    pub attempt: i32,
     /// Name of the ReplicaSet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
@@ -183,7 +182,7 @@ pub struct Follow {
     #[schemars(length(max = 63))]
     pub hash: String,
     /// Its number within the revision.
-    pub attempt: u32,
+    pub attempt: i32,
     /// Its version.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]

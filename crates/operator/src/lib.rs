@@ -1,4 +1,20 @@
 //! The I/O around the pure core: watches, writes, configuration and the command line.
+//!
+//! The way of an event, one file after another: `watch` reads it, [`observe`] puts it into our
+//! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
+//! for: `linker` writes KeptnAppContexts, `recorder` writes RolloutTraces as [`report`] words them.
 
+mod admin;
+pub mod cli;
+mod linker;
+mod metrics;
 pub mod observe;
+mod readiness;
+mod recorder;
 pub mod report;
+pub mod runtime;
+mod tracer;
+mod watch;
+
+/// The name under which the API server knows our fields.
+const FIELD_MANAGER: &str = "throughline";

@@ -169,7 +169,7 @@ impl Observed for RolloutTrace {
                 .map(|owner| owner.uid.clone())
                 .collect(),
             settings: Settings {
-                history: self.spec.history.map_or(10, usize::from).clamp(1, 50),
+                history: self.spec.history.and_then(|n| usize::try_from(n).ok()).unwrap_or(10).clamp(1, 50),
                 observe_only: self.spec.mode == Some(rtr::Mode::Observe),
                 keep_after_delete: self.spec.keep_after_delete.unwrap_or(false),
             },
@@ -281,7 +281,7 @@ fn attempt(entry: rtr::ChainEntry) -> Attempt {
     Attempt {
         revision: entry.revision,
         hash: entry.hash,
-        number: entry.attempt,
+        number: u32::try_from(entry.attempt).unwrap_or(1),
         replica_set: entry.replica_set,
         phase: match entry.phase {
             rtr::Phase::Progressing => Phase::Progressing,
@@ -320,7 +320,7 @@ fn follow(follow: rtr::Follow) -> Follow {
     Follow {
         revision: follow.revision,
         hash: follow.hash,
-        number: follow.attempt,
+        number: u32::try_from(follow.attempt).unwrap_or(1),
         version: follow.version,
         relation: match follow.relation {
             rtr::Relation::Successor => Relation::Successor,

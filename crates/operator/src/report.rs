@@ -43,7 +43,7 @@ fn entry(attempt: &Attempt) -> rtr::ChainEntry {
     rtr::ChainEntry {
         revision: attempt.revision,
         hash: attempt.hash.clone(),
-        attempt: attempt.number,
+        attempt: i32::try_from(attempt.number).unwrap_or(i32::MAX),
         replica_set: attempt.replica_set.clone(),
         phase: phase(attempt.phase),
         started: attempt.started,
@@ -77,7 +77,7 @@ fn follow(follow: &Follow) -> rtr::Follow {
     rtr::Follow {
         revision: follow.revision,
         hash: follow.hash.clone(),
-        attempt: follow.number,
+        attempt: i32::try_from(follow.number).unwrap_or(i32::MAX),
         version: follow.version.clone(),
         relation: match follow.relation {
             Relation::Successor => rtr::Relation::Successor,

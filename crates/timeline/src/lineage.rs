@@ -83,10 +83,26 @@ pub struct Lineage {
     due_reports: BTreeSet<(Timestamp, Key)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Watch {
-    Listed,
-    Unavailable(Unavailable),
+/// What is known of the watch of a kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Watch {
+    /// Its objects were listed, and it is still served and allowed.
+    listed: bool,
+    unavailable: Option<Unavailable>,
+}
+
+impl Watch {
+    /// Whether absence of an object means something: all were listed, or there can be none to
+    /// see. A list that merely failed is not an empty one.
+    fn looked(&self, kind: Kind) -> bool {
+        // Without the RolloutTraces a restart would begin every chain anew.
+        let optional = kind != Kind::RolloutTrace;
+        let none_to_see = matches!(
+            self.unavailable,
+            Some(Unavailable::NotInstalled | Unavailable::Forbidden(_))
+        );
+        self.listed || (optional && none_to_see)
+    }
 }
 
 /// One Rollout: what was seen of it last, its chain, and what was stored of that.
@@ -143,9 +159,13 @@ impl Lineage {
                 for key in self.keys_of(kind).into_iter().filter(|key| !present.contains(key)) {
                     self.gone(kind, &key, now);
                 }
-                self.turn_watch(kind, Watch::Listed);
+                self.turn_watch(kind, Watch { listed: true, unavailable: None });
             }
-            Observation::Unavailable(kind, why) => self.turn_watch(kind, Watch::Unavailable(why)),
+            Observation::Unavailable(kind, why) => {
+                let was = self.watches.get(&kind).is_some_and(|watch| watch.listed);
+                let listed = was && matches!(why, Unavailable::Failed(_));
+                self.turn_watch(kind, Watch { listed, unavailable: Some(why) });
+            }
         }
     }
 
@@ -213,9 +233,9 @@ impl Lineage {
     /// The kinds that cannot be watched now, and those not looked at yet.
     pub fn missing(&self) -> impl Iterator<Item = (Kind, Option<&Unavailable>)> {
         Kind::ALL.into_iter().filter_map(|kind| match self.watches.get(&kind) {
-            Some(Watch::Listed) => None,
-            Some(Watch::Unavailable(why)) => Some((kind, Some(why))),
-            None => Some((kind, None)),
+            Some(Watch { unavailable: Some(why), .. }) => Some((kind, Some(why))),
+            Some(Watch { listed: true, .. }) => None,
+            Some(_) | None => Some((kind, None)),
         })
     }
 
@@ -229,7 +249,9 @@ impl Lineage {
 
     /// Until every kind was listed once, or cannot be, absence means nothing.
     fn has_looked(&self) -> bool {
-        Kind::ALL.iter().all(|kind| self.watches.contains_key(kind))
+        Kind::ALL
+            .iter()
+            .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.looked(*kind)))
     }
 
     /// Links are written only on full knowledge: entries of a Rollout that was merely not listed
@@ -238,7 +260,7 @@ impl Lineage {
         Kind::ALL
             .iter()
             .filter(|kind| **kind != Kind::WorkloadVersion)
-            .all(|kind| self.watches.get(kind) == Some(&Watch::Listed))
+            .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.listed))
     }
 
     fn rollout_seen(&mut self, seen: RolloutSeen, now: Timestamp) {

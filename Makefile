@@ -1,0 +1,54 @@
+# Each target is one thing that a person would type. `make` alone lists them.
+
+CARGO ?= cargo
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Start a cluster on loopback, roll a shop out, show the linked chain. Ctrl-C ends it.
+	@$(CARGO) build --quiet --bin throughline --bin keptn-stand-in
+	@$(CARGO) run --quiet --package throughline-tests --bin demo
+
+.PHONY: test
+test: check-arch lint test-fast test-cluster ## Everything: style, unit, property, replay and cluster tests.
+
+.PHONY: test-fast
+test-fast: ## Unit, property and replay tests: no cluster.
+	$(CARGO) test --workspace --exclude throughline-tests
+
+.PHONY: test-cluster
+test-cluster: ## The scenarios on a real control plane on loopback.
+	$(CARGO) build --bin throughline --bin keptn-stand-in
+	$(CARGO) test --package throughline-tests
+
+.PHONY: bench
+bench: ## Measure on the cluster: link latency, writes, idle requests, memory.
+	@$(CARGO) build --release --quiet --bin throughline
+	@$(CARGO) build --quiet --bin keptn-stand-in
+	@$(CARGO) run --quiet --package throughline-tests --bin bench
+
+.PHONY: lint
+lint: ## Formatting and clippy, warnings denied.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+
+.PHONY: check-arch
+check-arch: ## The pure core depends on nothing that does I/O, the types on neither of the others.
+	@! $(CARGO) tree --package throughline-timeline --edges normal --prefix none \
+		| grep -E '^(kube|k8s-openapi|tokio|hyper|opentelemetry|throughline-api|throughline) ' \
+		|| { echo 'crates/timeline must stay pure: remove the dependency above' >&2; exit 1; }
+	@! $(CARGO) tree --package throughline-api --edges normal --prefix none \
+		| grep -E '^(tokio-util|throughline-timeline|throughline) ' \
+		|| { echo 'crates/api must not know the other crates: remove the dependency above' >&2; exit 1; }
+
+.PHONY: generate
+generate: ## Write crds/ anew from the Rust types.
+	$(CARGO) run --quiet --bin throughline -- crds > crds/throughline.dev_rollouttraces.yaml.new
+	mv crds/throughline.dev_rollouttraces.yaml.new crds/throughline.dev_rollouttraces.yaml
+
+.PHONY: deny
+deny: ## Licences, advisories and duplicates of all dependencies. Needs cargo-deny.
+	$(CARGO) deny check

@@ -1,0 +1,43 @@
+//! The admin server: /livez, /readyz, /metrics.
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+
+/// Serves until told to stop.
+///
+/// `/livez` says only that the process answers: restarting it makes no missing CRD appear and no
+/// API server answer, so those are `/readyz`'s to tell.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    metrics: Metrics,
+    readiness: Readiness,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(async move || ready(&readiness)))
+        .route("/metrics", get(async move || render(&metrics)));
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+fn ready(readiness: &Readiness) -> impl IntoResponse + use<> {
+    let (ready, text) = readiness.report();
+    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
+}
+
+fn render(metrics: &Metrics) -> impl IntoResponse + use<> {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    match metrics.text() {
+        Ok(text) => (StatusCode::OK, [(header::CONTENT_TYPE, kind)], text),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, kind)], error.to_string())
+        }
+    }
+}

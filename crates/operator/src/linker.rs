@@ -1,0 +1,88 @@
+//! Carries out a write to a KeptnAppContext.
+//!
+//! `spec.spanLinks` is an atomic list for server-side apply: an apply by force would drop what a
+//! person put there. So the whole list is patched at the resourceVersion that it was read at, and
+//! the annotation that marks our entries goes along in the same write.
+
+use api::keptn::{KeptnAppContext, OURS};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::json;
+use timeline::Key;
+use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
+use timeline::links::SpanLinks;
+
+use crate::FIELD_MANAGER;
+use crate::observe::app_context;
+
+/// Writes, and says what is there now.
+pub(crate) async fn write(client: Client, app: &Key, write: ContextWrite) -> ContextWritten {
+    let contexts: Api<KeptnAppContext> = Api::namespaced(client, &app.namespace);
+    let (verb, written) = match write {
+        ContextWrite::Create(links) => {
+            let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
+            ("create", contexts.create(&params, &created(&app.name, links)).await)
+        }
+        ContextWrite::Patch { resource_version, links } => {
+            let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
+            let patch = patch(&resource_version, &links);
+            ("patch", contexts.patch(&app.name, &params, &Patch::Merge(patch)).await)
+        }
+    };
+    match written {
+        Ok(context) => read(&context, ContextWritten::Stored),
+        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => {
+            match contexts.get_opt(&app.name).await {
+                Ok(Some(context)) => read(&context, |seen| ContextWritten::Conflict(Some(seen))),
+                Ok(None) => ContextWritten::Conflict(None),
+                Err(error) => failed("get", error),
+            }
+        }
+        Err(kube::Error::Api(status)) if status.is_not_found() && verb == "patch" => {
+            ContextWritten::Conflict(None)
+        }
+        Err(error) => failed(verb, error),
+    }
+}
+
+fn read(
+    context: &KeptnAppContext,
+    done: impl FnOnce(timeline::observation::AppContextSeen) -> ContextWritten,
+) -> ContextWritten {
+    match app_context(context) {
+        Some(seen) => done(seen),
+        None => ContextWritten::Failed(WriteProblem::Failed("its answer cannot be read".to_owned())),
+    }
+}
+
+fn failed(verb: &'static str, error: kube::Error) -> ContextWritten {
+    ContextWritten::Failed(match error {
+        kube::Error::Api(status) if status.is_forbidden() => WriteProblem::Forbidden(verb),
+        kube::Error::Api(status) => WriteProblem::Failed(status.message),
+        other => WriteProblem::Failed(other.to_string()),
+    })
+}
+
+fn created(app: &str, links: SpanLinks) -> KeptnAppContext {
+    let mut context = KeptnAppContext::new(
+        app,
+        api::keptn::KeptnAppContextSpec { span_links: Some(links.all) },
+    );
+    context.metadata.annotations = Some([(OURS.to_owned(), marked(&links.ours))].into());
+    context
+}
+
+fn patch(resource_version: &str, links: &SpanLinks) -> serde_json::Value {
+    let ours = (!links.ours.is_empty()).then(|| marked(&links.ours));
+    json!({
+        "metadata": {
+            "resourceVersion": resource_version,
+            "annotations": { OURS: ours },
+        },
+        "spec": { "spanLinks": links.all },
+    })
+}
+
+fn marked(ours: &[String]) -> String {
+    serde_json::Value::from(ours).to_string()
+}

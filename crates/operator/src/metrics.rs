@@ -1,0 +1,109 @@
+//! The operator's own metrics, in OpenMetrics text. No label ever names an object.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use timeline::app_context::ContextWritten;
+use timeline::{Kind, Observation};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Event {
+    resource: &'static str,
+    event: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+/// Counters and gauges; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    registry: Arc<Registry>,
+    events: Family<Event, Counter>,
+    context_writes: Family<Outcome, Counter>,
+    trace_writes: Family<Outcome, Counter>,
+    rollouts: Gauge<f64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("throughline");
+        let events = Family::default();
+        let context_writes = Family::default();
+        let trace_writes = Family::default();
+        let rollouts = Gauge::default();
+        registry.register(
+            "watch_events",
+            "Objects and lists that the watches brought, by resource and event",
+            events.clone(),
+        );
+        registry.register(
+            "app_context_writes",
+            "Writes to KeptnAppContexts, by outcome",
+            context_writes.clone(),
+        );
+        registry.register(
+            "rollout_trace_writes",
+            "Writes of RolloutTraces, by outcome",
+            trace_writes.clone(),
+        );
+        registry.register("rollouts", "Rollouts that are followed", rollouts.clone());
+        Self { registry: Arc::new(registry), events, context_writes, trace_writes, rollouts }
+    }
+}
+
+impl Metrics {
+    /// An observation was taken in.
+    pub(crate) fn observed(&self, observation: &Observation) {
+        let (kind, event) = match observation {
+            Observation::Rollout(_) => (Kind::Rollout, "seen"),
+            Observation::ReplicaSet(_) => (Kind::ReplicaSet, "seen"),
+            Observation::AppVersion(_) => (Kind::AppVersion, "seen"),
+            Observation::WorkloadVersion(_) => (Kind::WorkloadVersion, "seen"),
+            Observation::AppContext(_) => (Kind::AppContext, "seen"),
+            Observation::RolloutTrace(_) => (Kind::RolloutTrace, "seen"),
+            Observation::Gone(kind, _) => (*kind, "gone"),
+            Observation::Invalid(kind, ..) => (*kind, "invalid"),
+            Observation::Listed(kind, _) => (*kind, "listed"),
+            Observation::Unavailable(kind, _) => (*kind, "unavailable"),
+        };
+        self.events.get_or_create(&Event { resource: kind.resource(), event }).inc();
+    }
+
+    /// A write to a KeptnAppContext came back.
+    pub(crate) fn linked(&self, written: &ContextWritten) {
+        let outcome = match written {
+            ContextWritten::Stored(_) => "stored",
+            ContextWritten::Conflict(_) => "conflict",
+            ContextWritten::Failed(_) => "failed",
+        };
+        self.context_writes.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// A write of a RolloutTrace came back.
+    pub(crate) fn recorded(&self, stored: bool) {
+        let outcome = if stored { "stored" } else { "failed" };
+        self.trace_writes.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// How many Rollouts are followed.
+    pub(crate) fn rollouts(&self, rollouts: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 Rollouts")]
+        self.rollouts.set(rollouts as f64);
+    }
+
+    /// All of them, in OpenMetrics text.
+    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}

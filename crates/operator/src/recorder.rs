@@ -1,0 +1,71 @@
+//! Stores a RolloutTrace.
+
+use api::{RolloutTrace, RolloutTraceSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::json;
+use timeline::Key;
+use timeline::lineage::ReportWrite;
+
+use crate::FIELD_MANAGER;
+use crate::report::status;
+
+/// Why a RolloutTrace was not stored.
+#[derive(Debug, thiserror::Error)]
+#[error("RolloutTrace {key}: {step}: {source}")]
+pub(crate) struct RecordError {
+    key: Key,
+    step: &'static str,
+    source: kube::Error,
+}
+
+/// Makes the RolloutTrace if there is none, sets its owner if that changed, and writes its status.
+pub(crate) async fn record(client: Client, key: &Key, write: &ReportWrite) -> Result<(), RecordError> {
+    let traces: Api<RolloutTrace> = Api::namespaced(client, &key.namespace);
+    let failed = |step| move |source| RecordError { key: key.clone(), step, source };
+    if write.create {
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
+        let mut trace = RolloutTrace::new(&key.name, RolloutTraceSpec::default());
+        trace.metadata.owner_references = Some(owners(key, write));
+        match traces.create(&params, &trace).await {
+            Ok(_) => {}
+            // Made by a person meanwhile: its owner is set once it was seen.
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            Err(error) => return Err(failed("create")(error)),
+        }
+    } else if write.change_owner {
+        let patch = json!({ "metadata": { "ownerReferences": owners(key, write) } });
+        traces
+            .patch(&key.name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .map_err(failed("patch its owner"))?;
+    }
+    let status = json!({
+        "apiVersion": "throughline.dev/v1alpha1",
+        "kind": "RolloutTrace",
+        "status": status(&write.report),
+    });
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    traces
+        .patch_status(&key.name, &params, &Patch::Apply(status))
+        .await
+        .map_err(failed("patch its status"))?;
+    Ok(())
+}
+
+/// The garbage collector removes a RolloutTrace with its Rollout, unless a person keeps it.
+fn owners(key: &Key, write: &ReportWrite) -> Vec<OwnerReference> {
+    write
+        .owner
+        .iter()
+        .map(|uid| OwnerReference {
+            api_version: "argoproj.io/v1alpha1".to_owned(),
+            kind: "Rollout".to_owned(),
+            name: key.name.clone(),
+            uid: uid.clone(),
+            controller: None,
+            block_owner_deletion: None,
+        })
+        .collect()
+}

@@ -1,0 +1,136 @@
+//! Puts the parts together, starts them and stops them in order.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use api::RolloutTrace;
+use jiff::Timestamp;
+use kube::{Client, CustomResourceExt as _};
+use timeline::lineage::Options;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command, LogFormat, Run};
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::tracer::Tracer;
+use crate::watch::{self, Watches};
+use crate::admin;
+
+/// Why the command failed; each says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// `--log` is not a filter.
+    #[error("--log {filter:?} is no log filter ({reason}): try info or throughline=debug")]
+    LogFilter {
+        /// What was given.
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No way to a cluster.
+    #[error("no cluster found ({0}): set KUBECONFIG, or run inside a pod with a service account")]
+    NoCluster(Box<kube::config::InferConfigError>),
+    /// The way to the cluster cannot be used.
+    #[error("the cluster's configuration cannot be used: {0}")]
+    Client(Box<kube::Error>),
+    /// The admin port is taken.
+    #[error("cannot serve on {address} ({source}): choose another --admin-address")]
+    AdminAddress {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Signals cannot be awaited.
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
+    /// The CRDs cannot be written.
+    #[error("cannot print the CRDs: {0}")]
+    Print(String),
+}
+
+/// Carries out the command.
+pub async fn run(cli: Cli) -> Result<(), RunError> {
+    match cli.command {
+        Command::Run(run) => operate(run).await,
+        Command::Crds => print_crds(),
+    }
+}
+
+async fn operate(run: Run) -> Result<(), RunError> {
+    start_logging(&run)?;
+    let mut config =
+        kube::Config::infer().await.map_err(|error| RunError::NoCluster(Box::new(error)))?;
+    // A 504 can follow a write that was stored, and kube would send it again for minutes: writes
+    // are repeated by the owner, who looks first.
+    config.default_retry = false;
+    let client = Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    let listener = TcpListener::bind(run.admin_address)
+        .await
+        .map_err(|source| RunError::AdminAddress { address: run.admin_address, source })?;
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+
+    let metrics = Metrics::default();
+    let readiness = Readiness::default();
+    let options = Options { observe_only: run.observe_only };
+    let watches = Watches { client: client.clone(), namespace: run.namespace.clone() };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        namespace = run.namespace.as_deref().unwrap_or("all"),
+        observe_only = run.observe_only,
+        admin = %run.admin_address,
+        "throughline starts"
+    );
+    let admin = tokio::spawn(admin::serve(listener, metrics.clone(), readiness.clone(), stop.clone()));
+    let tracer = Tracer::new(client, options, metrics, readiness);
+    tracer.run(watch::all(&watches), now, stop.clone()).await;
+    stop.cancel();
+    if let Ok(Err(error)) = admin.await {
+        tracing::warn!(%error, "the admin server ended badly");
+    }
+    tracing::info!("throughline stopped");
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one clock of the process")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+fn stop_on_signal(stop: CancellationToken) -> Result<(), RunError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+fn start_logging(run: &Run) -> Result<(), RunError> {
+    let filter = EnvFilter::try_new(&run.log).map_err(|error| RunError::LogFilter {
+        filter: run.log.clone(),
+        reason: error.to_string(),
+    })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match run.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+fn print_crds() -> Result<(), RunError> {
+    let yaml = serde_norway::to_string(&RolloutTrace::crd())
+        .map_err(|error| RunError::Print(error.to_string()))?;
+    std::io::stdout()
+        .write_all(yaml.as_bytes())
+        .map_err(|error| RunError::Print(error.to_string()))
+}

@@ -1,0 +1,151 @@
+//! One kind's watch, as a stream of observations.
+//!
+//! The raw watcher and not a `Controller`: a controller hands over the newest object only and
+//! drops deletions, but a manual promotion is visible in a single version of a Rollout.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use api::RolloutTrace;
+use api::argo::{POD_TEMPLATE_HASH, ReplicaSet, Rollout};
+use api::keptn::{KeptnAppContext, KeptnAppVersion, KeptnWorkloadVersion};
+use futures::{Stream, StreamExt, stream};
+use kube::core::DeserializeGuard;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::{Backoff, ResetTimerBackoff};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use timeline::observation::Unavailable;
+use timeline::{Key, Observation};
+
+use crate::observe::{Observed, key};
+
+/// A kind that is absent or forbidden is asked for again this often at most: it heals without a
+/// restart, and costs an idle cluster next to nothing.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// Waits that double up to [`LONGEST_WAIT`].
+#[derive(Default)]
+struct Doubling {
+    times: u32,
+}
+
+impl Iterator for Doubling {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let wait = FIRST_WAIT.saturating_mul(1 << self.times.min(8)).min(LONGEST_WAIT);
+        self.times += 1;
+        Some(wait)
+    }
+}
+
+impl Backoff for Doubling {
+    fn reset(&mut self) {
+        self.times = 0;
+    }
+}
+
+/// What all watches have in common.
+#[derive(Clone)]
+pub(crate) struct Watches {
+    /// The API server.
+    pub(crate) client: Client,
+    /// One namespace only, or all.
+    pub(crate) namespace: Option<String>,
+}
+
+impl Watches {
+    /// Every version of every object of a kind, for as long as the stream is polled.
+    pub(crate) fn observe<K>(&self, selector: Option<&str>) -> impl Stream<Item = Observation> + use<K>
+    where
+        K: Observed
+            + Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + 'static,
+    {
+        let api: Api<DeserializeGuard<K>> = match &self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        };
+        let mut config = watcher::Config::default();
+        if let Some(selector) = selector {
+            config = config.labels(selector);
+        }
+        let backoff = ResetTimerBackoff::new(Doubling::default(), Duration::from_mins(2));
+        let mut listing = BTreeSet::new();
+        watcher(api, config).backoff(backoff).filter_map(move |event| {
+            std::future::ready(match event {
+                Ok(event) => read::<K>(event, &mut listing),
+                Err(error) => unavailable(error).map(|why| Observation::Unavailable(K::KIND, why)),
+            })
+        })
+    }
+}
+
+fn read<K: Observed + Resource<DynamicType = ()>>(
+    event: Event<DeserializeGuard<K>>,
+    listing: &mut BTreeSet<Key>,
+) -> Option<Observation> {
+    match event {
+        Event::Init => {
+            listing.clear();
+            None
+        }
+        Event::InitApply(object) => {
+            listing.insert(key(object.meta()));
+            object_seen(object)
+        }
+        Event::InitDone => Some(Observation::Listed(K::KIND, std::mem::take(listing))),
+        Event::Apply(object) => object_seen(object),
+        Event::Delete(object) => Some(Observation::Gone(K::KIND, key(object.meta()))),
+    }
+}
+
+fn object_seen<K: Observed>(object: DeserializeGuard<K>) -> Option<Observation> {
+    match object.0 {
+        Ok(object) => object.observe(),
+        Err(invalid) => {
+            Some(Observation::Invalid(K::KIND, key(&invalid.metadata), invalid.error))
+        }
+    }
+}
+
+/// A list that fails says that the kind is away. A watch that breaks is resumed where it was and
+/// says nothing, unless it is forbidden.
+fn unavailable(error: watcher::Error) -> Option<Unavailable> {
+    match error {
+        watcher::Error::InitialListFailed(error) => Some(match error {
+            kube::Error::Api(status) if status.is_not_found() => Unavailable::NotInstalled,
+            kube::Error::Api(status) if status.is_forbidden() => Unavailable::Forbidden("list"),
+            kube::Error::Api(status) => Unavailable::Failed(status.message),
+            other => Unavailable::Failed(other.to_string()),
+        }),
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.is_forbidden() => {
+            Some(Unavailable::Forbidden("watch"))
+        }
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.is_not_found() => {
+            Some(Unavailable::NotInstalled)
+        }
+        _ => None,
+    }
+}
+
+/// All that the operator watches, as one stream: one owner, one order.
+pub(crate) fn all(watches: &Watches) -> impl Stream<Item = Observation> + use<> {
+    stream::select_all([
+        watches.observe::<Rollout>(None).boxed(),
+        watches.observe::<ReplicaSet>(Some(POD_TEMPLATE_HASH)).boxed(),
+        watches.observe::<KeptnAppVersion>(None).boxed(),
+        watches.observe::<KeptnWorkloadVersion>(None).boxed(),
+        watches.observe::<KeptnAppContext>(None).boxed(),
+        watches.observe::<RolloutTrace>(None).boxed(),
+    ])
+}
