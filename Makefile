@@ -41,8 +41,8 @@ check-arch: ## The pure core depends on nothing that does I/O, the types on neit
 		| grep -E '^(kube|k8s-openapi|tokio|hyper|opentelemetry|throughline-api|throughline) ' \
 		|| { echo 'crates/timeline must stay pure: remove the dependency above' >&2; exit 1; }
 	@! $(CARGO) tree --package throughline-api --edges normal --prefix none \
-		| grep -E '^(tokio-util|throughline-timeline|throughline) ' \
-		|| { echo 'crates/api must not know the other crates: remove the dependency above' >&2; exit 1; }
+		| grep -E '^(tokio|hyper|throughline-timeline|throughline) ' \
+		|| { echo 'crates/api is types only and knows no other crate: remove the dependency above' >&2; exit 1; }
 
 .PHONY: generate
 generate: ## Write crds/ anew from the Rust types.
