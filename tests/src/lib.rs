@@ -1,1 +1,8 @@
 //! The test cluster and what runs on it, shared by tests, demo and benches.
+
+pub mod chain;
+pub mod cluster;
+pub mod jaeger;
+pub mod keptn;
+pub mod operator;
+pub mod shop;

@@ -15,7 +15,12 @@ pub const POD_TEMPLATE_HASH: &str = "rollouts-pod-template-hash";
 
 /// `spec` of a Rollout: nothing of it is read.
 #[derive(CustomResource, Debug, Clone, Default, Serialize, Deserialize)]
-#[kube(group = "argoproj.io", version = "v1alpha1", kind = "Rollout", namespaced)]
+#[kube(
+    group = "argoproj.io",
+    version = "v1alpha1",
+    kind = "Rollout",
+    namespaced
+)]
 #[kube(status = "RolloutStatus", schema = "disabled")]
 pub struct RolloutSpec {}
 

@@ -14,7 +14,12 @@ pub const OURS: &str = "throughline.dev/span-links";
 
 /// `spec` of a KeptnAppVersion.
 #[derive(CustomResource, Debug, Clone, Default, Serialize, Deserialize)]
-#[kube(group = "lifecycle.keptn.sh", version = "v1", kind = "KeptnAppVersion", namespaced)]
+#[kube(
+    group = "lifecycle.keptn.sh",
+    version = "v1",
+    kind = "KeptnAppVersion",
+    namespaced
+)]
 #[kube(status = "KeptnAppVersionStatus", schema = "disabled")]
 #[serde(rename_all = "camelCase", default)]
 pub struct KeptnAppVersionSpec {
@@ -53,7 +58,12 @@ pub struct KeptnAppVersionStatus {
 
 /// `spec` of a KeptnWorkloadVersion.
 #[derive(CustomResource, Debug, Clone, Default, Serialize, Deserialize)]
-#[kube(group = "lifecycle.keptn.sh", version = "v1", kind = "KeptnWorkloadVersion", namespaced)]
+#[kube(
+    group = "lifecycle.keptn.sh",
+    version = "v1",
+    kind = "KeptnWorkloadVersion",
+    namespaced
+)]
 #[kube(schema = "disabled")]
 #[serde(rename_all = "camelCase", default)]
 pub struct KeptnWorkloadVersionSpec {
@@ -79,7 +89,12 @@ pub struct KeptnResourceReference {
 
 /// `spec` of a KeptnAppContext. Tasks and metadata are a person's and not read.
 #[derive(CustomResource, Debug, Clone, Default, Serialize, Deserialize)]
-#[kube(group = "lifecycle.keptn.sh", version = "v1", kind = "KeptnAppContext", namespaced)]
+#[kube(
+    group = "lifecycle.keptn.sh",
+    version = "v1",
+    kind = "KeptnAppContext",
+    namespaced
+)]
 #[kube(schema = "disabled")]
 #[serde(rename_all = "camelCase", default)]
 pub struct KeptnAppContextSpec {

@@ -1,6 +1,9 @@
 //! RolloutTrace: what a person reads first of a Rollout's history.
 
-#![expect(unreachable_pub, reason = "KubeSchema copies the struct into a function to validate it")]
+#![expect(
+    unreachable_pub,
+    reason = "KubeSchema copies the struct into a function to validate it"
+)]
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -27,7 +30,11 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Follows", type_ = "string", json_path = ".status.head.follows"),
     printcolumn(name = "Linked", type_ = "string", json_path = ".status.head.linked"),
     printcolumn(name = "Trace", type_ = "string", json_path = ".status.head.traceId"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
     printcolumn(
         name = "Why",
         type_ = "string",
@@ -40,11 +47,14 @@ pub struct RolloutTraceSpec {
     /// How many attempts status.chain keeps, 1 to 50. What is live is kept beyond that.
     #[schemars(range(min = 1, max = 50))]
     #[x_kube(validation = Rule::new("self >= 1 && self <= 50").message("spec.history is a number of attempts from 1 to 50"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<i32>,
     /// `Link` writes the links into the KeptnAppContext of the app; `Observe` only shows what they
     /// would be. The default is Link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
     /// Keep this object when the Rollout is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_after_delete: Option<bool>,
 }
 

@@ -39,7 +39,11 @@ pub(crate) struct Run {
     #[arg(long, env = "THROUGHLINE_OBSERVE_ONLY")]
     pub(crate) observe_only: bool,
     /// Where /livez, /readyz and /metrics are served.
-    #[arg(long, default_value = "127.0.0.1:8080", env = "THROUGHLINE_ADMIN_ADDRESS")]
+    #[arg(
+        long,
+        default_value = "127.0.0.1:8080",
+        env = "THROUGHLINE_ADMIN_ADDRESS"
+    )]
     pub(crate) admin_address: SocketAddr,
     /// How the log is written.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "THROUGHLINE_LOG_FORMAT")]

@@ -18,3 +18,11 @@ mod watch;
 
 /// The name under which the API server knows our fields.
 const FIELD_MANAGER: &str = "throughline";
+
+/// An error of the client in one line; its own words repeat the whole answer.
+fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}

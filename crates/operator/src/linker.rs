@@ -12,7 +12,7 @@ use timeline::Key;
 use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
 use timeline::links::SpanLinks;
 
-use crate::FIELD_MANAGER;
+use crate::{FIELD_MANAGER, words};
 use crate::observe::app_context;
 
 /// Writes, and says what is there now.
@@ -20,13 +20,30 @@ pub(crate) async fn write(client: Client, app: &Key, write: ContextWrite) -> Con
     let contexts: Api<KeptnAppContext> = Api::namespaced(client, &app.namespace);
     let (verb, written) = match write {
         ContextWrite::Create(links) => {
-            let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
-            ("create", contexts.create(&params, &created(&app.name, links)).await)
+            let params = PostParams {
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+                dry_run: false,
+            };
+            (
+                "create",
+                contexts.create(&params, &created(&app.name, links)).await,
+            )
         }
-        ContextWrite::Patch { resource_version, links } => {
-            let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
+        ContextWrite::Patch {
+            resource_version,
+            links,
+        } => {
+            let params = PatchParams {
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+                ..Default::default()
+            };
             let patch = patch(&resource_version, &links);
-            ("patch", contexts.patch(&app.name, &params, &Patch::Merge(patch)).await)
+            (
+                "patch",
+                contexts
+                    .patch(&app.name, &params, &Patch::Merge(patch))
+                    .await,
+            )
         }
     };
     match written {
@@ -51,22 +68,25 @@ fn read(
 ) -> ContextWritten {
     match app_context(context) {
         Some(seen) => done(seen),
-        None => ContextWritten::Failed(WriteProblem::Failed("its answer cannot be read".to_owned())),
+        None => {
+            ContextWritten::Failed(WriteProblem::Failed("its answer cannot be read".to_owned()))
+        }
     }
 }
 
 fn failed(verb: &'static str, error: kube::Error) -> ContextWritten {
     ContextWritten::Failed(match error {
         kube::Error::Api(status) if status.is_forbidden() => WriteProblem::Forbidden(verb),
-        kube::Error::Api(status) => WriteProblem::Failed(status.message),
-        other => WriteProblem::Failed(other.to_string()),
+        other => WriteProblem::Failed(words(&other)),
     })
 }
 
 fn created(app: &str, links: SpanLinks) -> KeptnAppContext {
     let mut context = KeptnAppContext::new(
         app,
-        api::keptn::KeptnAppContextSpec { span_links: Some(links.all) },
+        api::keptn::KeptnAppContextSpec {
+            span_links: Some(links.all),
+        },
     );
     context.metadata.annotations = Some([(OURS.to_owned(), marked(&links.ours))].into());
     context

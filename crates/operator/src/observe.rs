@@ -42,12 +42,19 @@ impl Observed for Rollout {
         let uid = self.metadata.uid.clone()?;
         let status = self.status.unwrap_or_default();
         let not_empty = |value: Option<String>| value.filter(|value| !value.is_empty());
-        let completed = status.conditions.unwrap_or_default().into_iter().find_map(|condition| {
-            if condition.r#type.as_deref() != Some("Completed") {
-                return None;
-            }
-            Some((condition.status.as_deref() == Some("True"), condition.last_transition_time?))
-        });
+        let completed = status
+            .conditions
+            .unwrap_or_default()
+            .into_iter()
+            .find_map(|condition| {
+                if condition.r#type.as_deref() != Some("Completed") {
+                    return None;
+                }
+                Some((
+                    condition.status.as_deref() == Some("True"),
+                    condition.last_transition_time?,
+                ))
+            });
         Some(Observation::Rollout(RolloutSeen {
             uid,
             created: created(&self.metadata),
@@ -79,10 +86,19 @@ impl Observed for ReplicaSet {
             .flatten()
             .find(|owner| owner.controller == Some(true) && owner.kind == "Rollout")?;
         let (rollout, rollout_uid) = (owner.name.clone(), owner.uid.clone());
-        let hash = self.metadata.labels.as_ref()?.get(argo::POD_TEMPLATE_HASH)?.clone();
+        let hash = self
+            .metadata
+            .labels
+            .as_ref()?
+            .get(argo::POD_TEMPLATE_HASH)?
+            .clone();
         let template = self.spec.and_then(|spec| spec.template).unwrap_or_default();
         let metadata = template.metadata.unwrap_or_default();
-        let containers = template.spec.unwrap_or_default().containers.unwrap_or_default();
+        let containers = template
+            .spec
+            .unwrap_or_default()
+            .containers
+            .unwrap_or_default();
         Some(Observation::ReplicaSet(ReplicaSetSeen {
             key: key(&self.metadata),
             uid: self.metadata.uid.clone()?,
@@ -124,7 +140,11 @@ impl Observed for KeptnAppVersion {
             created: created(&self.metadata),
             ended: status.end_time,
             deprecated: status.status.as_deref() == Some("Deprecated"),
-            held: if before { !waiting } else { app_deploy.is_none() },
+            held: if before {
+                !waiting
+            } else {
+                app_deploy.is_none()
+            },
             before_deploy: phase("AppPreDeployTasks").or_else(|| phase("AppPreDeployEvaluations")),
             app_deploy,
         }))
@@ -140,7 +160,10 @@ impl Observed for KeptnWorkloadVersion {
             app: self.spec.app.unwrap_or_default(),
             workload: self.spec.workload_name.unwrap_or_default(),
             version: self.spec.version.unwrap_or_default(),
-            replica_set_uid: self.spec.resource_reference.and_then(|reference| reference.uid),
+            replica_set_uid: self
+                .spec
+                .resource_reference
+                .and_then(|reference| reference.uid),
             trace: self.spec.trace_id.as_ref().and_then(carrier),
         }))
     }
@@ -169,7 +192,12 @@ impl Observed for RolloutTrace {
                 .map(|owner| owner.uid.clone())
                 .collect(),
             settings: Settings {
-                history: self.spec.history.and_then(|n| usize::try_from(n).ok()).unwrap_or(10).clamp(1, 50),
+                history: self
+                    .spec
+                    .history
+                    .and_then(|n| usize::try_from(n).ok())
+                    .unwrap_or(10)
+                    .clamp(1, 50),
                 observe_only: self.spec.mode == Some(rtr::Mode::Observe),
                 keep_after_delete: self.spec.keep_after_delete.unwrap_or(false),
             },
@@ -208,7 +236,13 @@ fn created(metadata: &ObjectMeta) -> Option<Timestamp> {
 }
 
 fn revision(metadata: &ObjectMeta) -> Option<i64> {
-    metadata.annotations.as_ref()?.get(argo::REVISION)?.parse().ok().filter(|n| *n > 0)
+    metadata
+        .annotations
+        .as_ref()?
+        .get(argo::REVISION)?
+        .parse()
+        .ok()
+        .filter(|n| *n > 0)
 }
 
 fn carrier(carrier: &BTreeMap<String, String>) -> Option<Traceparent> {
@@ -244,7 +278,14 @@ fn read_template(
     containers: Vec<Container>,
 ) -> Template {
     let none = OwnedMetadata::default();
-    match Workload::of(Metadata { annotations, labels }, none.view(), &containers) {
+    match Workload::of(
+        Metadata {
+            annotations,
+            labels,
+        },
+        none.view(),
+        &containers,
+    ) {
         Err(NoWorkload::Unnamed) => Template::AskRollout(containers),
         decided => Template::Decided(decided),
     }
@@ -254,7 +295,10 @@ fn stored(status: rtr::RolloutTraceStatus) -> Option<StoredTrace> {
     let rollout_uid = status.rollout_uid?;
     let attempts: Vec<Attempt> = status.chain.into_iter().map(attempt).collect();
     let condition = |name: &str| {
-        let found = status.conditions.iter().find(|condition| condition.type_ == name)?;
+        let found = status
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == name)?;
         Some(Condition {
             status: match found.status.as_str() {
                 "True" => Some(true),
@@ -273,7 +317,11 @@ fn stored(status: rtr::RolloutTraceStatus) -> Option<StoredTrace> {
         observed: condition("Observed")?,
         linked: condition("Linked")?,
     };
-    Some(StoredTrace { rollout_uid, attempts, report })
+    Some(StoredTrace {
+        rollout_uid,
+        attempts,
+        report,
+    })
 }
 
 fn attempt(entry: rtr::ChainEntry) -> Attempt {
@@ -299,7 +347,10 @@ fn attempt(entry: rtr::ChainEntry) -> Attempt {
         },
         ended: entry.ended,
         follows: entry.follows.into_iter().map(follow).collect(),
-        linked: Linked { state: link_state(entry.linked.state), reason: entry.linked.reason },
+        linked: Linked {
+            state: link_state(entry.linked.state),
+            reason: entry.linked.reason,
+        },
         trace: keptn.as_ref().and_then(|keptn| {
             Some(Trace {
                 traceparent: keptn.traceparent.as_ref()?.parse().ok()?,
@@ -329,7 +380,9 @@ fn follow(follow: rtr::Follow) -> Follow {
             rtr::Relation::Supersedes => Relation::Supersedes,
             rtr::Relation::After => Relation::After,
         },
-        trace: follow.traceparent.and_then(|traceparent| traceparent.parse().ok()),
+        trace: follow
+            .traceparent
+            .and_then(|traceparent| traceparent.parse().ok()),
     }
 }
 

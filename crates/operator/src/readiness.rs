@@ -14,7 +14,10 @@ pub(crate) struct Readiness {
 
 impl Readiness {
     /// The owner looked again. Changes are logged once.
-    pub(crate) fn update<'a>(&self, missing: impl Iterator<Item = (Kind, Option<&'a Unavailable>)>) {
+    pub(crate) fn update<'a>(
+        &self,
+        missing: impl Iterator<Item = (Kind, Option<&'a Unavailable>)>,
+    ) {
         let mut known = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         let missing: Vec<_> = missing.map(|(kind, why)| (kind, why.cloned())).collect();
         if known.as_ref() == Some(&missing) {
@@ -42,7 +45,9 @@ impl Readiness {
     /// works, and a restart would not make it appear.
     pub(crate) fn report(&self) -> (bool, String) {
         let known = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(missing) = &*known else { return (false, "starting\n".to_owned()) };
+        let Some(missing) = &*known else {
+            return (false, "starting\n".to_owned());
+        };
         let mut ready = true;
         let mut text = String::new();
         for (kind, why) in missing {

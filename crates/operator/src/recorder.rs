@@ -8,12 +8,12 @@ use serde_json::json;
 use timeline::Key;
 use timeline::lineage::ReportWrite;
 
-use crate::FIELD_MANAGER;
+use crate::{FIELD_MANAGER, words};
 use crate::report::status;
 
 /// Why a RolloutTrace was not stored.
 #[derive(Debug, thiserror::Error)]
-#[error("RolloutTrace {key}: {step}: {source}")]
+#[error("RolloutTrace {key}: cannot {step}: {}", words(.source))]
 pub(crate) struct RecordError {
     key: Key,
     step: &'static str,
@@ -21,25 +21,38 @@ pub(crate) struct RecordError {
 }
 
 /// Makes the RolloutTrace if there is none, sets its owner if that changed, and writes its status.
-pub(crate) async fn record(client: Client, key: &Key, write: &ReportWrite) -> Result<(), RecordError> {
+pub(crate) async fn record(
+    client: Client,
+    key: &Key,
+    write: &ReportWrite,
+) -> Result<(), RecordError> {
     let traces: Api<RolloutTrace> = Api::namespaced(client, &key.namespace);
-    let failed = |step| move |source| RecordError { key: key.clone(), step, source };
+    let failed = |step| {
+        move |source| RecordError {
+            key: key.clone(),
+            step,
+            source,
+        }
+    };
     if write.create {
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
+        let params = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            dry_run: false,
+        };
         let mut trace = RolloutTrace::new(&key.name, RolloutTraceSpec::default());
         trace.metadata.owner_references = Some(owners(key, write));
         match traces.create(&params, &trace).await {
             Ok(_) => {}
             // Made by a person meanwhile: its owner is set once it was seen.
             Err(kube::Error::Api(status)) if status.is_already_exists() => {}
-            Err(error) => return Err(failed("create")(error)),
+            Err(error) => return Err(failed("be made")(error)),
         }
     } else if write.change_owner {
         let patch = json!({ "metadata": { "ownerReferences": owners(key, write) } });
         traces
             .patch(&key.name, &PatchParams::default(), &Patch::Merge(patch))
             .await
-            .map_err(failed("patch its owner"))?;
+            .map_err(failed("get its owner"))?;
     }
     let status = json!({
         "apiVersion": "throughline.dev/v1alpha1",
@@ -50,7 +63,7 @@ pub(crate) async fn record(client: Client, key: &Key, write: &ReportWrite) -> Re
     traces
         .patch_status(&key.name, &params, &Patch::Apply(status))
         .await
-        .map_err(failed("patch its status"))?;
+        .map_err(failed("get its status"))?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Puts the parts together, starts them and stops them in order.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 
 use api::RolloutTrace;
@@ -12,12 +12,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use crate::admin;
 use crate::cli::{Cli, Command, LogFormat, Run};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::tracer::Tracer;
 use crate::watch::{self, Watches};
-use crate::admin;
 
 /// Why the command failed; each says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -62,22 +62,31 @@ pub async fn run(cli: Cli) -> Result<(), RunError> {
 
 async fn operate(run: Run) -> Result<(), RunError> {
     start_logging(&run)?;
-    let mut config =
-        kube::Config::infer().await.map_err(|error| RunError::NoCluster(Box::new(error)))?;
+    let mut config = kube::Config::infer()
+        .await
+        .map_err(|error| RunError::NoCluster(Box::new(error)))?;
     // A 504 can follow a write that was stored, and kube would send it again for minutes: writes
     // are repeated by the owner, who looks first.
     config.default_retry = false;
     let client = Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
     let listener = TcpListener::bind(run.admin_address)
         .await
-        .map_err(|source| RunError::AdminAddress { address: run.admin_address, source })?;
+        .map_err(|source| RunError::AdminAddress {
+            address: run.admin_address,
+            source,
+        })?;
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
 
     let metrics = Metrics::default();
     let readiness = Readiness::default();
-    let options = Options { observe_only: run.observe_only };
-    let watches = Watches { client: client.clone(), namespace: run.namespace.clone() };
+    let options = Options {
+        observe_only: run.observe_only,
+    };
+    let watches = Watches {
+        client: client.clone(),
+        namespace: run.namespace.clone(),
+    };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         namespace = run.namespace.as_deref().unwrap_or("all"),
@@ -85,7 +94,12 @@ async fn operate(run: Run) -> Result<(), RunError> {
         admin = %run.admin_address,
         "throughline starts"
     );
-    let admin = tokio::spawn(admin::serve(listener, metrics.clone(), readiness.clone(), stop.clone()));
+    let admin = tokio::spawn(admin::serve(
+        listener,
+        metrics.clone(),
+        readiness.clone(),
+        stop.clone(),
+    ));
     let tracer = Tracer::new(client, options, metrics, readiness);
     tracer.run(watch::all(&watches), now, stop.clone()).await;
     stop.cancel();
@@ -119,7 +133,10 @@ fn start_logging(run: &Run) -> Result<(), RunError> {
         filter: run.log.clone(),
         reason: error.to_string(),
     })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match run.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

@@ -55,7 +55,12 @@ impl Tracer {
             reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
             metrics: metrics.clone(),
         };
-        Self { lineage: Lineage::new(options), writer, metrics, readiness }
+        Self {
+            lineage: Lineage::new(options),
+            writer,
+            metrics,
+            readiness,
+        }
     }
 
     /// Takes in observations and answers in the order of arrival, and starts what follows.
@@ -146,7 +151,8 @@ impl Writer {
 
     async fn record(self, key: &Key, report: &ReportWrite) -> bool {
         let _place = self.reports.acquire().await;
-        let stored = match timeout(WRITE_TIMEOUT, recorder::record(self.client, key, report)).await {
+        let stored = match timeout(WRITE_TIMEOUT, recorder::record(self.client, key, report)).await
+        {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "not stored; trying again");

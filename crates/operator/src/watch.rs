@@ -21,6 +21,7 @@ use timeline::observation::Unavailable;
 use timeline::{Key, Observation};
 
 use crate::observe::{Observed, key};
+use crate::words;
 
 /// A kind that is absent or forbidden is asked for again this often at most: it heals without a
 /// restart, and costs an idle cluster next to nothing.
@@ -38,7 +39,9 @@ impl Iterator for Doubling {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let wait = FIRST_WAIT.saturating_mul(1 << self.times.min(8)).min(LONGEST_WAIT);
+        let wait = FIRST_WAIT
+            .saturating_mul(1 << self.times.min(8))
+            .min(LONGEST_WAIT);
         self.times += 1;
         Some(wait)
     }
@@ -61,7 +64,10 @@ pub(crate) struct Watches {
 
 impl Watches {
     /// Every version of every object of a kind, for as long as the stream is polled.
-    pub(crate) fn observe<K>(&self, selector: Option<&str>) -> impl Stream<Item = Observation> + use<K>
+    pub(crate) fn observe<K>(
+        &self,
+        selector: Option<&str>,
+    ) -> impl Stream<Item = Observation> + use<K>
     where
         K: Observed
             + Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
@@ -81,12 +87,16 @@ impl Watches {
         }
         let backoff = ResetTimerBackoff::new(Doubling::default(), Duration::from_mins(2));
         let mut listing = BTreeSet::new();
-        watcher(api, config).backoff(backoff).filter_map(move |event| {
-            std::future::ready(match event {
-                Ok(event) => read::<K>(event, &mut listing),
-                Err(error) => unavailable(error).map(|why| Observation::Unavailable(K::KIND, why)),
+        watcher(api, config)
+            .backoff(backoff)
+            .filter_map(move |event| {
+                std::future::ready(match event {
+                    Ok(event) => read::<K>(event, &mut listing),
+                    Err(error) => {
+                        unavailable(error).map(|why| Observation::Unavailable(K::KIND, why))
+                    }
+                })
             })
-        })
     }
 }
 
@@ -112,9 +122,11 @@ fn read<K: Observed + Resource<DynamicType = ()>>(
 fn object_seen<K: Observed>(object: DeserializeGuard<K>) -> Option<Observation> {
     match object.0 {
         Ok(object) => object.observe(),
-        Err(invalid) => {
-            Some(Observation::Invalid(K::KIND, key(&invalid.metadata), invalid.error))
-        }
+        Err(invalid) => Some(Observation::Invalid(
+            K::KIND,
+            key(&invalid.metadata),
+            invalid.error,
+        )),
     }
 }
 
@@ -125,8 +137,7 @@ fn unavailable(error: watcher::Error) -> Option<Unavailable> {
         watcher::Error::InitialListFailed(error) => Some(match error {
             kube::Error::Api(status) if status.is_not_found() => Unavailable::NotInstalled,
             kube::Error::Api(status) if status.is_forbidden() => Unavailable::Forbidden("list"),
-            kube::Error::Api(status) => Unavailable::Failed(status.message),
-            other => Unavailable::Failed(other.to_string()),
+            other => Unavailable::Failed(words(&other)),
         }),
         watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.is_forbidden() => {
             Some(Unavailable::Forbidden("watch"))
@@ -142,7 +153,9 @@ fn unavailable(error: watcher::Error) -> Option<Unavailable> {
 pub(crate) fn all(watches: &Watches) -> impl Stream<Item = Observation> + use<> {
     stream::select_all([
         watches.observe::<Rollout>(None).boxed(),
-        watches.observe::<ReplicaSet>(Some(POD_TEMPLATE_HASH)).boxed(),
+        watches
+            .observe::<ReplicaSet>(Some(POD_TEMPLATE_HASH))
+            .boxed(),
         watches.observe::<KeptnAppVersion>(None).boxed(),
         watches.observe::<KeptnWorkloadVersion>(None).boxed(),
         watches.observe::<KeptnAppContext>(None).boxed(),

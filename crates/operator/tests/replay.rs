@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use api::{RolloutTrace, RolloutTraceSpec};
 use api::argo::{ReplicaSet, Rollout};
 use api::keptn::{KeptnAppVersion, KeptnWorkloadVersion};
+use api::{RolloutTrace, RolloutTraceSpec};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use operator::observe::Observed;
@@ -68,7 +68,9 @@ fn key_of(object: &Value) -> Key {
 
 fn observe(kind: Kind, object: &Value) -> Option<Observation> {
     fn read<K: Observed + DeserializeOwned>(object: &Value) -> Option<Observation> {
-        serde_json::from_value::<K>(object.clone()).unwrap().observe()
+        serde_json::from_value::<K>(object.clone())
+            .unwrap()
+            .observe()
     }
     match kind {
         Kind::Rollout => read::<Rollout>(object),
@@ -112,7 +114,9 @@ impl Replay {
             if event.deleted {
                 replay.objects.remove(&(event.kind, key.clone()));
             } else {
-                replay.objects.insert((event.kind, key.clone()), event.object.clone());
+                replay
+                    .objects
+                    .insert((event.kind, key.clone()), event.object.clone());
             }
             let times = match how {
                 How::Twice => 2,
@@ -202,7 +206,8 @@ impl Replay {
                             ours: links.ours,
                         };
                         self.contexts.insert(key.clone(), seen.clone());
-                        self.lineage.written(&key, ContextWritten::Stored(seen), now);
+                        self.lineage
+                            .written(&key, ContextWritten::Stored(seen), now);
                     }
                     Effect::WriteReport(key, write) => {
                         let trace = stored(&key, &write.report, write.owner.as_deref());
@@ -217,7 +222,12 @@ impl Replay {
 
     /// The chain, oldest first, one line an attempt.
     fn told(&self, rollout: &str) -> Vec<String> {
-        let (report, _) = self.traces.iter().find(|(key, _)| key.name == rollout).unwrap().1;
+        let (report, _) = self
+            .traces
+            .iter()
+            .find(|(key, _)| key.name == rollout)
+            .unwrap()
+            .1;
         report
             .attempts
             .iter()
@@ -244,10 +254,10 @@ impl Replay {
                     attempt.version().unwrap_or("?"),
                     attempt.phase,
                     follows.join(", "),
-                    attempt
-                        .trace
-                        .as_ref()
-                        .map_or("-", |trace| trace.app_version.as_deref().unwrap_or("goes on")),
+                    attempt.trace.as_ref().map_or("-", |trace| trace
+                        .app_version
+                        .as_deref()
+                        .unwrap_or("goes on")),
                     attempt.linked.state,
                 )
             })
@@ -267,10 +277,14 @@ impl Replay {
                 let app_deploy = |object: &Value| {
                     object["status"]["phaseTraceIDs"]["AppDeploy"]["traceparent"] == **link
                 };
-                let found = self.objects.iter().find(|((kind, _), object)| {
-                    *kind == Kind::AppVersion && app_deploy(object)
-                });
-                found.map_or_else(|| format!("nothing: {link}"), |((_, key), _)| key.name.clone())
+                let found = self
+                    .objects
+                    .iter()
+                    .find(|((kind, _), object)| *kind == Kind::AppVersion && app_deploy(object));
+                found.map_or_else(
+                    || format!("nothing: {link}"),
+                    |((_, key), _)| key.name.clone(),
+                )
             })
             .collect()
     }
@@ -280,7 +294,10 @@ fn stored(key: &Key, report: &Report, owner: Option<&str>) -> RolloutTrace {
     let mut trace = RolloutTrace::new(&key.name, RolloutTraceSpec::default());
     trace.metadata.namespace = Some(key.namespace.clone());
     trace.metadata.owner_references = owner.map(|uid| {
-        vec![OwnerReference { uid: uid.to_owned(), ..OwnerReference::default() }]
+        vec![OwnerReference {
+            uid: uid.to_owned(),
+            ..OwnerReference::default()
+        }]
     });
     trace.status = Some(report::status(report));
     // Through JSON, as the API server would store it.
@@ -291,7 +308,11 @@ fn assert_told(name: &str, chains: &[(&str, &[&str])], links: &[(&str, &[&str])]
     for how in [How::Once, How::Twice, How::AsLists, How::WithRestarts] {
         let replay = Replay::of(name, how);
         for (rollout, chain) in chains {
-            assert_eq!(replay.told(rollout), *chain, "{name}, {how:?}: chain of {rollout}");
+            assert_eq!(
+                replay.told(rollout),
+                *chain,
+                "{name}, {how:?}: chain of {rollout}"
+            );
         }
         for (app, links) in links {
             assert_eq!(replay.links(app), *links, "{name}, {how:?}: links of {app}");

@@ -1,0 +1,6 @@
+//! Scenarios on a real control plane. The first run builds its programs.
+
+mod cluster;
+mod linked;
+mod shop;
+mod stand_in;

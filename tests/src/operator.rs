@@ -1,0 +1,217 @@
+//! Throughline itself as a process beside a cluster, with the permissions that it ships with.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::sleep;
+
+use crate::cluster::{Cluster, Error, Process};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How an operator is started.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Only this namespace.
+    pub namespace: Option<String>,
+    /// As which user of the cluster.
+    pub user: String,
+    /// Further flags.
+    pub flags: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            namespace: None,
+            user: "throughline".into(),
+            flags: Vec::new(),
+        }
+    }
+}
+
+/// An operator that runs, or was killed and can be started again.
+#[derive(Debug)]
+pub struct Operator {
+    cluster: &'static Cluster,
+    name: String,
+    settings: Settings,
+    admin: SocketAddr,
+    process: Mutex<Option<Process>>,
+}
+
+impl Operator {
+    /// Starts one that follows one namespace, under the user that the shipped RBAC is for.
+    pub async fn in_namespace(cluster: &'static Cluster, namespace: &str) -> Result<Self, Error> {
+        install(cluster).await?;
+        let settings = Settings {
+            namespace: Some(namespace.into()),
+            ..Settings::default()
+        };
+        Self::start(cluster, &format!("throughline-{namespace}"), settings).await
+    }
+
+    /// Starts one; what it needs must have been installed.
+    pub async fn start(
+        cluster: &'static Cluster,
+        name: &str,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let admin = free_address()?;
+        let process = Mutex::new(None);
+        let operator = Self {
+            cluster,
+            name: name.into(),
+            settings,
+            admin,
+            process,
+        };
+        operator.resume()?;
+        Ok(operator)
+    }
+
+    /// Starts it again after [`Operator::kill`].
+    pub fn resume(&self) -> Result<(), Error> {
+        let mut command = Command::new(binary()?);
+        command
+            .arg("run")
+            .args(["--admin-address", &self.admin.to_string()])
+            .args(["--log", "info,throughline=debug,operator=debug"])
+            .args(&self.settings.flags)
+            .env(
+                "KUBECONFIG",
+                self.cluster.kubeconfig_as(&self.settings.user)?,
+            );
+        if let Some(namespace) = &self.settings.namespace {
+            command.args(["--namespace", namespace]);
+        }
+        let process = self.cluster.spawn(&self.name, command)?;
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
+        Ok(())
+    }
+
+    /// Ends it as a node that loses power would: SIGKILL.
+    pub fn kill(&self) {
+        let process = self
+            .process
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(process) = process {
+            process.kill();
+        }
+    }
+
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(Process::id)
+    }
+
+    /// Waits until it has looked at everything that it can.
+    pub async fn ready(&self) -> Result<String, Error> {
+        let since = Instant::now();
+        loop {
+            let answer = self.get("readyz").await;
+            if let Some((true, text)) = &answer {
+                return Ok(text.clone());
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(Error::Waited {
+                    object: self.name.clone(),
+                    condition: "ready".into(),
+                    seconds: PATIENCE.as_secs(),
+                    state: answer.map_or_else(|| "no answer".into(), |(_, text)| text),
+                });
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What a path of its admin server says, and whether that means yes.
+    pub async fn get(&self, path: &str) -> Option<(bool, String)> {
+        let answer = reqwest::get(format!("http://{}/{path}", self.admin))
+            .await
+            .ok()?;
+        Some((answer.status().is_success(), answer.text().await.ok()?))
+    }
+
+    /// The sum of a metric over all labels that contain `labels`.
+    pub async fn metric(&self, name: &str, labels: &str) -> f64 {
+        let Some((true, text)) = self.get("metrics").await else {
+            return 0.0;
+        };
+        text.lines()
+            .filter(|line| line.starts_with(name) && line.contains(labels))
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+            .sum()
+    }
+}
+
+/// Applies the CRDs, the namespace and the RBAC that a user installs, once for a cluster.
+pub async fn install(cluster: &'static Cluster) -> Result<(), Error> {
+    static INSTALLED: AsyncMutex<Vec<PathBuf>> = AsyncMutex::const_new(Vec::new());
+    let mut installed = INSTALLED.lock().await;
+    if installed.iter().any(|dir| dir == cluster.dir()) {
+        return Ok(());
+    }
+    let config = root().join("config");
+    cluster
+        .kubectl(&["create", "namespace", "throughline-system"])
+        .await?;
+    for part in ["crd", "rbac"] {
+        let folder = config.join(part).display().to_string();
+        cluster
+            .kubectl(&["apply", "--server-side", "-k", &folder])
+            .await?;
+    }
+    let crd = "crd/rollouttraces.throughline.dev";
+    cluster
+        .kubectl(&["wait", "--for=condition=Established", crd, "--timeout=20s"])
+        .await?;
+    installed.push(cluster.dir().to_owned());
+    Ok(())
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+}
+
+/// `throughline` as cargo built it beside this program, or as the environment names it.
+fn binary() -> Result<PathBuf, Error> {
+    if let Some(path) = std::env::var_os("THROUGHLINE_BINARY") {
+        return Ok(path.into());
+    }
+    let here = std::env::current_exe().unwrap_or_default();
+    let folder = here.parent().unwrap_or(Path::new("."));
+    let folder = if folder.ends_with("deps") {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    };
+    let path = folder.join("throughline");
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(Error::Absent {
+        program: path.display().to_string(),
+        hint: "build it with `cargo build --bin throughline`",
+    })
+}
+
+fn free_address() -> Result<SocketAddr, Error> {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    free.map_err(|error| Error::Absent {
+        program: format!("a free port ({error})"),
+        hint: "end programs that listen on loopback",
+    })
+}

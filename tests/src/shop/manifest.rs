@@ -1,0 +1,400 @@
+//! Manifests of Rollouts and of what they refer to.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Rollout;
+use crate::cluster::{Error, Namespace};
+
+/// A step of a canary, as in the spec.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step(pub Value);
+
+/// A share of the pods, in percent.
+pub fn weight(percent: u8) -> Step {
+    Step(json!({ "setWeight": percent }))
+}
+
+/// A pause until somebody promotes.
+pub fn pause() -> Step {
+    Step(json!({ "pause": {} }))
+}
+
+/// A pause of some seconds.
+pub fn pause_for(seconds: u32) -> Step {
+    Step(json!({ "pause": { "duration": seconds } }))
+}
+
+/// An analysis with a template.
+pub fn analysis(template: &str) -> Step {
+    Step(json!({ "analysis": { "templates": [{ "templateName": template }] } }))
+}
+
+/// What the pods do, by the annotation that the stages of the cluster look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodKind {
+    /// Ready at once. So it is without the annotation, unless the image contains `bad`.
+    Ready,
+    /// Ready after some milliseconds.
+    Slow(u32),
+    /// `ImagePullBackOff`.
+    ImagePull,
+    /// `CrashLoopBackOff` after exit code 1.
+    CrashLoop,
+    /// `CrashLoopBackOff` after exit code 137, `OOMKilled`.
+    OutOfMemory,
+    /// No node suits: stays unscheduled.
+    Unschedulable,
+}
+
+/// A blue-green strategy.
+#[derive(Debug, Clone)]
+pub struct BlueGreen {
+    /// The Service that users reach; it is applied with the Rollout.
+    pub active: String,
+    /// The Service of the new version; it is applied with the Rollout.
+    pub preview: String,
+    /// Promoted by itself after this many seconds; `Some(0)` is at once, `None` is by hand.
+    pub promotion: Option<u32>,
+    /// The template of the analysis before the switch.
+    pub before: Option<String>,
+    /// The template of the analysis after the switch.
+    pub after: Option<String>,
+    /// How long the old pods stay, in seconds.
+    pub scale_down_delay: u32,
+}
+
+impl Default for BlueGreen {
+    fn default() -> Self {
+        Self {
+            active: "active".into(),
+            preview: "preview".into(),
+            promotion: Some(4),
+            before: None,
+            after: None,
+            scale_down_delay: 5,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Strategy {
+    Canary(Vec<Step>),
+    BlueGreen(BlueGreen),
+}
+
+/// A Rollout that is being described.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    namespace: Namespace,
+    pub(super) name: String,
+    app: Option<String>,
+    version: String,
+    image: Option<String>,
+    env: Option<String>,
+    pub(super) replicas: u32,
+    deadline: u32,
+    abort_on_deadline: bool,
+    strategy: Strategy,
+    annotated: bool,
+    referring: bool,
+    annotations: BTreeMap<String, String>,
+    pod_annotations: BTreeMap<String, String>,
+    node_selector: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    pub(super) fn new(namespace: &Namespace, name: &str) -> Self {
+        Self {
+            namespace: namespace.clone(),
+            name: name.into(),
+            app: None,
+            version: "1.0.0".into(),
+            image: None,
+            env: None,
+            replicas: 3,
+            deadline: 40,
+            abort_on_deadline: false,
+            strategy: Strategy::Canary(vec![weight(34), pause_for(4), weight(67), pause_for(4)]),
+            annotated: false,
+            referring: false,
+            annotations: BTreeMap::new(),
+            pod_annotations: BTreeMap::new(),
+            node_selector: BTreeMap::new(),
+        }
+    }
+
+    /// The app it is part of. Without, Keptn takes the workload for the app.
+    #[must_use]
+    pub fn app(mut self, app: &str) -> Self {
+        self.app = Some(app.into());
+        self
+    }
+
+    /// The version, of the image too.
+    #[must_use]
+    pub fn version(mut self, version: &str) -> Self {
+        self.version = version.into();
+        self
+    }
+
+    /// Another image than `example/NAME:VERSION`; the tag stays the version. `bad` cannot be
+    /// pulled.
+    #[must_use]
+    pub fn image(mut self, image: &str) -> Self {
+        self.image = Some(image.into());
+        self
+    }
+
+    /// An environment variable: changes the template and not the version.
+    #[must_use]
+    pub fn env(mut self, value: &str) -> Self {
+        self.env = Some(value.into());
+        self
+    }
+
+    /// How many pods.
+    #[must_use]
+    pub fn replicas(mut self, replicas: u32) -> Self {
+        self.replicas = replicas;
+        self
+    }
+
+    /// How long without progress until the deadline is exceeded, in seconds.
+    #[must_use]
+    pub fn deadline(mut self, seconds: u32) -> Self {
+        self.deadline = seconds;
+        self
+    }
+
+    /// Abort when the deadline is exceeded.
+    #[must_use]
+    pub fn abort_on_deadline(mut self) -> Self {
+        self.abort_on_deadline = true;
+        self
+    }
+
+    /// Canary with these steps.
+    #[must_use]
+    pub fn canary(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.strategy = Strategy::Canary(steps.into_iter().collect());
+        self
+    }
+
+    /// Blue-green.
+    #[must_use]
+    pub fn blue_green(mut self, strategy: BlueGreen) -> Self {
+        self.strategy = Strategy::BlueGreen(strategy);
+        self
+    }
+
+    /// App and workload by Keptn's annotations on the Rollout, and no label says the version.
+    #[must_use]
+    pub fn annotated(mut self) -> Self {
+        self.annotated = true;
+        self
+    }
+
+    /// The template is that of a Deployment with no pods of its own.
+    #[must_use]
+    pub fn workload_ref(mut self) -> Self {
+        self.referring = true;
+        self
+    }
+
+    /// An annotation of the Rollout.
+    #[must_use]
+    pub fn annotation(mut self, key: &str, value: &str) -> Self {
+        self.annotations.insert(key.into(), value.into());
+        self
+    }
+
+    /// An annotation of the pods.
+    #[must_use]
+    pub fn pod_annotation(mut self, key: &str, value: &str) -> Self {
+        self.pod_annotations.insert(key.into(), value.into());
+        self
+    }
+
+    /// What the pods do.
+    #[must_use]
+    pub fn pods(mut self, kind: PodKind) -> Self {
+        const KIND: &str = "test.throughline.dev/pod";
+        const READY_AFTER: &str = "test.throughline.dev/ready-after";
+        self.pod_annotations.remove(KIND);
+        self.pod_annotations.remove(READY_AFTER);
+        self.node_selector.clear();
+        match kind {
+            PodKind::Ready => self.pod_annotation(KIND, "ready"),
+            PodKind::Slow(milliseconds) => self
+                .pod_annotation(KIND, "slow")
+                .pod_annotation(READY_AFTER, &format!("{milliseconds}ms")),
+            PodKind::ImagePull => self.pod_annotation(KIND, "image-pull"),
+            PodKind::CrashLoop => self.pod_annotation(KIND, "crash-loop"),
+            PodKind::OutOfMemory => self.pod_annotation(KIND, "oom"),
+            PodKind::Unschedulable => {
+                self.node_selector
+                    .insert("test.throughline.dev/no-such".into(), "node".into());
+                self
+            }
+        }
+    }
+
+    /// Applies the Rollout and what it refers to.
+    pub async fn apply(self) -> Result<Rollout, Error> {
+        self.write(self.services()).await?;
+        self.write(self.workloads()).await?;
+        Ok(Rollout::new(self))
+    }
+
+    pub(super) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    pub(super) fn refers(&self) -> bool {
+        self.referring
+    }
+
+    pub(super) async fn write(&self, objects: Vec<Value>) -> Result<(), Error> {
+        let documents: Vec<_> = objects.iter().map(Value::to_string).collect();
+        self.namespace.apply(&documents.join("\n---\n")).await
+    }
+
+    /// The Services of a blue-green strategy. They are applied once: the selector is atomic in a
+    /// server-side apply, and the second one would take from it the pod hash that Argo Rollouts
+    /// has put there, which promotes whatever comes next without analysis.
+    pub fn services(&self) -> Vec<Value> {
+        let Strategy::BlueGreen(BlueGreen {
+            active, preview, ..
+        }) = &self.strategy
+        else {
+            return Vec::new();
+        };
+        let service = |name| {
+            json!({
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": { "name": name },
+                "spec": { "ports": [{ "port": 80 }], "selector": { "app": self.name } },
+            })
+        };
+        vec![service(active), service(preview)]
+    }
+
+    /// The Rollout, and before it the Deployment that it refers to.
+    pub fn workloads(&self) -> Vec<Value> {
+        let mut objects = Vec::new();
+        if self.referring {
+            objects.push(json!({
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": { "name": self.name },
+                "spec": {
+                    "replicas": 0,
+                    "selector": { "matchLabels": { "app": self.name } },
+                    "template": self.template(),
+                },
+            }));
+        }
+        objects.push(self.rollout());
+        objects
+    }
+
+    fn rollout(&self) -> Value {
+        let mut metadata = json!({ "name": self.name });
+        let mut annotations = self.annotations.clone();
+        if self.annotated {
+            annotations.insert("keptn.sh/workload".into(), self.name.clone());
+            annotations.extend(
+                self.app
+                    .iter()
+                    .map(|app| ("keptn.sh/app".to_owned(), app.clone())),
+            );
+        }
+        if !annotations.is_empty() {
+            metadata["annotations"] = json!(annotations);
+        }
+        let mut spec = json!({
+            "progressDeadlineSeconds": self.deadline,
+            "replicas": self.replicas,
+            "revisionHistoryLimit": 3,
+            "strategy": self.strategy.spec(),
+        });
+        if self.abort_on_deadline {
+            spec["progressDeadlineAbort"] = json!(true);
+        }
+        if self.referring {
+            spec["workloadRef"] =
+                json!({ "apiVersion": "apps/v1", "kind": "Deployment", "name": self.name });
+        } else {
+            spec["selector"] = json!({ "matchLabels": { "app": self.name } });
+            spec["template"] = self.template();
+        }
+        json!({
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Rollout",
+            "metadata": metadata,
+            "spec": spec,
+        })
+    }
+
+    fn template(&self) -> Value {
+        let mut labels = json!({ "app": self.name });
+        if !self.annotated {
+            labels["app.kubernetes.io/name"] = json!(self.name);
+            labels["app.kubernetes.io/version"] = json!(self.version);
+            if let Some(app) = &self.app {
+                labels["app.kubernetes.io/part-of"] = json!(app);
+            }
+        }
+        let mut metadata = json!({ "labels": labels });
+        if !self.pod_annotations.is_empty() {
+            metadata["annotations"] = json!(self.pod_annotations);
+        }
+        let repository = self
+            .image
+            .clone()
+            .unwrap_or_else(|| format!("example/{}", self.name));
+        let mut container =
+            json!({ "name": self.name, "image": format!("{repository}:{}", self.version) });
+        if let Some(value) = &self.env {
+            container["env"] = json!([{ "name": "E", "value": value }]);
+        }
+        let mut spec = json!({ "containers": [container] });
+        if !self.node_selector.is_empty() {
+            spec["nodeSelector"] = json!(self.node_selector);
+        }
+        json!({ "metadata": metadata, "spec": spec })
+    }
+}
+
+impl Strategy {
+    fn spec(&self) -> Value {
+        let it = match self {
+            Self::Canary(steps) => {
+                let steps: Vec<_> = steps.iter().map(|Step(step)| step).collect();
+                return json!({ "canary": { "steps": steps } });
+            }
+            Self::BlueGreen(it) => it,
+        };
+        let mut spec = json!({
+            "activeService": it.active,
+            "previewService": it.preview,
+            "scaleDownDelaySeconds": it.scale_down_delay,
+        });
+        match it.promotion {
+            None => spec["autoPromotionEnabled"] = json!(false),
+            Some(0) => {}
+            Some(seconds) => spec["autoPromotionSeconds"] = json!(seconds),
+        }
+        let run = |template: &str| json!({ "templates": [{ "templateName": template }] });
+        if let Some(template) = &it.before {
+            spec["prePromotionAnalysis"] = run(template);
+        }
+        if let Some(template) = &it.after {
+            spec["postPromotionAnalysis"] = run(template);
+        }
+        json!({ "blueGreen": spec })
+    }
+}
