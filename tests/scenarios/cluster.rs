@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use kube::api::{Api, ListParams};
 use serde_json::json;
+use throughline_tests::cluster::programs::Program;
 use throughline_tests::cluster::{Cluster, Error, Options, User};
 use throughline_tests::shop::{PodKind, Shop, pause_for, weight};
 
@@ -189,6 +190,11 @@ async fn requests_are_counted_by_user() -> Result<(), Error> {
     cluster.install_argo().await?;
     let shop = Shop::new(&cluster.namespace("later").await?);
     shop.rollout("cart").apply().await?.healthy().await?;
+
+    cluster.stop(Program::RolloutsController)?;
+    let pay = shop.rollout("pay").apply().await?;
+    cluster.restart(Program::RolloutsController)?;
+    pay.healthy().await?;
     Ok(())
 }
 

@@ -12,8 +12,8 @@ use timeline::Key;
 use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
 use timeline::links::SpanLinks;
 
-use crate::{FIELD_MANAGER, words};
 use crate::observe::app_context;
+use crate::{FIELD_MANAGER, words};
 
 /// Writes, and says what is there now.
 pub(crate) async fn write(client: Client, app: &Key, write: ContextWrite) -> ContextWritten {

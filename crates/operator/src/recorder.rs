@@ -8,8 +8,8 @@ use serde_json::json;
 use timeline::Key;
 use timeline::lineage::ReportWrite;
 
-use crate::{FIELD_MANAGER, words};
 use crate::report::status;
+use crate::{FIELD_MANAGER, words};
 
 /// Why a RolloutTrace was not stored.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Trace};
 use crate::observation::{AppVersionSeen, WorkloadVersionSeen};
-use crate::traceparent::Traceparent;
+use crate::traceparent::{TraceId, Traceparent};
 use crate::workload::Workload;
 
 /// Timestamps of the API server and of Argo's controller come from two clocks, to the second.
@@ -225,9 +225,10 @@ impl<'a> Case<'a> {
             });
         };
         let Some(trace) = trace else { return self.no_trace() };
-        let Some(wanted) = followed.trace else {
+        let wanted = || self.attempt.follows.iter().filter(|follow| follow.trace.is_some());
+        if wanted().next().is_none() {
             return Linked::none(format!("{} has no trace of Keptn's", called(followed)));
-        };
+        }
         let Some(name) = &trace.app_version else {
             return Linked::none(
                 "Keptn made no new trace for the retry: it goes on in that of the first try",
@@ -247,20 +248,29 @@ impl<'a> Case<'a> {
                 ),
             };
         }
-        let carries = version
+        let carried: Vec<TraceId> = version
             .span_links
             .iter()
             .filter_map(|link| link.parse::<Traceparent>().ok())
-            .any(|link| link.trace_id() == wanted.trace_id());
-        let (state, reason) = match (carries, version.app_deploy.is_some()) {
-            (true, true) => (LinkState::Applied, format!("{name} follows {}", called(followed))),
-            (true, false) => (
+            .map(|link| link.trace_id())
+            .collect();
+        let missing = wanted()
+            .find(|follow| follow.trace.is_some_and(|trace| !carried.contains(&trace.trace_id())));
+        let names: Vec<String> = wanted().map(called).collect();
+        let (state, reason) = match (missing, version.app_deploy.is_some()) {
+            (None, true) => {
+                (LinkState::Applied, format!("{name} follows {}", names.join(" and ")))
+            }
+            (None, false) => (
                 LinkState::Requested,
-                format!("{name} was asked to follow {}, its span is not known yet", called(followed)),
+                format!(
+                    "{name} was asked to follow {}, its span is not known yet",
+                    names.join(" and ")
+                ),
             ),
-            (false, _) => (
+            (Some(missing), _) => (
                 LinkState::Lost,
-                format!("Keptn made {name} before the link to {} was there", called(followed)),
+                format!("Keptn made {name} before the link to {} was there", called(missing)),
             ),
         };
         Linked { state, reason }

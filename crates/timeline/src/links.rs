@@ -9,8 +9,17 @@ pub const OURS_LIMIT: usize = 8;
 /// The links that a Rollout wants in its app: the trace of what is live and, if it is another, the
 /// trace of the newest attempt. Written ahead, because Keptn reads them within milliseconds of the
 /// first new pod.
+///
+/// An attempt that has just begun has no trace yet, and Keptn is about to read the links for it:
+/// until then they stay what it follows.
 pub fn wanted_of(chain: &Chain) -> impl Iterator<Item = Traceparent> + '_ {
-    [chain.live(), chain.newest()].into_iter().flatten().filter_map(|attempt| attempt.standing_trace())
+    let awaited = chain.newest().filter(|newest| newest.open() && newest.trace.is_none());
+    let followed = awaited.into_iter().flat_map(|newest| &newest.follows);
+    [chain.live(), chain.newest()]
+        .into_iter()
+        .flatten()
+        .filter_map(|attempt| attempt.standing_trace())
+        .chain(followed.filter_map(|follow| follow.trace))
 }
 
 /// Deduplicates by trace and keeps the first [`OURS_LIMIT`]; also says how many were left out.
