@@ -121,7 +121,14 @@ impl Observed for KeptnAppVersion {
 
     fn observe(self) -> Option<Observation> {
         let status = self.status.unwrap_or_default();
-        let phase = |name: &str| carrier(status.phase_trace_ids.as_ref()?.get(name)?);
+        let text = |name: &str| status.phase_trace_ids.as_ref()?.get(name)?.get("traceparent");
+        let phase = |name: &str| text(name)?.parse::<Traceparent>().ok();
+        let broken = ["AppDeploy", "AppPreDeployTasks", "AppPreDeployEvaluations"]
+            .into_iter()
+            .find_map(|name| {
+                let error = text(name)?.parse::<Traceparent>().err()?;
+                Some(format!("phaseTraceIDs.{name}: {error}"))
+            });
         let app_deploy = phase("AppDeploy");
         let current = status.current_phase.as_deref().unwrap_or_default();
         let before = current.is_empty() || current.starts_with("AppPreDeploy");
@@ -147,6 +154,7 @@ impl Observed for KeptnAppVersion {
             },
             before_deploy: phase("AppPreDeployTasks").or_else(|| phase("AppPreDeployEvaluations")),
             app_deploy,
+            broken,
         }))
     }
 }

@@ -486,6 +486,7 @@ impl Lineage {
             earlier: rollout.report.as_ref(),
             observe_only: self.only_observed(key),
             missing: self.missing().filter_map(|(kind, why)| Some((kind, why?))).collect(),
+            broken: self.broken_trace(key, &rollout.chain),
             apps: rollout.apps.iter().map(|app| self.app_standing(key, app, now)).collect(),
         };
         let trace = self.traces.get(key);
@@ -523,6 +524,22 @@ impl Lineage {
         let nothing = AppContext::default();
         let context = self.contexts.get(&app_key).unwrap_or(&nothing);
         (app.to_owned(), context.standing(&wanted, now), left_out)
+    }
+
+    /// The KeptnAppVersion of the newest attempt that holds something else than a traceparent, in
+    /// words, while the attempt has no trace.
+    fn broken_trace(&self, key: &Key, chain: &Chain) -> Option<String> {
+        let newest = chain.newest().filter(|newest| newest.trace.is_none())?;
+        let workload = newest.workload.as_ref()?;
+        let app = Key::new(&key.namespace, &workload.app);
+        self.app_versions_of_app.get(&app)?.iter().find_map(|name| {
+            let version = self.app_versions.get(name)?;
+            let lists = |(name, version): &(String, String)| {
+                name == workload.short_name() && *version == workload.version
+            };
+            let broken = version.broken.as_ref().filter(|_| version.workloads.iter().any(lists))?;
+            Some(format!("KeptnAppVersion {}: {broken}", version.key.name))
+        })
     }
 
     fn only_observed(&self, key: &Key) -> bool {

@@ -207,6 +207,8 @@ pub struct AppVersionSeen {
     pub before_deploy: Option<Traceparent>,
     /// `status.phaseTraceIDs.AppDeploy`
     pub app_deploy: Option<Traceparent>,
+    /// A carrier that holds something else than a traceparent: which, and what is wrong with it.
+    pub broken: Option<String>,
 }
 
 /// A KeptnWorkloadVersion.

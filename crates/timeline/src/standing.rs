@@ -15,6 +15,8 @@ pub(crate) struct RolloutView<'a> {
     pub(crate) earlier: Option<&'a Report>,
     pub(crate) observe_only: bool,
     pub(crate) missing: Vec<(Kind, &'a Unavailable)>,
+    /// Why the newest attempt's trace cannot be read.
+    pub(crate) broken: Option<String>,
     /// Name, standing, and how many links there was no room for.
     pub(crate) apps: Vec<(String, Standing, usize)>,
 }
@@ -27,7 +29,13 @@ pub(crate) fn observed(view: &RolloutView<'_>, now: Timestamp) -> Condition {
         return Condition::now(Some(false), "InvalidObject", message, earlier, now);
     }
     for (kind, why) in &view.missing {
-        if matches!(kind, Kind::Rollout | Kind::ReplicaSet) {
+        let counts = match kind {
+            Kind::Rollout | Kind::ReplicaSet => true,
+            // Without Keptn there is nothing to confirm; without permission it goes unconfirmed.
+            Kind::WorkloadVersion => matches!(why, Unavailable::Forbidden(_)),
+            Kind::AppVersion | Kind::AppContext | Kind::RolloutTrace => false,
+        };
+        if counts {
             let (reason, message) = unavailable(*kind, why);
             return Condition::now(Some(false), reason, message, earlier, now);
         }
@@ -49,7 +57,7 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
         return (Some(false), "ObserveOnly", message.to_owned());
     }
     for (kind, why) in &view.missing {
-        if *kind != Kind::WorkloadVersion || matches!(why, Unavailable::Forbidden(_)) {
+        if *kind != Kind::WorkloadVersion {
             let (reason, message) = unavailable(*kind, why);
             return (Some(false), reason, message);
         }
@@ -62,6 +70,10 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
             Some(_) => (Some(false), "NoWorkload", newest.linked.reason.clone()),
             None => (None, "Pending", "the ReplicaSet was not seen yet".to_owned()),
         };
+    }
+    if let Some(broken) = &view.broken {
+        let message = format!("{broken}; Keptn would link to nothing");
+        return (Some(false), "InvalidTraceparent", message);
     }
     for (app, standing, left_out) in &view.apps {
         match standing {
