@@ -1,7 +1,9 @@
 //! The test cluster and what runs on it, shared by tests, demo and benches.
 
+pub mod bench;
 pub mod chain;
 pub mod cluster;
+pub mod demo;
 pub mod jaeger;
 pub mod keptn;
 pub mod operator;

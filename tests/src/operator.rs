@@ -106,6 +106,23 @@ impl Operator {
         }
     }
 
+    /// Lets it stand still, as a node does that swaps; [`Operator::thaw`] lets it go on.
+    pub fn freeze(&self) -> Result<(), Error> {
+        self.signal("STOP")
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) -> Result<(), Error> {
+        self.signal("CONT")
+    }
+
+    fn signal(&self, signal: &str) -> Result<(), Error> {
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process
+            .as_ref()
+            .map_or(Ok(()), |process| process.signal(signal))
+    }
+
     /// Its process id, while it runs.
     pub fn id(&self) -> Option<u32> {
         self.process

@@ -121,7 +121,13 @@ impl Observed for KeptnAppVersion {
 
     fn observe(self) -> Option<Observation> {
         let status = self.status.unwrap_or_default();
-        let text = |name: &str| status.phase_trace_ids.as_ref()?.get(name)?.get("traceparent");
+        let text = |name: &str| {
+            status
+                .phase_trace_ids
+                .as_ref()?
+                .get(name)?
+                .get("traceparent")
+        };
         let phase = |name: &str| text(name)?.parse::<Traceparent>().ok();
         let broken = ["AppDeploy", "AppPreDeployTasks", "AppPreDeployEvaluations"]
             .into_iter()

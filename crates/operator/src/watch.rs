@@ -135,14 +135,15 @@ fn object_seen<K: Observed>(object: DeserializeGuard<K>) -> Option<Observation> 
 fn unavailable(error: watcher::Error) -> Option<Unavailable> {
     match error {
         watcher::Error::InitialListFailed(error) => Some(match error {
-            kube::Error::Api(status) if status.is_not_found() => Unavailable::NotInstalled,
+            // An absent group answers with plain text and no reason.
+            kube::Error::Api(status) if status.code == 404 => Unavailable::NotInstalled,
             kube::Error::Api(status) if status.is_forbidden() => Unavailable::Forbidden("list"),
             other => Unavailable::Failed(words(&other)),
         }),
         watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.is_forbidden() => {
             Some(Unavailable::Forbidden("watch"))
         }
-        watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.is_not_found() => {
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 404 => {
             Some(Unavailable::NotInstalled)
         }
         _ => None,

@@ -25,6 +25,8 @@ pub struct AppContext {
     holding: Vec<String>,
     undone: Vec<Timestamp>,
     in_flight: bool,
+    /// It was told to be gone while a write was under way: before or after it, nobody says.
+    gone_meanwhile: bool,
     not_before: Option<Timestamp>,
     failures: u32,
     problem: Option<WriteProblem>,
@@ -93,6 +95,7 @@ impl AppContext {
 
     /// The object is gone.
     pub fn gone(&mut self, now: Timestamp) {
+        self.gone_meanwhile = self.in_flight;
         if self.present.take().is_some() && !self.holding.is_empty() {
             self.holding.clear();
             self.undone.push(now);
@@ -103,6 +106,7 @@ impl AppContext {
     /// A write came back.
     pub fn written(&mut self, result: ContextWritten, now: Timestamp) {
         self.in_flight = false;
+        let gone_meanwhile = std::mem::take(&mut self.gone_meanwhile);
         match result {
             ContextWritten::Stored(seen) => {
                 self.failures = 0;
@@ -110,7 +114,15 @@ impl AppContext {
                 self.not_before = None;
                 self.written = Some(seen.resource_version.clone());
                 self.holding.clone_from(&seen.ours);
-                self.present = Some(seen);
+                // The watch may have been faster than the answer, and tells of each version once.
+                match self.present.take() {
+                    Some(later) if is_older(&seen.resource_version, &later.resource_version) => {
+                        self.present = Some(seen);
+                        self.observed(later, now);
+                    }
+                    None if gone_meanwhile => {}
+                    _ => self.present = Some(seen),
+                }
             }
             ContextWritten::Conflict(seen) => match seen {
                 Some(seen) => self.observed(seen, now),
@@ -136,6 +148,11 @@ impl AppContext {
         Some(write)
     }
 
+    /// Whether a wait ended by now; said once.
+    pub fn wakes(&mut self, now: Timestamp) -> bool {
+        !self.in_flight && self.not_before.take_if(|at| *at <= now).is_some()
+    }
+
     /// When to ask again, if nothing arrives before.
     pub fn due(&self) -> Option<Timestamp> {
         self.not_before.filter(|_| !self.in_flight)
@@ -154,9 +171,12 @@ impl AppContext {
         }
     }
 
-    /// Whether there is nothing to remember: it is absent, and no write is under way.
+    /// Whether there is nothing to remember: it is absent, and no write is under way or waits.
     pub fn is_idle(&self) -> bool {
-        self.present.is_none() && !self.in_flight && self.undone.is_empty()
+        self.present.is_none()
+            && !self.in_flight
+            && self.not_before.is_none()
+            && self.undone.is_empty()
     }
 
     /// Whether it holds entries of ours.
@@ -189,17 +209,18 @@ impl AppContext {
         }
     }
 
-    /// Kubernetes' resource versions are opaque but, in every API server that exists, numbers that
-    /// grow; where one is not, nothing counts as stale and a conflict tells.
     fn is_stale(&self, resource_version: &str) -> bool {
-        let number = |text: &str| text.parse::<u64>().ok();
-        let newest = [self.written.as_deref(), self.present.as_ref().map(|seen| seen.resource_version.as_str())]
-            .into_iter()
-            .flatten()
-            .filter_map(number)
-            .max();
-        number(resource_version).zip(newest).is_some_and(|(this, newest)| this < newest)
+        let present = self.present.as_ref().map(|seen| seen.resource_version.as_str());
+        let mut known = [self.written.as_deref(), present].into_iter().flatten();
+        known.any(|known| is_older(resource_version, known))
     }
+}
+
+/// Kubernetes' resource versions are opaque but, in every API server that exists, numbers that
+/// grow; where one is not, nothing counts as stale and a conflict tells.
+fn is_older(this: &str, other: &str) -> bool {
+    let number = |text: &str| text.parse::<u64>().ok();
+    number(this).zip(number(other)).is_some_and(|(this, other)| this < other)
 }
 
 #[cfg(test)]

@@ -196,8 +196,8 @@ impl Lineage {
             self.refresh(&key, now);
         }
         let mut effects = Vec::new();
-        for (key, context) in &self.contexts {
-            if context.due().is_some_and(|due| due <= now) {
+        for (key, context) in &mut self.contexts {
+            if context.wakes(now) {
                 self.touched_apps.insert(key.clone());
             }
         }
@@ -215,6 +215,9 @@ impl Lineage {
 
     /// When [`Lineage::effects`] has something to do even if nothing arrives.
     pub fn due(&self) -> Option<Timestamp> {
+        if !self.has_looked() {
+            return None;
+        }
         let reports = self.due_reports.first().map(|(due, _)| *due);
         let contexts = self.contexts.values().filter_map(AppContext::due).min();
         [reports, contexts].into_iter().flatten().min()
@@ -354,6 +357,10 @@ impl Lineage {
                     rollout.report = None;
                     self.touched_rollouts.insert(key.clone());
                 }
+                let nothing = |rollout: &Rollout| rollout.seen.is_none() && rollout.problem.is_none();
+                if self.rollouts.get(key).is_some_and(nothing) {
+                    self.gone(Kind::Rollout, key, now);
+                }
             }
         }
     }
@@ -400,9 +407,12 @@ impl Lineage {
         self.fold(key, now);
         self.attribute(key);
         let Some(rollout) = self.rollouts.get_mut(key) else { return };
+        // A RolloutTrace may outlive its Rollout, and what is stored of it is told at any time.
+        let exists = rollout.seen.is_some() || rollout.problem.is_some();
         let apps: BTreeSet<String> = [rollout.chain.live(), rollout.chain.newest()]
             .into_iter()
             .flatten()
+            .filter(|_| exists)
             .filter_map(|attempt| attempt.workload.as_ref())
             .map(|workload| workload.app.clone())
             .collect();

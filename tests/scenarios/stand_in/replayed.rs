@@ -1,7 +1,6 @@
 //! The scenarios of the recordings, played with the stand-in.
 
 use std::error::Error;
-use std::time::Duration;
 
 use throughline_tests::shop::{BlueGreen, Gauge, PodKind, Rollout};
 
@@ -13,21 +12,6 @@ async fn update(stage: &Stage, cart: &mut Rollout, version: &str, app_version: &
     cart.apply_version(version).await?;
     cart.healthy_at(version).await?;
     stage.watched.app_version(app_version, "Succeeded").await
-}
-
-// A busy controller may write its pause once more over the promotion.
-async fn promote(cart: &Rollout) -> Outcome {
-    let soon = cart.clone().within(Duration::from_secs(10));
-    for _ in 0..3 {
-        cart.promote().await?;
-        let promoted = soon
-            .until("past the pause", |it| it.step() != Some(1))
-            .await;
-        if promoted.is_ok() {
-            return Ok(());
-        }
-    }
-    Err("promoted three times in vain".into())
 }
 
 // What the comparison would be worth nothing without.
@@ -139,7 +123,7 @@ async fn abort_retry() -> Outcome {
         .watched
         .app_version("shop-2.0.0-4b227777", "Progressing")
         .await?;
-    promote(&cart).await?;
+    cart.promote().await?;
     cart.healthy_at("2.0.0").await?;
     stage
         .watched
@@ -206,7 +190,7 @@ async fn superseded() -> Outcome {
         .watched
         .app_version("shop-3.0.0-4e074085", "Progressing")
         .await?;
-    promote(&cart).await?;
+    cart.promote().await?;
     cart.healthy_at("3.0.0").await?;
     stage
         .watched

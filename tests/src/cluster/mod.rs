@@ -224,6 +224,11 @@ impl Cluster {
         Namespace::create(prefix, self.client().await?, self.tools.clone()).await
     }
 
+    /// A new namespace of exactly this name, in which Keptn is enabled.
+    pub async fn namespace_named(&self, name: &str) -> Result<Namespace, Error> {
+        Namespace::named(name, self.client().await?, self.tools.clone()).await
+    }
+
     /// Starts a further program: it logs into `logs/NAME.log` and ends when it is dropped, or
     /// with the cluster.
     pub fn spawn(&self, name: &str, command: Command) -> Result<Process, Error> {

@@ -23,23 +23,32 @@ impl std::fmt::Debug for Namespace {
 
 impl Namespace {
     pub(super) async fn create(prefix: &str, client: Client, tools: Tools) -> Result<Self, Error> {
+        let prefix = format!("{prefix}-");
+        Self::make("generateName", &prefix, client, tools).await
+    }
+
+    pub(super) async fn named(name: &str, client: Client, tools: Tools) -> Result<Self, Error> {
+        Self::make("name", name, client, tools).await
+    }
+
+    async fn make(key: &str, name: &str, client: Client, tools: Tools) -> Result<Self, Error> {
         let object = json!({
             "apiVersion": "v1",
             "kind": "Namespace",
             "metadata": {
-                "generateName": format!("{prefix}-"),
+                key: name,
                 "annotations": { "keptn.sh/lifecycle-toolkit": "enabled" },
             },
         });
         let object: Object = serde_json::from_value(object).map_err(|error| Error::Manifest {
             reason: error.to_string(),
-            manifest: prefix.into(),
+            manifest: name.into(),
         })?;
         let made = Api::all(client.clone())
             .create(&PostParams::default(), &object)
             .await;
         let name = made
-            .map_err(Error::api(format!("create namespace {prefix}")))?
+            .map_err(Error::api(format!("create namespace {name}")))?
             .name_any();
         Ok(Self {
             name,

@@ -109,6 +109,18 @@ impl Program {
     }
 }
 
+/// Which of them are not in the cache yet.
+pub fn missing(programs: &[Program]) -> Result<Vec<Program>, Error> {
+    let mut missing = Vec::new();
+    for program in programs {
+        let folder = Cache::of(program.module())?.folder;
+        if !folder.join(program.name()).exists() {
+            missing.push(*program);
+        }
+    }
+    Ok(missing)
+}
+
 /// Builds what is not in the cache yet.
 pub fn build(programs: &[Program]) -> Result<(), Error> {
     for (index, program) in programs.iter().enumerate() {

@@ -77,9 +77,21 @@ impl Rollout {
         self.change(|it| it.env(value)).await
     }
 
-    /// Promotes by one step.
+    /// Promotes by one step, and sees that the controller takes it: a busy one may write its
+    /// pause once more over the promotion.
     pub async fn promote(&self) -> Result<(), Error> {
-        self.argo(&["promote", self.name()]).await
+        let step = self.state().await?.step();
+        let soon = self.clone().within(Duration::from_secs(10));
+        let mut tries = 3;
+        loop {
+            tries -= 1;
+            self.argo(&["promote", self.name()]).await?;
+            match soon.until("past the pause", |it| it.step() != step).await {
+                Ok(_) => return Ok(()),
+                Err(_) if tries > 0 => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Promotes past all steps, pauses and analyses.

@@ -1,0 +1,349 @@
+//! The operator's core, a model of the cluster around it, and all that can go wrong in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use timeline::attempt::Attempt;
+use timeline::chain::Chain;
+use timeline::app_context::{ContextWritten, WriteProblem};
+use timeline::lineage::{Effect, Options};
+use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace};
+use timeline::{Key, Kind, Lineage, Observation};
+
+use crate::api_server::{ApiServer, NAMESPACE};
+use crate::cluster::{APPS, Cluster, LAST_TEMPLATE, ROLLOUTS, app_key, rollout_key};
+use crate::oracle::truth;
+
+/// Later than this, what is told is told late: the core's slack between two clocks.
+const LATE: SignedDuration = SignedDuration::from_millis(900);
+
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) server: ApiServer,
+    pub(crate) cluster: Cluster,
+    operator: Lineage,
+    writes: Vec<Write>,
+    /// Turns of each Rollout that the operator was told of, and up to which one that is stored.
+    told: [usize; 2],
+    stored: [usize; 2],
+    pub(crate) context_writes: usize,
+}
+
+/// A write of the operator's on its way to the API server, or the answer on its way back.
+struct Write {
+    effect: Effect,
+    told: [usize; 2],
+    answer: Option<Answer>,
+    /// The operator that asked for it crashed: nobody waits for the answer.
+    orphan: bool,
+}
+
+enum Answer {
+    Context(ContextWritten),
+    Report(bool),
+}
+
+/// What becomes of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is carried out.
+    Done,
+    /// It is carried out, but the operator hears that it failed.
+    AnswerLost,
+    /// It is not carried out.
+    Refused,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let mut world = Self {
+            now: Timestamp::from_second(1_800_000_000).unwrap(),
+            server: ApiServer::default(),
+            cluster: Cluster::default(),
+            operator: Lineage::new(Options::default()),
+            writes: Vec::new(),
+            told: [0; 2],
+            stored: [0; 2],
+            context_writes: 0,
+        };
+        Kind::ALL.into_iter().for_each(|kind| world.relist(kind));
+        world
+    }
+
+    pub(crate) fn pass(&mut self, time: SignedDuration) {
+        self.now += time;
+    }
+
+    /// Lets the operator do what it wants to do now.
+    pub(crate) fn act(&mut self) {
+        let effects = self.operator.effects(self.now);
+        for effect in effects {
+            let twice = self.writes.iter().any(|write| {
+                !write.orphan
+                    && matches!((&write.effect, &effect), (Effect::WriteContext(a, _), Effect::WriteContext(b, _)) if a == b)
+            });
+            assert!(!twice, "two writes to one KeptnAppContext at once");
+            self.writes.push(Write { effect, told: self.told, answer: None, orphan: false });
+        }
+        let due = self.operator.due();
+        assert!(
+            due.is_none_or(|due| due > self.now),
+            "nothing is left to do at {}, but the operator would not sleep: {due:?}",
+            self.now
+        );
+    }
+
+    pub(crate) fn deliver(&mut self, kind: Kind) -> bool {
+        let Some(event) = self.server.next_event(kind) else { return false };
+        if event.matters
+            && let Observation::Rollout(seen) = &event.observation
+        {
+            let r = index_of(&seen.key);
+            self.told[r] += 1;
+            self.cluster.rollouts[r].late |= self.now.duration_since(event.at) > LATE;
+        }
+        self.operator.observe(event.observation, self.now);
+        self.act();
+        true
+    }
+
+    pub(crate) fn deliver_all(&mut self) {
+        while Kind::ALL.into_iter().any(|kind| self.deliver(kind)) {}
+    }
+
+    /// The watch of a kind breaks and lists anew: what was on its way is never told.
+    pub(crate) fn relist(&mut self, kind: Kind) {
+        if kind == Kind::Rollout {
+            for r in 0..ROLLOUTS.len() {
+                let waiting = self.server.waiting(&rollout_key(r));
+                self.told[r] += waiting;
+                self.cluster.rollouts[r].dropped |= waiting > 1;
+                self.cluster.rollouts[r].late |= waiting > 0;
+            }
+        }
+        for observation in self.server.list(kind) {
+            self.operator.observe(observation, self.now);
+        }
+        self.act();
+    }
+
+    /// A new process knows what is stored, and lists everything. A write of the old one may still
+    /// be on its way.
+    pub(crate) fn crash(&mut self) {
+        for r in 0..ROLLOUTS.len() {
+            let forgotten = self.told[r] - self.stored[r].min(self.told[r]);
+            let waiting = self.server.waiting(&rollout_key(r));
+            self.cluster.rollouts[r].dropped |= forgotten + waiting > 1;
+            self.cluster.rollouts[r].late |= forgotten + waiting > 0;
+        }
+        self.operator = Lineage::new(Options::default());
+        self.writes.retain(|write| write.answer.is_none());
+        self.writes.iter_mut().for_each(|write| write.orphan = true);
+        Kind::ALL.into_iter().for_each(|kind| self.relist(kind));
+    }
+
+    /// A write arrives at the API server.
+    pub(crate) fn commit(&mut self, n: u8, fate: Fate) {
+        let open = self.writes.iter().filter(|write| write.answer.is_none()).count();
+        if open == 0 {
+            return;
+        }
+        let mut open = self.writes.iter().enumerate().filter(|(_, write)| write.answer.is_none());
+        let place = usize::from(n) % open.clone().count();
+        let index = open.nth(place).unwrap().0;
+        let mut write = self.writes.remove(index);
+        let failed = || WriteProblem::Failed("the API server gave no answer".to_owned());
+        write.answer = Some(match &write.effect {
+            Effect::WriteContext(app, context) => {
+                self.context_writes += 1;
+                Answer::Context(match fate {
+                    Fate::Done => self.server.write(app, context, self.now),
+                    Fate::AnswerLost => {
+                        self.server.write(app, context, self.now);
+                        ContextWritten::Failed(failed())
+                    }
+                    Fate::Refused => ContextWritten::Failed(failed()),
+                })
+            }
+            Effect::WriteReport(..) => {
+                let stored = fate != Fate::Refused && self.store(&write);
+                Answer::Report(stored && fate == Fate::Done)
+            }
+        });
+        if !write.orphan {
+            self.writes.insert(index, write);
+        }
+    }
+
+    fn store(&mut self, write: &Write) -> bool {
+        let Effect::WriteReport(key, report) = &write.effect else { return false };
+        let there = self.server.get(Kind::RolloutTrace, key);
+        if there.is_none() && !report.create {
+            return false;
+        }
+        let owners = match there {
+            Some(Observation::RolloutTrace(seen)) if report.create || !report.change_owner => {
+                seen.owners.clone()
+            }
+            _ => report.owner.iter().cloned().collect(),
+        };
+        let r = index_of(key);
+        if self.cluster.rollouts[r].uid.as_ref() == Some(&report.report.rollout_uid) {
+            self.stored[r] = self.stored[r].max(write.told[r]);
+        }
+        let seen = RolloutTraceSeen {
+            key: key.clone(),
+            generation: Some(1),
+            owners,
+            settings: Settings::default(),
+            stored: Some(StoredTrace {
+                rollout_uid: report.report.rollout_uid.clone(),
+                attempts: report.report.attempts.clone(),
+                report: report.report.clone(),
+            }),
+        };
+        let observation = Observation::RolloutTrace(Box::new(seen));
+        self.server.put(Kind::RolloutTrace, key.clone(), observation, self.now);
+        true
+    }
+
+    /// An answer arrives at the operator.
+    pub(crate) fn answer(&mut self, n: u8) -> bool {
+        let answered = self.writes.iter().enumerate().filter(|(_, write)| write.answer.is_some());
+        let places: Vec<usize> = answered.map(|(index, _)| index).collect();
+        let Some(place) = places.get(usize::from(n) % places.len().max(1)) else { return false };
+        let write = self.writes.remove(*place);
+        match (write.effect, write.answer) {
+            (Effect::WriteContext(app, _), Some(Answer::Context(written))) => {
+                self.operator.written(&app, written, self.now);
+            }
+            (Effect::WriteReport(key, _), Some(Answer::Report(stored))) => {
+                self.operator.reported(&key, stored, self.now);
+            }
+            _ => unreachable!("an answer of another kind"),
+        }
+        self.act();
+        true
+    }
+
+    /// The garbage collector takes a RolloutTrace whose owners are gone.
+    pub(crate) fn collect_garbage(&mut self) {
+        for r in 0..ROLLOUTS.len() {
+            let key = rollout_key(r);
+            let Some(Observation::RolloutTrace(seen)) = self.server.get(Kind::RolloutTrace, &key)
+            else {
+                continue;
+            };
+            let uid = &self.cluster.rollouts[r].uid;
+            if !seen.owners.is_empty() && !seen.owners.iter().any(|owner| Some(owner) == uid.as_ref())
+            {
+                self.server.delete(Kind::RolloutTrace, &key, self.now);
+            }
+        }
+    }
+
+    /// No more faults: everything arrives, and what is due within this time is done.
+    pub(crate) fn quiesce(&mut self, time: SignedDuration) {
+        let until = self.now + time;
+        loop {
+            for _ in 0..500 {
+                self.act();
+                self.commit(0, Fate::Done);
+                let answered = self.answer(0);
+                self.deliver_all();
+                self.collect_garbage();
+                if !answered && self.writes.is_empty() && !self.server.has_events() {
+                    break;
+                }
+            }
+            assert!(self.writes.is_empty(), "the operator writes without end");
+            match self.operator.due().filter(|due| *due <= until) {
+                Some(due) => self.now = due,
+                None => break,
+            }
+        }
+        self.now = until;
+        self.act();
+    }
+
+    /// After everything came to rest: the links are those that are wanted, and nothing is written
+    /// any more, not even when everything is listed again an hour later.
+    pub(crate) fn must_be_right(&mut self) {
+        for r in 0..ROLLOUTS.len() {
+            self.cluster.name_workloads(&mut self.server, r, self.now);
+        }
+        self.quiesce(SignedDuration::from_mins(5));
+        let fought = |app: &usize| self.server.was_fought_over(&app_key(*app));
+        let rest: BTreeSet<usize> = (0..APPS.len()).filter(fought).collect();
+        for app in (0..APPS.len()).filter(|app| !rest.contains(app)) {
+            self.must_hold_the_truth(app);
+        }
+        // Left alone after five resets, and taken up again after a rest.
+        self.quiesce(SignedDuration::from_mins(25));
+        for app in 0..APPS.len() {
+            self.must_hold_the_truth(app);
+        }
+        let writes = self.context_writes;
+        Kind::ALL.into_iter().for_each(|kind| self.relist(kind));
+        self.quiesce(SignedDuration::from_hours(1));
+        assert_eq!(self.context_writes, writes, "something was written again");
+    }
+
+    fn must_hold_the_truth(&self, app: usize) {
+        let truth = truth(&self.cluster, app);
+        let links = self.server.span_links(&app_key(app)).unwrap_or_default();
+        let ours = self.server.ours(&app_key(app));
+        let told = || {
+            let chains = (0..ROLLOUTS.len()).filter_map(|r| self.operator.chain(&rollout_key(r)));
+            let chains: Vec<Vec<String>> = chains.map(described).collect();
+            format!("{}: {links:#?}, ours {ours:#?}; {truth:#?}; chains {chains:#?}", APPS[app])
+        };
+        for wanted in &truth.wanted {
+            let entry = wanted.to_string();
+            assert!(links.contains(&entry), "{wanted} is missing; {}", told());
+        }
+        for (index, entry) in ours.iter().enumerate() {
+            let link = entry.parse().unwrap();
+            let right = truth.wanted.contains(&link) || truth.allowed.contains(&link);
+            assert!(right, "{entry} is there and should not; {}", told());
+            assert!(!ours[..index].contains(entry), "{entry} is ours twice; {}", told());
+        }
+    }
+
+    /// Where everything is followed from its first version on, nothing is ambiguous: each Rollout
+    /// brings something new live, and Keptn sees the links that were written ahead.
+    pub(crate) fn bring_something_new_live(&mut self) {
+        let step = SignedDuration::from_secs(20);
+        for r in 0..ROLLOUTS.len() {
+            self.pass(step);
+            self.cluster.apply(&mut self.server, r, LAST_TEMPLATE, self.now);
+            self.deliver_all();
+            self.quiesce(step);
+            self.cluster.pods_start(&mut self.server, r, false, self.now);
+            self.quiesce(step);
+            self.cluster.promote(&mut self.server, r, self.now);
+            self.quiesce(step);
+            self.cluster.rollouts[r].dropped = false;
+            self.cluster.rollouts[r].late = false;
+        }
+    }
+
+    pub(crate) fn rollouts(&self) -> BTreeMap<Key, usize> {
+        ROLLOUTS.iter().enumerate().map(|(r, name)| (Key::new(NAMESPACE, *name), r)).collect()
+    }
+}
+
+/// One line for each attempt, newest first.
+fn described(chain: &Chain) -> Vec<String> {
+    let line = |attempt: &Attempt| {
+        let trace = attempt.trace.as_ref().map(|trace| trace.traceparent);
+        let (version, started) = (attempt.version().unwrap_or("?"), attempt.started);
+        let (revision, number, phase) = (attempt.revision, attempt.number, attempt.phase);
+        format!("{revision}#{number} {version} {phase} since {started}: {trace:?}")
+    };
+    chain.attempts().iter().map(line).collect()
+}
+
+fn index_of(rollout: &Key) -> usize {
+    ROLLOUTS.iter().position(|name| *name == rollout.name).unwrap()
+}

@@ -1,0 +1,68 @@
+//! Durations, and how they are distributed.
+
+use std::time::Duration;
+
+/// Durations in order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Distribution(Vec<Duration>);
+
+impl FromIterator<Duration> for Distribution {
+    fn from_iter<I: IntoIterator<Item = Duration>>(durations: I) -> Self {
+        let mut sorted: Vec<_> = durations.into_iter().collect();
+        sorted.sort_unstable();
+        Self(sorted)
+    }
+}
+
+impl Distribution {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The smallest duration that so many percent of all do not exceed; zero if there is none.
+    pub(super) fn percentile(&self, percent: usize) -> Duration {
+        let rank = (self.len() * percent).div_ceil(100).max(1);
+        self.0.get(rank - 1).copied().unwrap_or_default()
+    }
+
+    pub(super) fn least(&self) -> Duration {
+        self.0.first().copied().unwrap_or_default()
+    }
+
+    pub(super) fn most(&self) -> Duration {
+        self.0.last().copied().unwrap_or_default()
+    }
+
+    /// Both together.
+    pub(super) fn with(&self, other: &Self) -> Self {
+        self.0.iter().chain(&other.0).copied().collect()
+    }
+}
+
+/// As milliseconds.
+pub(super) fn ms(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_occurred() {
+        let of = |n: u64| {
+            (1..=n)
+                .rev()
+                .map(Duration::from_millis)
+                .collect::<Distribution>()
+        };
+        let hundred = of(100);
+        assert_eq!(hundred.percentile(50), Duration::from_millis(50));
+        assert_eq!(hundred.percentile(99), Duration::from_millis(99));
+        assert_eq!(of(1).percentile(99), Duration::from_millis(1));
+        assert_eq!(of(10).percentile(99), Duration::from_millis(10));
+        assert_eq!(of(0).percentile(50), Duration::ZERO);
+        assert_eq!(of(2).with(&of(3)).len(), 5);
+        assert_eq!(ms(Duration::from_micros(1234)), "1.2 ms");
+    }
+}

@@ -1,0 +1,211 @@
+//! Measurements of the operator on the test cluster: `make bench`.
+//!
+//! ```text
+//!  first cluster, no controllers            second cluster, Argo's controller and Keptn
+//!  stage ──plays Argo and Keptn──> API      shop ──> API <── Argo, Keptn
+//!     scale: memory, cold start              revisions: writes, conflicts, idle requests
+//!     links: latency <── observer
+//! ```
+
+mod audit;
+mod distribution;
+mod error;
+mod links;
+mod machine;
+mod objects;
+mod observer;
+mod process;
+mod report;
+mod revisions;
+mod scale;
+mod stage;
+mod table;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+pub use error::Error;
+pub use report::Report;
+
+use crate::cluster::programs::Program;
+use crate::cluster::{self, Cluster};
+use crate::keptn::{self, Keptn};
+use crate::operator::{self, Operator, Settings};
+use links::Wave;
+use revisions::Revisions;
+use scale::Scale;
+use stage::{Clock, Stage};
+
+/// How much is measured.
+#[derive(Debug, Clone)]
+pub struct Sizes {
+    /// Apps whose links are timed, twice each.
+    links: usize,
+    /// Apps before them that do not count.
+    warm_up: usize,
+    /// Revisions a second while links are timed.
+    per_second: u32,
+    /// Rollouts beside which memory and cold start are measured.
+    rollouts: usize,
+    /// Revisions of each of those.
+    revisions: u32,
+    /// Restarts.
+    restarts: usize,
+    /// Rollouts that Argo rolls out while writes are counted.
+    real: usize,
+    /// Versions of each of those.
+    versions: usize,
+    /// Rollouts more while the operator rests.
+    resting: usize,
+    /// How long it rests.
+    rest: Duration,
+}
+
+impl Sizes {
+    /// What the goals are about.
+    pub const fn full() -> Self {
+        Self {
+            links: 300,
+            warm_up: 30,
+            per_second: 10,
+            rollouts: 1000,
+            revisions: 3,
+            restarts: 5,
+            real: 10,
+            versions: 3,
+            resting: 40,
+            rest: Duration::from_secs(60),
+        }
+    }
+
+    /// Enough to see that everything works.
+    pub const fn quick() -> Self {
+        Self {
+            links: 50,
+            warm_up: 10,
+            per_second: 10,
+            rollouts: 100,
+            revisions: 3,
+            restarts: 2,
+            real: 3,
+            versions: 2,
+            resting: 5,
+            rest: Duration::from_secs(10),
+        }
+    }
+}
+
+/// All that was measured.
+#[derive(Debug)]
+struct Results {
+    began: Timestamp,
+    took: Duration,
+    load: String,
+    program: PathBuf,
+    scale: Scale,
+    waves: [Wave; 2],
+    /// CPU time of the operator for all revisions of both waves.
+    cpu: Duration,
+    revisions: Revisions,
+}
+
+/// Measures everything, in about five minutes.
+pub async fn run(sizes: &Sizes, now: Timestamp) -> Result<Report, Error> {
+    let since = Instant::now();
+    let load = machine::load();
+    let (scale, waves, cpu, program) = staged(sizes, Clock::new(now)).await?;
+    let revisions = real(sizes).await?;
+    let results = Results {
+        began: now,
+        took: since.elapsed(),
+        load,
+        program,
+        scale,
+        waves,
+        cpu,
+        revisions,
+    };
+    Ok(table::of(&results, sizes))
+}
+
+async fn staged(
+    sizes: &Sizes,
+    clock: Clock,
+) -> Result<(Scale, [Wave; 2], Duration, PathBuf), Error> {
+    let cluster = start(cluster::Options {
+        argo: false,
+        jaeger: false,
+        audit: true,
+        ..cluster::Options::default()
+    })?;
+    cluster.install_argo_crds().await?;
+    let client = cluster.client().await?;
+    keptn::install(&client, &keptn::crds()?).await?;
+    operator::install(cluster).await?;
+    // Nobody but the stage and the operator shall write.
+    for program in [
+        Program::KubeControllerManager,
+        Program::KubeScheduler,
+        Program::Kwok,
+    ] {
+        cluster.stop(program)?;
+    }
+    let stage = Stage::new(client, clock);
+    let operator = Operator::start(cluster, "throughline", Settings::default()).await?;
+    let scale = scale::measure(&operator, &stage, sizes).await?;
+    let id = scale::running(&operator)?;
+    let program = process::program(id)?;
+    let before = process::cpu(id)?;
+    let waves = links::measure(cluster, &stage, sizes).await?;
+    let cpu = process::cpu(id)?.saturating_sub(before);
+    operator.kill();
+    for program in [Program::KubeApiserver, Program::Etcd] {
+        cluster.stop(program)?;
+    }
+    Ok((scale, waves, cpu, program))
+}
+
+async fn real(sizes: &Sizes) -> Result<Revisions, Error> {
+    let cluster = start(cluster::Options {
+        audit: true,
+        ..cluster::Options::default()
+    })?;
+    let _keptn = Keptn::from_env()?.start(cluster).await?;
+    operator::install(cluster).await?;
+    let operator = Operator::start(cluster, "throughline", Settings::default()).await?;
+    revisions::measure(cluster, &operator, sizes).await
+}
+
+/// A cluster that ends with this process.
+fn start(options: cluster::Options) -> Result<&'static Cluster, Error> {
+    let with = if options.argo {
+        "with Argo"
+    } else {
+        "without controllers"
+    };
+    say(&format!("starting a cluster {with}"));
+    Ok(Box::leak(Box::new(Cluster::start(options)?)))
+}
+
+/// What goes on, for whoever waits.
+fn say(what: &str) {
+    // Nobody can be told that stderr is closed.
+    let _ = writeln!(std::io::stderr(), "bench: {what}");
+}
+
+fn megabytes(bytes: u64) -> String {
+    let tenths = bytes / (1 << 20) * 10 + bytes % (1 << 20) * 10 / (1 << 20);
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn megabytes_have_one_place() {
+        assert_eq!(super::megabytes((3 << 20) / 2), "1.5 MiB");
+        assert_eq!(super::megabytes(0), "0.0 MiB");
+    }
+}

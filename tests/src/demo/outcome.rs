@@ -1,0 +1,183 @@
+//! What came of it: the chains from the RolloutTraces, from Jaeger, and in kubectl's words.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use api::RolloutTrace;
+use kube::Api;
+
+use super::Settings;
+use super::error::Error;
+use super::graph;
+use super::readback::{self, Chain, Reading};
+use super::stage::Stage;
+use super::story::{self, RELEASES};
+use super::style::{Style, Tone};
+use crate::chain::ids;
+use crate::cluster::programs::Program;
+use crate::cluster::{self, Cluster};
+
+// Keptn exports in batches, and a root when all below it is over.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The chains of all Rollouts, twice.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    chains: Vec<Chain>,
+    readings: Vec<Vec<Reading>>,
+}
+
+impl Outcome {
+    /// Reads until everything is there, or nothing more is to be expected.
+    pub(crate) async fn read(stage: &Stage, cluster: &Cluster) -> Result<Self, Error> {
+        let since = Instant::now();
+        loop {
+            let outcome = Self::now(stage, cluster).await?;
+            if outcome.is_whole() || since.elapsed() > PATIENCE {
+                return Ok(outcome);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    async fn now(stage: &Stage, cluster: &Cluster) -> Result<Self, Error> {
+        let api: Api<RolloutTrace> = stage.namespace.api();
+        let mut chains = Vec::new();
+        for (app, rollout) in story::rollouts() {
+            let what = format!("read RolloutTrace {rollout}");
+            let trace = api
+                .get_opt(rollout)
+                .await
+                .map_err(cluster::Error::api(what))?;
+            let entries = trace.and_then(|trace| trace.status);
+            let entries = entries.map(|status| status.chain).unwrap_or_default();
+            chains.push(Chain {
+                app,
+                rollout,
+                entries,
+            });
+        }
+        let jaeger = cluster.jaeger();
+        let mut traces = BTreeMap::new();
+        for id in readback::traces_of(&chains) {
+            if let Some(trace) = jaeger.trace(&id).await? {
+                traces.insert(id, trace);
+            }
+        }
+        let readings = chains
+            .iter()
+            .map(|chain| readback::read(chain, &RELEASES, &chains, &traces))
+            .collect();
+        Ok(Self { chains, readings })
+    }
+
+    /// Whether Jaeger holds each link that there should be, and no other.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.readings
+            .iter()
+            .flatten()
+            .all(|it| it.faults.is_empty())
+    }
+
+    /// The chains, drawn; what Jaeger says; what kubectl says.
+    pub(crate) async fn shown(
+        &self,
+        stage: &Stage,
+        cluster: &Cluster,
+        style: Style,
+    ) -> Result<String, Error> {
+        let mut text = String::new();
+        title(&mut text, style, "The chains, from the RolloutTraces");
+        for chain in &self.chains {
+            name(&mut text, style, chain);
+            for line in graph::draw(&chain.entries, style) {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+        title(
+            &mut text,
+            style,
+            "The same from Jaeger: the root span of each KeptnAppVersion, and what it FOLLOWS_FROM",
+        );
+        for (chain, readings) in self.chains.iter().zip(&self.readings) {
+            name(&mut text, style, chain);
+            for line in readings.iter().rev().flat_map(|it| it.lines(style)) {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+        let namespace = stage.namespace.name();
+        title(&mut text, style, &format!("kubectl get rtr -n {namespace}"));
+        text.push('\n');
+        text.push_str(&cluster.kubectl(&["get", "rtr", "-n", namespace]).await?);
+        Ok(text)
+    }
+
+    /// How to go on looking.
+    pub(crate) fn ways_on(
+        &self,
+        stage: &Stage,
+        cluster: &Cluster,
+        settings: Settings,
+        style: Style,
+    ) -> Result<String, Error> {
+        let mut text = String::new();
+        if settings.exit {
+            return Ok(text);
+        }
+        let namespace = stage.namespace.name();
+        let trace = self.newest_trace().unwrap_or_else(|| "TRACE".into());
+        let programs = Program::Kubectl.path()?;
+        let programs = programs.parent().unwrap_or(Path::new(".")).display();
+        title(&mut text, style, "Look around, in another terminal");
+        let _ = write!(
+            text,
+            "
+  export KUBECONFIG={kubeconfig}
+  export PATH={programs}:$PATH
+
+  kubectl get rtr -n {namespace} --watch
+  kubectl describe rtr cart -n {namespace}
+  kubectl argo rollouts get rollout cart -n {namespace}
+  curl -s {jaeger}/api/traces/{trace}
+",
+            kubeconfig = cluster.kubeconfig().display(),
+            jaeger = cluster.jaeger().base(),
+        );
+        let _ = writeln!(text);
+        text.push_str(&format!(
+            "  Jaeger listens on {}. Built as a Go module it has no web UI; its API is complete.\n",
+            cluster.jaeger().base()
+        ));
+        Ok(text)
+    }
+
+    /// Which links are missing.
+    pub(crate) fn faults(&self, logs: &Path, _settings: Settings, style: Style) -> String {
+        let mut text = String::new();
+        title(&mut text, style, "The chain is not whole");
+        text.push('\n');
+        for fault in self.readings.iter().flatten().flat_map(Reading::said) {
+            let _ = writeln!(text, "  {} {fault}", style.paint(Tone::Bad, "✗"));
+        }
+        let _ = writeln!(text, "\n  The logs are in {}", logs.display());
+        text
+    }
+
+    fn newest_trace(&self) -> Option<String> {
+        let keptn = self.chains.first()?.entries.first()?.keptn.as_ref()?;
+        Some(ids(keptn.traceparent.as_deref()?)?.0)
+    }
+}
+
+fn title(text: &mut String, style: Style, title: &str) {
+    let _ = writeln!(text, "\n{}", style.paint(Tone::Strong, title));
+}
+
+fn name(text: &mut String, style: Style, chain: &Chain) {
+    let Chain { app, rollout, .. } = chain;
+    let rollout = style.paint(Tone::Strong, rollout);
+    let app = style.paint(Tone::Dim, &format!("(app {app})"));
+    let _ = writeln!(text, "\n  {rollout} {app}");
+}
