@@ -21,8 +21,9 @@ test-fast: ## Unit, property and replay tests: no cluster.
 
 .PHONY: test-cluster
 test-cluster: ## The scenarios on a real control plane on loopback.
+	@# They wait more than they work: more of them at once than there are cores.
 	$(CARGO) build --bin throughline --bin keptn-stand-in
-	$(CARGO) test --package throughline-tests
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-20} $(CARGO) test --package throughline-tests
 
 .PHONY: bench
 bench: ## Measure on the cluster: link latency, writes, idle requests, memory.

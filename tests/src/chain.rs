@@ -29,7 +29,7 @@ impl Chains {
         Self {
             namespace: namespace.clone(),
             jaeger,
-            within: Duration::from_secs(60),
+            within: Duration::from_mins(1),
         }
     }
 
@@ -107,7 +107,7 @@ impl Chains {
             let found = contexts.get_opt(app).await;
             let found = found.map_err(Error::api(format!("read KeptnAppContext {app}")))?;
             let links = found
-                .and_then(|context| context.spec.span_links)
+                .and_then(|context| context.spec?.span_links)
                 .unwrap_or_default();
             if are(&links) {
                 return Ok(links);

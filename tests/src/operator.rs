@@ -55,7 +55,7 @@ impl Operator {
         Self::start(cluster, &format!("throughline-{namespace}"), settings).await
     }
 
-    /// Starts one; what it needs must have been installed.
+    /// Starts one and waits until it answers; what it needs must have been installed.
     pub async fn start(
         cluster: &'static Cluster,
         name: &str,
@@ -71,6 +71,7 @@ impl Operator {
             process,
         };
         operator.resume()?;
+        operator.until("alive", "livez").await?;
         Ok(operator)
     }
 
@@ -134,16 +135,20 @@ impl Operator {
 
     /// Waits until it has looked at everything that it can.
     pub async fn ready(&self) -> Result<String, Error> {
+        self.until("ready", "readyz").await
+    }
+
+    async fn until(&self, condition: &str, path: &str) -> Result<String, Error> {
         let since = Instant::now();
         loop {
-            let answer = self.get("readyz").await;
+            let answer = self.get(path).await;
             if let Some((true, text)) = &answer {
                 return Ok(text.clone());
             }
             if since.elapsed() > PATIENCE {
                 return Err(Error::Waited {
                     object: self.name.clone(),
-                    condition: "ready".into(),
+                    condition: condition.into(),
                     seconds: PATIENCE.as_secs(),
                     state: answer.map_or_else(|| "no answer".into(), |(_, text)| text),
                 });

@@ -5,24 +5,19 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use kube::CustomResource;
 use serde::{Deserialize, Serialize};
+
+use crate::foreign::{Unread, foreign};
 
 /// Annotation with Argo's revision number, on Rollouts and ReplicaSets.
 pub const REVISION: &str = "rollout.argoproj.io/revision";
 /// Label with the pod-template-hash, on ReplicaSets and pods.
 pub const POD_TEMPLATE_HASH: &str = "rollouts-pod-template-hash";
 
-/// `spec` of a Rollout: nothing of it is read.
-#[derive(CustomResource, Debug, Clone, Default, Serialize, Deserialize)]
-#[kube(
-    group = "argoproj.io",
-    version = "v1alpha1",
-    kind = "Rollout",
-    namespaced
-)]
-#[kube(status = "RolloutStatus", schema = "disabled")]
-pub struct RolloutSpec {}
+foreign!(
+    /// An argoproj.io/v1alpha1 Rollout: nothing of its spec is read.
+    Rollout { "argoproj.io", "v1alpha1", "rollouts" } Unread, RolloutStatus
+);
 
 /// `status` of a Rollout, as far as it decides about attempts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -55,18 +50,12 @@ pub struct RolloutCondition {
     pub last_transition_time: Option<Timestamp>,
 }
 
-/// An apps/v1 ReplicaSet, as far as Keptn looks at its template.
-///
-/// k8s-openapi's own type costs a 6 kB ReplicaSet 63 kB of heap and 80 us of decoding.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct ReplicaSet {
-    /// Standard metadata.
-    #[serde(default)]
-    pub metadata: kube::core::ObjectMeta,
-    /// The desired state.
-    #[serde(default)]
-    pub spec: Option<ReplicaSetSpec>,
-}
+foreign!(
+    /// An apps/v1 ReplicaSet, as far as Keptn looks at its template.
+    ///
+    /// k8s-openapi's own type costs a 6 kB ReplicaSet 63 kB of heap and 80 us of decoding.
+    ReplicaSet { "apps", "v1", "replicasets" } ReplicaSetSpec, Unread
+);
 
 /// `spec` of a ReplicaSet.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -124,33 +113,4 @@ pub struct EnvVar {
     pub name: Option<String>,
     /// `value`; empty if it comes from elsewhere.
     pub value: Option<String>,
-}
-
-impl kube::Resource for ReplicaSet {
-    type DynamicType = ();
-    type Scope = kube::core::NamespaceResourceScope;
-
-    fn kind((): &()) -> std::borrow::Cow<'_, str> {
-        "ReplicaSet".into()
-    }
-
-    fn group((): &()) -> std::borrow::Cow<'_, str> {
-        "apps".into()
-    }
-
-    fn version((): &()) -> std::borrow::Cow<'_, str> {
-        "v1".into()
-    }
-
-    fn plural((): &()) -> std::borrow::Cow<'_, str> {
-        "replicasets".into()
-    }
-
-    fn meta(&self) -> &kube::core::ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut kube::core::ObjectMeta {
-        &mut self.metadata
-    }
 }

@@ -6,21 +6,20 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use kube::CustomResource;
 use serde::{Deserialize, Serialize};
+
+use crate::foreign::{Unread, foreign};
 
 /// Annotation on a KeptnAppContext: which entries of `spec.spanLinks` are ours, as a JSON list.
 pub const OURS: &str = "throughline.dev/span-links";
 
+foreign!(
+    /// A lifecycle.keptn.sh/v1 KeptnAppVersion.
+    KeptnAppVersion { "lifecycle.keptn.sh", "v1", "keptnappversions" } KeptnAppVersionSpec, KeptnAppVersionStatus
+);
+
 /// `spec` of a KeptnAppVersion.
-#[derive(CustomResource, Debug, Clone, Default, Serialize, Deserialize)]
-#[kube(
-    group = "lifecycle.keptn.sh",
-    version = "v1",
-    kind = "KeptnAppVersion",
-    namespaced
-)]
-#[kube(status = "KeptnAppVersionStatus", schema = "disabled")]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KeptnAppVersionSpec {
     /// Name of the KeptnApp.
@@ -56,15 +55,13 @@ pub struct KeptnAppVersionStatus {
     pub phase_trace_ids: Option<BTreeMap<String, BTreeMap<String, String>>>,
 }
 
+foreign!(
+    /// A lifecycle.keptn.sh/v1 KeptnWorkloadVersion.
+    KeptnWorkloadVersion { "lifecycle.keptn.sh", "v1", "keptnworkloadversions" } KeptnWorkloadVersionSpec, Unread
+);
+
 /// `spec` of a KeptnWorkloadVersion.
-#[derive(CustomResource, Debug, Clone, Default, Serialize, Deserialize)]
-#[kube(
-    group = "lifecycle.keptn.sh",
-    version = "v1",
-    kind = "KeptnWorkloadVersion",
-    namespaced
-)]
-#[kube(schema = "disabled")]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KeptnWorkloadVersionSpec {
     /// Name of the KeptnApp.
@@ -87,15 +84,13 @@ pub struct KeptnResourceReference {
     pub uid: Option<String>,
 }
 
+foreign!(
+    /// A lifecycle.keptn.sh/v1 KeptnAppContext.
+    KeptnAppContext { "lifecycle.keptn.sh", "v1", "keptnappcontexts" } KeptnAppContextSpec, Unread
+);
+
 /// `spec` of a KeptnAppContext. Tasks and metadata are a person's and not read.
-#[derive(CustomResource, Debug, Clone, Default, Serialize, Deserialize)]
-#[kube(
-    group = "lifecycle.keptn.sh",
-    version = "v1",
-    kind = "KeptnAppContext",
-    namespaced
-)]
-#[kube(schema = "disabled")]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KeptnAppContextSpec {
     /// Traceparents that the next KeptnAppVersion of the app links to.

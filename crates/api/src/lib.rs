@@ -5,7 +5,9 @@
 //! and no other.
 
 pub mod argo;
+mod foreign;
 pub mod keptn;
 pub mod rollout_trace;
 
+pub use foreign::Unread;
 pub use rollout_trace::{RolloutTrace, RolloutTraceSpec, RolloutTraceStatus};

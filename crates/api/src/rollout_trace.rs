@@ -1,5 +1,6 @@
 //! RolloutTrace: what a person reads first of a Rollout's history.
 
+#![expect(clippy::duplicated_attributes, reason = "each column has a type")]
 #![expect(
     unreachable_pub,
     reason = "KubeSchema copies the struct into a function to validate it"

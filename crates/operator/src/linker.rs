@@ -4,7 +4,7 @@
 //! person put there. So the whole list is patched at the resourceVersion that it was read at, and
 //! the annotation that marks our entries goes along in the same write.
 
-use api::keptn::{KeptnAppContext, OURS};
+use api::keptn::{KeptnAppContext, KeptnAppContextSpec, OURS};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
@@ -82,13 +82,12 @@ fn failed(verb: &'static str, error: kube::Error) -> ContextWritten {
 }
 
 fn created(app: &str, links: SpanLinks) -> KeptnAppContext {
-    let mut context = KeptnAppContext::new(
-        app,
-        api::keptn::KeptnAppContextSpec {
-            span_links: Some(links.all),
-        },
-    );
+    let mut context = KeptnAppContext::default();
+    context.metadata.name = Some(app.to_owned());
     context.metadata.annotations = Some([(OURS.to_owned(), marked(&links.ours))].into());
+    context.spec = Some(KeptnAppContextSpec {
+        span_links: Some(links.all),
+    });
     context
 }
 

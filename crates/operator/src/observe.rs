@@ -120,7 +120,10 @@ impl Observed for KeptnAppVersion {
     const KIND: Kind = Kind::AppVersion;
 
     fn observe(self) -> Option<Observation> {
-        let status = self.status.unwrap_or_default();
+        let (spec, status) = (
+            self.spec.unwrap_or_default(),
+            self.status.unwrap_or_default(),
+        );
         let text = |name: &str| {
             status
                 .phase_trace_ids
@@ -141,15 +144,14 @@ impl Observed for KeptnAppVersion {
         let waiting = matches!(status.status.as_deref(), None | Some("" | "Pending"));
         Some(Observation::AppVersion(AppVersionSeen {
             key: key(&self.metadata),
-            app: self.spec.app_name.unwrap_or_default(),
-            workloads: self
-                .spec
+            app: spec.app_name.unwrap_or_default(),
+            workloads: spec
                 .workloads
                 .unwrap_or_default()
                 .into_iter()
                 .filter_map(|workload| Some((workload.name?, workload.version?)))
                 .collect(),
-            span_links: self.spec.span_links.unwrap_or_default(),
+            span_links: spec.span_links.unwrap_or_default(),
             created: created(&self.metadata),
             ended: status.end_time,
             deprecated: status.status.as_deref() == Some("Deprecated"),
@@ -169,16 +171,14 @@ impl Observed for KeptnWorkloadVersion {
     const KIND: Kind = Kind::WorkloadVersion;
 
     fn observe(self) -> Option<Observation> {
+        let spec = self.spec.unwrap_or_default();
         Some(Observation::WorkloadVersion(WorkloadVersionSeen {
             key: key(&self.metadata),
-            app: self.spec.app.unwrap_or_default(),
-            workload: self.spec.workload_name.unwrap_or_default(),
-            version: self.spec.version.unwrap_or_default(),
-            replica_set_uid: self
-                .spec
-                .resource_reference
-                .and_then(|reference| reference.uid),
-            trace: self.spec.trace_id.as_ref().and_then(carrier),
+            app: spec.app.unwrap_or_default(),
+            workload: spec.workload_name.unwrap_or_default(),
+            version: spec.version.unwrap_or_default(),
+            replica_set_uid: spec.resource_reference.and_then(|reference| reference.uid),
+            trace: spec.trace_id.as_ref().and_then(carrier),
         }))
     }
 }
@@ -222,7 +222,10 @@ impl Observed for RolloutTrace {
 
 /// Reads a KeptnAppContext; also for the answers to our own writes.
 pub fn app_context(context: &KeptnAppContext) -> Option<AppContextSeen> {
-    let span_links = context.spec.span_links.clone().unwrap_or_default();
+    let spec = context.spec.as_ref();
+    let span_links = spec
+        .and_then(|spec| spec.span_links.clone())
+        .unwrap_or_default();
     if span_links.len() > LINKS_LIMIT {
         return None;
     }

@@ -9,8 +9,11 @@ use timeline::observation::Unavailable;
 /// Shared between the owner, who knows, and the admin server, who is asked.
 #[derive(Clone, Default)]
 pub(crate) struct Readiness {
-    missing: Arc<Mutex<Option<Vec<(Kind, Option<Unavailable>)>>>>,
+    missing: Arc<Mutex<Option<Missing>>>,
 }
+
+/// Kinds that are not watched, and why where that is known.
+type Missing = Vec<(Kind, Option<Unavailable>)>;
 
 impl Readiness {
     /// The owner looked again. Changes are logged once.
@@ -19,7 +22,7 @@ impl Readiness {
         missing: impl Iterator<Item = (Kind, Option<&'a Unavailable>)>,
     ) {
         let mut known = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        let missing: Vec<_> = missing.map(|(kind, why)| (kind, why.cloned())).collect();
+        let missing: Missing = missing.map(|(kind, why)| (kind, why.cloned())).collect();
         if known.as_ref() == Some(&missing) {
             return;
         }

@@ -17,7 +17,7 @@ use kube::runtime::utils::{Backoff, ResetTimerBackoff};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
-use timeline::observation::Unavailable;
+use timeline::observation::{InvalidSeen, Unavailable};
 use timeline::{Key, Observation};
 
 use crate::observe::{Observed, key};
@@ -124,8 +124,11 @@ fn object_seen<K: Observed>(object: DeserializeGuard<K>) -> Option<Observation> 
         Ok(object) => object.observe(),
         Err(invalid) => Some(Observation::Invalid(
             K::KIND,
-            key(&invalid.metadata),
-            invalid.error,
+            InvalidSeen {
+                key: key(&invalid.metadata),
+                uid: invalid.metadata.uid,
+                problem: invalid.error,
+            },
         )),
     }
 }

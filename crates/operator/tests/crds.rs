@@ -21,24 +21,6 @@ fn the_crd_that_is_checked_in_is_the_one_that_the_types_make() {
 fn every_part_of_the_status_is_bounded() {
     let crd = serde_json::to_value(RolloutTrace::crd()).unwrap();
     let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
-    fn walk(path: &str, schema: &serde_json::Value, unbounded: &mut Vec<String>) {
-        let bounded = |field: &str| schema.get(field).is_some();
-        match schema["type"].as_str() {
-            Some("string") if !bounded("maxLength") && !bounded("enum") && !bounded("format") => {
-                unbounded.push(path.to_owned());
-            }
-            Some("array") if !bounded("maxItems") => unbounded.push(path.to_owned()),
-            _ => {}
-        }
-        if let Some(properties) = schema["properties"].as_object() {
-            for (name, property) in properties {
-                walk(&format!("{path}.{name}"), property, unbounded);
-            }
-        }
-        if bounded("items") {
-            walk(&format!("{path}[]"), &schema["items"], unbounded);
-        }
-    }
     let mut unbounded = Vec::new();
     walk("status", &schema["status"], &mut unbounded);
     // Conditions are Kubernetes' own type; the API server bounds the whole object.
@@ -50,4 +32,23 @@ fn every_part_of_the_status_is_bounded() {
 fn an_empty_spec_means_the_defaults() {
     let spec: RolloutTraceSpec = serde_json::from_str("{}").unwrap();
     assert_eq!(spec, RolloutTraceSpec::default());
+}
+
+fn walk(path: &str, schema: &serde_json::Value, unbounded: &mut Vec<String>) {
+    let bounded = |field: &str| schema.get(field).is_some();
+    match schema["type"].as_str() {
+        Some("string") if !bounded("maxLength") && !bounded("enum") && !bounded("format") => {
+            unbounded.push(path.to_owned());
+        }
+        Some("array") if !bounded("maxItems") => unbounded.push(path.to_owned()),
+        _ => {}
+    }
+    if let Some(properties) = schema["properties"].as_object() {
+        for (name, property) in properties {
+            walk(&format!("{path}.{name}"), property, unbounded);
+        }
+    }
+    if bounded("items") {
+        walk(&format!("{path}[]"), &schema["items"], unbounded);
+    }
 }

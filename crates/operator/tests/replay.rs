@@ -1,6 +1,11 @@
 //! The recordings of the real Argo and the real Keptn, through the pure core: the chain and the
 //! links that come out, told the events once, twice, as lists, and with a restart after each.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what is missing from a recording fails the test"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -8,7 +13,7 @@ use std::path::Path;
 use api::argo::{ReplicaSet, Rollout};
 use api::keptn::{KeptnAppVersion, KeptnWorkloadVersion};
 use api::{RolloutTrace, RolloutTraceSpec};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use operator::observe::Observed;
 use operator::report;
@@ -50,9 +55,9 @@ fn recording(name: &str) -> Vec<Event> {
                 // The contexts of the recordings were written by hand; here the core writes them.
                 _ => return None,
             };
-            let at = (line["t"].as_f64().unwrap() * 1000.0) as i64;
+            let at = SignedDuration::from_secs_f64(line["t"].as_f64().unwrap());
             Some(Event {
-                at: Timestamp::from_millisecond(at).unwrap(),
+                at: Timestamp::UNIX_EPOCH + at,
                 kind,
                 deleted: line["type"] == "DELETED",
                 object: line["object"].take(),
@@ -141,7 +146,7 @@ impl Replay {
             }
             replay.act(event.at);
         }
-        replay.wait(last + jiff::SignedDuration::from_mins(1));
+        replay.wait(last + SignedDuration::from_mins(1));
         replay
     }
 
@@ -195,10 +200,8 @@ impl Replay {
                 match effect {
                     Effect::WriteContext(key, write) => {
                         self.version += 1;
-                        let links = match write {
-                            ContextWrite::Create(links) => links,
-                            ContextWrite::Patch { links, .. } => links,
-                        };
+                        let (ContextWrite::Create(links) | ContextWrite::Patch { links, .. }) =
+                            write;
                         let seen = AppContextSeen {
                             key: key.clone(),
                             resource_version: self.version.to_string(),

@@ -27,6 +27,8 @@ pub struct AppContext {
     in_flight: bool,
     /// It was told to be gone while a write was under way: before or after it, nobody says.
     gone_meanwhile: bool,
+    /// The resourceVersion that the write under way asks for.
+    base: Option<String>,
     not_before: Option<Timestamp>,
     failures: u32,
     problem: Option<WriteProblem>,
@@ -107,6 +109,7 @@ impl AppContext {
     pub fn written(&mut self, result: ContextWritten, now: Timestamp) {
         self.in_flight = false;
         let gone_meanwhile = std::mem::take(&mut self.gone_meanwhile);
+        let base = self.base.take();
         match result {
             ContextWritten::Stored(seen) => {
                 self.failures = 0;
@@ -114,26 +117,32 @@ impl AppContext {
                 self.not_before = None;
                 self.written = Some(seen.resource_version.clone());
                 self.holding.clone_from(&seen.ours);
-                // The watch may have been faster than the answer, and tells of each version once.
-                match self.present.take() {
-                    Some(later) if is_older(&seen.resource_version, &later.resource_version) => {
-                        self.present = Some(seen);
-                        self.observed(later, now);
-                    }
-                    None if gone_meanwhile => {}
-                    _ => self.present = Some(seen),
-                }
+                self.answered(seen, gone_meanwhile, now);
             }
-            ContextWritten::Conflict(seen) => match seen {
-                Some(seen) => self.observed(seen, now),
-                None => self.present = None,
-            },
+            ContextWritten::Conflict(Some(seen)) => self.answered(seen, gone_meanwhile, now),
+            ContextWritten::Conflict(None) => {
+                // Unless the watch has told of another since.
+                let version = |seen: &AppContextSeen| Some(&seen.resource_version) == base.as_ref();
+                self.present.take_if(|seen| version(seen));
+            }
             ContextWritten::Failed(problem) => {
                 self.problem = Some(problem);
                 self.failures += 1;
                 let wait = FIRST_BACKOFF * (1 << self.failures.min(8) >> 1);
                 self.not_before = Some(now + wait.min(LONGEST_BACKOFF));
             }
+        }
+    }
+
+    /// How it looked when a write was answered. The watch may have been faster than the answer, and
+    /// tells of each version once.
+    fn answered(&mut self, seen: AppContextSeen, gone_meanwhile: bool, now: Timestamp) {
+        match &self.present {
+            Some(later) if is_older(&seen.resource_version, &later.resource_version) => {
+                self.observed(later.clone(), now);
+            }
+            None if gone_meanwhile => {}
+            _ => self.observed(seen, now),
         }
     }
 
@@ -145,6 +154,7 @@ impl AppContext {
         }
         let write = self.difference(wanted)?;
         self.in_flight = true;
+        self.base = self.present.as_ref().map(|seen| seen.resource_version.clone());
         Some(write)
     }
 

@@ -49,8 +49,10 @@ pub fn attribute(
     let Some(workload) = attempt.workload.clone() else { return *attempt != before };
     let case = Case { attempt, workload: &workload, newer, older, keptn };
     let trace = case.trace();
-    // Keptn's objects may be pruned; what was found out stays.
-    let trace = trace.or_else(|| attempt.trace.clone());
+    // Keptn's objects may be pruned; what was found out stays. But what is still there and was
+    // found to be another's does not.
+    let pruned = case.claimed().is_none();
+    let trace = trace.or_else(|| attempt.trace.clone().filter(|_| pruned));
     let linked = Case { attempt, workload: &workload, newer, older, keptn }.linked(trace.as_ref());
     attempt.trace = trace;
     attempt.linked = linked;
@@ -76,6 +78,7 @@ impl<'a> Case<'a> {
     fn trace(&self) -> Option<Trace> {
         if let Some(trace) = &self.attempt.trace
             && trace.workload_version.is_some()
+            && self.claimed().is_none_or(|version| self.could_be_ours(version))
         {
             return Some(trace.clone());
         }
@@ -102,23 +105,30 @@ impl<'a> Case<'a> {
         if let Some(traceparent) = named.and_then(|version| version.trace) {
             let joined = ours().find(|version| version.app_deploy == Some(traceparent));
             // After a restart of Keptn the two disagree; the workload's spans are where it says.
-            let app_version = joined.or_else(|| ours().next_back());
+            // Without one it may be the word about an earlier Rollout.
+            let app_version = joined.or_else(|| ours().next_back())?;
             return Some(Trace {
                 traceparent,
-                app_version: app_version.map(|version| version.key.name.clone()),
+                app_version: Some(app_version.key.name.clone()),
                 workload_version: named.map(|version| version.key.name.clone()),
             });
         }
-        let chosen = ours().rfind(|version| !version.deprecated).or_else(|| ours().next_back())?;
+        // It named another's trace, and will not change its mind when later ones list this version.
+        let spoken = self.workload_version().is_some_and(|version| version.trace.is_some());
+        let chosen = ours()
+            .find(|version| spoken && self.made_since(version))
+            .or_else(|| ours().rfind(|version| !version.deprecated))
+            .or_else(|| ours().next_back())?;
         self.trace_of(chosen)
     }
 
     fn repeated(&self) -> Option<Trace> {
-        let claimed = self.attempt.trace.as_ref().and_then(|trace| trace.app_version.as_deref());
-        let chosen = match claimed {
-            Some(name) => self.listing().find(|version| version.key.name == name),
-            None => self.listing().find(|version| self.made_since(version) && self.free(version)),
-        };
+        let in_its_time =
+            |version: &&AppVersionSeen| !self.was_over(version) && !self.of_a_later_attempt(version);
+        let chosen = self.claimed().filter(in_its_time).or_else(|| {
+            let free = |version: &&AppVersionSeen| self.made_since(version) && self.free(version);
+            self.listing().filter(in_its_time).find(free)
+        });
         if let Some(chosen) = chosen {
             return self.trace_of(chosen);
         }
@@ -127,9 +137,18 @@ impl<'a> Case<'a> {
         Some(Trace { app_version: None, workload_version: None, ..trace.clone() })
     }
 
+    /// The KeptnAppVersion that the attempt has, if it is still there.
+    fn claimed(&self) -> Option<&'a AppVersionSeen> {
+        let name = self.attempt.trace.as_ref()?.app_version.as_deref()?;
+        self.keptn.app_versions.iter().find(|version| version.key.name == name).copied()
+    }
+
     fn trace_of(&self, version: &AppVersionSeen) -> Option<Trace> {
+        // One that is let go on has no AppDeploy for a moment, and the trace is still its.
+        let known = self.attempt.trace.as_ref();
+        let known = known.filter(|trace| trace.app_version.as_deref() == Some(&version.key.name));
         Some(Trace {
-            traceparent: self.anchor(version)?,
+            traceparent: self.anchor(version).or(known.map(|trace| trace.traceparent))?,
             app_version: Some(version.key.name.clone()),
             workload_version: None,
         })
@@ -175,8 +194,14 @@ impl<'a> Case<'a> {
     /// by hand may change it before the Rollout, but what was over before is of an earlier Rollout.
     fn could_be_ours(&self, version: &AppVersionSeen) -> bool {
         let over = version.ended.is_some_and(|ended| before(ended, self.attempt.started));
-        let replaced = version.deprecated && !self.made_since(version);
+        let replaced = !self.made_since(version) && self.was_replaced(version);
         self.free(version) && !over && !replaced && !self.of_a_later_attempt(version)
+    }
+
+    /// Whether the app had a later one when the attempt began.
+    fn was_replaced(&self, version: &AppVersionSeen) -> bool {
+        let later = self.keptn.app_versions.iter().rev().take_while(|l| l.key != version.key);
+        later.filter_map(|later| later.created).any(|made| before(made, self.attempt.started))
     }
 
     /// Whether it was made when this version was already being tried again.
@@ -194,6 +219,17 @@ impl<'a> Case<'a> {
         let retried = self.retried().and_then(|retried| retried.ended);
         let began = retried.unwrap_or(self.attempt.started);
         version.created.is_some_and(|created| !before(created, began))
+    }
+
+    /// Whether it was made after the attempt had failed, or after the next one had begun: then an
+    /// old pod brought it, or another workload of the app. Without slack: what follows a failure
+    /// comes at its heels.
+    fn was_over(&self, version: &AppVersionSeen) -> bool {
+        let next = self.newer.last().map(|next| next.started);
+        let failed = self.attempt.ended.filter(|_| self.attempt.phase != Phase::Promoted);
+        let over = failed.or(next);
+        let created = version.created.map(|created| created.as_second());
+        created.zip(over).is_some_and(|(created, over)| over.as_second() < created)
     }
 
     fn retried(&self) -> Option<&'a Attempt> {
@@ -316,7 +352,7 @@ fn corrected(
 fn refresh_follows(attempt: &mut Attempt, older: &[Attempt]) {
     for follow in &mut attempt.follows {
         if let Some(followed) = older.iter().find(|older| older.is(follow)) {
-            follow.trace = followed.standing_trace().or(follow.trace);
+            follow.trace = followed.standing_trace();
             follow.version = followed.version().map(str::to_owned).or(follow.version.take());
         }
     }

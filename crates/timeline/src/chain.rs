@@ -95,8 +95,16 @@ impl Chain {
     /// are not stable ended, nobody recorded.
     fn first_sight(&mut self, view: &View<'_>) -> Turn {
         let stable = view.rollout.stable_hash.as_deref();
-        let mut earlier: Vec<_> =
-            view.replica_sets.iter().filter(|set| set.hash != view.current).collect();
+        let revision = self.revision(view);
+        // A ReplicaSet may be told before the version of the Rollout that turns to it.
+        let is_earlier = |set: &ReplicaSetSeen| {
+            stable == Some(&set.hash) || set.revision.is_none_or(|of_set| of_set < revision)
+        };
+        let mut earlier: Vec<_> = view
+            .replica_sets
+            .iter()
+            .filter(|set| set.hash != view.current && is_earlier(set))
+            .collect();
         earlier.sort_by_key(|set| (set.revision, set.created));
         for set in earlier {
             let phase = if stable == Some(&set.hash) { Phase::Promoted } else { Phase::Unknown };
@@ -150,7 +158,6 @@ impl Chain {
             }
         }
         let began_now = self.attempts.is_empty() && !view.rollout.healthy;
-        self.close_newest(Phase::Superseded, view.now);
         self.open(view);
         if let Some(newest) = self.attempts.first_mut().filter(|_| !began_now) {
             newest.phase = Phase::Promoted;
@@ -174,8 +181,7 @@ impl Chain {
             Some(Phase::Progressing) if same => Turn::Same,
             Some(Phase::Aborted) if same && rollout.abort => Turn::Same,
             _ => {
-                let ended = self.close_newest(Phase::Superseded, view.now);
-                self.open(view);
+                let ended = self.open(view);
                 if rollout.abort {
                     self.close_newest(Phase::Aborted, rollout.aborted_at.unwrap_or(view.now));
                     return Turn::Vital;
@@ -197,8 +203,9 @@ impl Chain {
         }
     }
 
-    /// Opens an attempt for the current hash, after the revisions that came and went unseen.
-    fn open(&mut self, view: &View<'_>) {
+    /// Opens an attempt for the current hash, after the revisions that came and went unseen. What
+    /// was under way until then is superseded.
+    fn open(&mut self, view: &View<'_>) -> Turn {
         let revision = self.revision(view);
         let last = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
         let mut unseen: Vec<_> = view
@@ -208,16 +215,18 @@ impl Chain {
             .filter(|set| self.attempts.iter().all(|attempt| attempt.hash != set.hash))
             .collect();
         unseen.sort_by_key(|set| set.revision);
-        for set in unseen {
-            self.push(not_observed(set, Phase::Unknown, view));
-        }
         let retried = self.attempts.first().filter(|newest| {
             newest.hash == view.current
                 && newest.revision == revision
                 && newest.phase == Phase::Aborted
+                && unseen.is_empty()
         });
         let number = retried.map_or(1, |attempt| attempt.number + 1);
-        let (started, started_source) = self.start(view, retried.is_some());
+        let (started, started_source) = self.start(view, unseen.is_empty());
+        let turn = self.close_newest(Phase::Superseded, started);
+        for set in unseen {
+            self.push(not_observed(set, Phase::Unknown, view));
+        }
         let attempt = Attempt {
             revision,
             hash: view.current.to_owned(),
@@ -233,6 +242,7 @@ impl Chain {
             linked: Linked::none("not looked for yet"),
         };
         self.push(attempt);
+        turn
     }
 
     fn push(&mut self, attempt: Attempt) {
@@ -252,25 +262,34 @@ impl Chain {
         }
     }
 
-    /// When the attempt for the current hash began. Completed turns False at the start, but not
-    /// when one unfinished revision replaces another, and not at a retry.
-    fn start(&self, view: &View<'_>, retry: bool) -> When {
+    /// When the attempt for the current hash began. Argo turns Completed False when it leaves what
+    /// is live, but not when one unfinished revision replaces another, and not at a retry. A
+    /// ReplicaSet is made for the first attempt at its hash, and used again by others.
+    fn start(&self, view: &View<'_>, nothing_between: bool) -> When {
         let newest = self.attempts.first();
-        let after = newest.map(|newest| newest.ended.unwrap_or(newest.started));
-        let is_later = |at: &Timestamp| after.is_none_or(|after| in_seconds(*at) >= in_seconds(after));
-        if retry {
-            return (view.now, Source::Observed);
+        if newest.is_none()
+            && view.rollout.revision == Some(1)
+            && let Some(created) = view.rollout.created
+        {
+            return (created, Source::Status);
         }
-        if newest.is_none() && view.rollout.revision == Some(1) {
-            if let Some(created) = view.rollout.created {
-                return (created, Source::Status);
-            }
-        }
-        if let Some((false, at)) = view.rollout.completed.filter(|(_, at)| is_later(at)) {
+        let turned_since = |at: Timestamp| match newest.map(|newest| (newest.phase, newest)) {
+            None => true,
+            Some((Phase::Promoted | Phase::Reverted, newest)) => not_before(at, newest.started),
+            Some((Phase::Aborted, newest)) => not_before(at, newest.ended.unwrap_or(newest.started)),
+            Some((Phase::Progressing | Phase::Superseded | Phase::Unknown, _)) => false,
+        };
+        if let Some((false, at)) = view.rollout.completed
+            && nothing_between
+            && turned_since(at)
+        {
             return (at, Source::Status);
         }
+        let new = self.attempts.iter().all(|attempt| attempt.hash != view.current);
+        let made_since =
+            |at: &Timestamp| new && newest.is_none_or(|newest| not_before(*at, newest.started));
         let created = view.replica_set(view.current).and_then(|set| set.created);
-        if let Some(created) = created.filter(is_later) {
+        if let Some(created) = created.filter(made_since) {
             return (created, Source::Status);
         }
         (view.now, Source::Observed)
@@ -308,12 +327,14 @@ impl Chain {
     /// Fills in what only a ReplicaSet tells, whenever it arrives.
     fn enrich(&mut self, rollout: &RolloutSeen, replica_sets: &[&ReplicaSetSeen]) -> Turn {
         let mut turn = Turn::Same;
-        for attempt in &mut self.attempts {
+        for index in 0..self.attempts.len() {
+            let Some((attempt, older)) = self.attempts[index..].split_first_mut() else { break };
             let Some(set) = replica_sets.iter().find(|set| set.hash == attempt.hash) else {
                 continue;
             };
             if attempt.replica_set.is_none() {
                 attempt.replica_set = Some(set.key.name.clone());
+                date_again(attempt, older, set);
                 turn = Turn::Moved;
             }
             if attempt.revision == 0 && set.revision.is_some() {
@@ -379,6 +400,22 @@ fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) -> Attempt 
     }
 }
 
+/// A ReplicaSet that arrives after its Rollout still tells when the attempt began.
+fn date_again(attempt: &mut Attempt, older: &mut [Attempt], set: &ReplicaSetSeen) {
+    let new = attempt.number == 1 && older.iter().all(|older| older.hash != set.hash);
+    let made_since = |at: &Timestamp| {
+        *at < attempt.started && older.first().is_none_or(|older| not_before(*at, older.started))
+    };
+    let created = set.created.filter(made_since);
+    if let Some(created) = created.filter(|_| new && attempt.started_source == Source::Observed) {
+        if let Some(superseded) = older.first_mut().filter(|o| o.ended == Some(attempt.started)) {
+            superseded.ended = Some(created.max(superseded.started));
+        }
+        attempt.started = created;
+        attempt.started_source = Source::Status;
+    }
+}
+
 fn follow(attempt: &Attempt, relation: Relation) -> Follow {
     Follow {
         hash: attempt.hash.clone(),
@@ -391,8 +428,8 @@ fn follow(attempt: &Attempt, relation: Relation) -> Follow {
 }
 
 /// Kubernetes' timestamps have no fraction; ours do. Compared in the coarser unit.
-fn in_seconds(at: Timestamp) -> i64 {
-    at.as_second()
+fn not_before(at: Timestamp, other: Timestamp) -> bool {
+    at.as_second() >= other.as_second()
 }
 
 /// Sorts Argo's ReplicaSets so that the newest comes first.

@@ -20,7 +20,8 @@ pub fn of_name(name: &str) -> Option<u32> {
 
 fn hash(generation: u32) -> String {
     let digest = Sha256::digest(generation.to_string());
-    digest[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    let [a, b, c, d, ..] = digest.as_slice() else { return String::new() };
+    format!("{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
 #[cfg(test)]

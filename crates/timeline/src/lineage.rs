@@ -112,11 +112,26 @@ struct Rollout {
     /// UID that the chain belongs to.
     uid: Option<String>,
     chain: Chain,
+    /// The apps of all its attempts.
     apps: BTreeSet<String>,
     problem: Option<String>,
     report: Option<Report>,
     report_due: Option<Timestamp>,
     reporting: bool,
+}
+
+impl Rollout {
+    /// Whether it is in the cluster. What a kept RolloutTrace tells of one that is gone wants no
+    /// links.
+    fn exists(&self) -> bool {
+        self.seen.is_some() || self.problem.is_some()
+    }
+
+    /// Whether it is live in this app or tries to be.
+    fn is_in(&self, app: &str) -> bool {
+        let attempts = [self.chain.live(), self.chain.newest()].into_iter().flatten();
+        attempts.filter_map(|attempt| attempt.workload.as_ref()).any(|w| w.app == app)
+    }
 }
 
 impl Lineage {
@@ -149,12 +164,14 @@ impl Lineage {
             }
             Observation::RolloutTrace(seen) => self.trace_seen(*seen),
             Observation::Gone(kind, key) => self.gone(kind, &key, now),
-            Observation::Invalid(kind, key, problem) => {
-                if kind == Kind::Rollout {
-                    self.rollouts.entry(key.clone()).or_default().problem = Some(problem);
-                    self.touched_rollouts.insert(key);
-                }
+            Observation::Invalid(Kind::Rollout, seen) => {
+                let rollout = self.rollouts.entry(seen.key.clone()).or_default();
+                rollout.problem = Some(seen.problem);
+                // One that was never read has no other name to be reported under.
+                rollout.uid = rollout.uid.take().or(seen.uid);
+                self.touched_rollouts.insert(seen.key);
             }
+            Observation::Invalid(..) => {}
             Observation::Listed(kind, present) => {
                 for key in self.keys_of(kind).into_iter().filter(|key| !present.contains(key)) {
                     self.gone(kind, &key, now);
@@ -230,7 +247,7 @@ impl Lineage {
 
     /// How many Rollouts are known.
     pub fn rollouts(&self) -> usize {
-        self.rollouts.len()
+        self.rollouts.values().filter(|rollout| rollout.exists()).count()
     }
 
     /// The kinds that cannot be watched now, and those not looked at yet.
@@ -246,7 +263,8 @@ impl Lineage {
     pub fn wanted(&self, app: &Key) -> (Vec<Traceparent>, usize) {
         let rollouts = self.rollouts_of_app.get(app).into_iter().flatten();
         bounded(rollouts.filter(|key| !self.only_observed(key)).flat_map(|key| {
-            self.rollouts.get(key).into_iter().flat_map(|rollout| wanted_of(&rollout.chain))
+            let rollout = self.rollouts.get(key).filter(|rollout| rollout.is_in(&app.name));
+            rollout.into_iter().flat_map(|rollout| wanted_of(&rollout.chain))
         }))
     }
 
@@ -357,8 +375,7 @@ impl Lineage {
                     rollout.report = None;
                     self.touched_rollouts.insert(key.clone());
                 }
-                let nothing = |rollout: &Rollout| rollout.seen.is_none() && rollout.problem.is_none();
-                if self.rollouts.get(key).is_some_and(nothing) {
+                if self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {
                     self.gone(Kind::Rollout, key, now);
                 }
             }
@@ -408,11 +425,10 @@ impl Lineage {
         self.attribute(key);
         let Some(rollout) = self.rollouts.get_mut(key) else { return };
         // A RolloutTrace may outlive its Rollout, and what is stored of it is told at any time.
-        let exists = rollout.seen.is_some() || rollout.problem.is_some();
-        let apps: BTreeSet<String> = [rollout.chain.live(), rollout.chain.newest()]
-            .into_iter()
-            .flatten()
-            .filter(|_| exists)
+        let exists = rollout.exists();
+        // Also those that it left: what is found out of an earlier attempt there is followed here.
+        let attempts = rollout.chain.attempts().iter().filter(|_| exists);
+        let apps: BTreeSet<String> = attempts
             .filter_map(|attempt| attempt.workload.as_ref())
             .map(|workload| workload.app.clone())
             .collect();
@@ -483,7 +499,7 @@ impl Lineage {
     fn report(&mut self, key: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(rollout) = self.rollouts.get(key) else { return };
         let Some(uid) = rollout.uid.clone() else { return };
-        if rollout.reporting || rollout.seen.is_none() {
+        if rollout.reporting || !rollout.exists() {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
             }
@@ -497,7 +513,12 @@ impl Lineage {
             observe_only: self.only_observed(key),
             missing: self.missing().filter_map(|(kind, why)| Some((kind, why?))).collect(),
             broken: self.broken_trace(key, &rollout.chain),
-            apps: rollout.apps.iter().map(|app| self.app_standing(key, app, now)).collect(),
+            apps: rollout
+                .apps
+                .iter()
+                .filter(|app| rollout.is_in(app))
+                .map(|app| self.app_standing(key, app, now))
+                .collect(),
         };
         let trace = self.traces.get(key);
         let report = Report {

@@ -93,11 +93,22 @@ pub enum Observation {
     /// An object is gone.
     Gone(Kind, Key),
     /// An object cannot be read; what was known of it stays.
-    Invalid(Kind, Key, String),
+    Invalid(Kind, InvalidSeen),
     /// A list was read to its end: these objects exist and no others of the kind.
     Listed(Kind, BTreeSet<Key>),
     /// A kind cannot be watched now.
     Unavailable(Kind, Unavailable),
+}
+
+/// An object that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidSeen {
+    /// Namespace and name.
+    pub key: Key,
+    /// `metadata.uid`
+    pub uid: Option<String>,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 /// Why a kind cannot be watched.

@@ -216,10 +216,12 @@ mod tests {
         vec![Container { name: "cart".into(), image: format!("example/cart:{tag}"), env: vec![] }]
     }
 
-    /// (annotations, labels) of the template and of the Rollout.
+    /// Annotations, then labels.
+    type Pairs<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)]);
+
     fn workload(
-        template: (&[(&str, &str)], &[(&str, &str)]),
-        rollout: (&[(&str, &str)], &[(&str, &str)]),
+        template: Pairs<'_>,
+        rollout: Pairs<'_>,
         containers: &[Container],
     ) -> Result<Workload, NoWorkload> {
         let maps = [map(template.0), map(template.1), map(rollout.0), map(rollout.1)];

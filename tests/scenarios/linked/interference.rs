@@ -27,10 +27,10 @@ fn contexts(story: &Story) -> Api<DynamicObject> {
 /// What is not ours in it: foreign links in order, and every other field of a person's.
 fn foreign(context: &DynamicObject) -> (Vec<String>, Value) {
     let annotations = context.metadata.annotations.clone().unwrap_or_default();
-    let ours: Vec<String> = annotations
+    let ours = annotations
         .get(OURS)
-        .map(|ours| serde_json::from_str(ours).unwrap())
-        .unwrap_or_default();
+        .and_then(|ours| serde_json::from_str(ours).ok());
+    let ours: Vec<String> = ours.unwrap_or_default();
     let mut spec = context.data["spec"].clone();
     let links: Vec<String> = serde_json::from_value(spec["spanLinks"].take()).unwrap_or_default();
     let theirs = annotations
@@ -156,7 +156,13 @@ async fn a_list_that_a_gitops_tool_keeps_resetting_is_left_alone_and_that_is_sai
         async move {
             while !stop.load(Ordering::Relaxed) {
                 if let Some(context) = contexts.get_opt("shop").await?
-                    && context.spec.span_links.as_deref() != Some(&[THEIRS.to_owned()])
+                    && context
+                        .spec
+                        .clone()
+                        .unwrap_or_default()
+                        .span_links
+                        .as_deref()
+                        != Some(&[THEIRS.to_owned()])
                 {
                     let patch = Patch::Merge(json!({ "spec": { "spanLinks": [THEIRS] } }));
                     contexts
@@ -353,11 +359,17 @@ async fn kubectl_get_is_worth_reading_and_fits_the_screen() -> Outcome {
     Ok(())
 }
 
+/// Status, reason and message of a condition; empty if there is none.
+pub(super) fn condition<'a>(trace: &'a RolloutTrace, kind: &str) -> (&'a str, &'a str, &'a str) {
+    let conditions = trace.status.iter().flat_map(|status| &status.conditions);
+    let mut found = conditions.filter(|condition| condition.type_ == kind);
+    found.next().map_or(("", "", ""), |found| {
+        (&found.status, &found.reason, &found.message)
+    })
+}
+
 /// Status and reason of the condition Linked.
 fn linked(trace: &RolloutTrace) -> (&str, &str) {
-    let conditions = trace.status.iter().flat_map(|status| &status.conditions);
-    let mut linked = conditions.filter(|condition| condition.type_ == "Linked");
-    linked
-        .next()
-        .map_or(("", ""), |condition| (&condition.status, &condition.reason))
+    let (status, reason, _) = condition(trace, "Linked");
+    (status, reason)
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::objects::{App, Revision};
 use crate::cluster::Error;
@@ -209,11 +209,11 @@ impl Stage {
         let listed = contexts.list(&kube::api::ListParams::default()).await;
         let listed = listed.map_err(Error::api("list KeptnAppContexts"))?;
         let has = |context: &&api::keptn::KeptnAppContext| {
-            context
+            let links = context
                 .spec
-                .span_links
                 .as_ref()
-                .is_some_and(|links| !links.is_empty())
+                .and_then(|spec| spec.span_links.as_ref());
+            links.is_some_and(|links| !links.is_empty())
         };
         Ok(listed.iter().filter(has).count())
     }

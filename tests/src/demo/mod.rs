@@ -5,6 +5,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 mod graph;
+mod next;
 mod outcome;
 mod readback;
 mod stage;
@@ -23,6 +24,10 @@ use outcome::Outcome;
 use stage::Stage;
 use steps::Steps;
 use style::{Style, Tone};
+
+// Of an error.
+const LINES: usize = 12;
+const COLUMNS: usize = 400;
 
 /// How the demo is run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -85,7 +90,7 @@ async fn play_on(
     steps: &Steps,
 ) -> Result<(Stage, bool), Error> {
     let stage = Stage::set(cluster, steps).await?;
-    story::tell(&stage.namespace, cluster.jaeger(), steps).await?;
+    story::tell(&stage.namespace, &cluster.jaeger(), steps).await?;
     let step = steps.begin("jaeger", "waiting until it has every span");
     let outcome = Outcome::read(&stage, cluster).await?;
     if outcome.is_whole() {
@@ -95,11 +100,15 @@ async fn play_on(
     }
     let style = Style::of(std::io::stdout().is_terminal());
     write(&outcome.shown(&stage, cluster, style).await?);
-    if outcome.is_whole() {
-        write(&outcome.ways_on(&stage, cluster, settings, style)?);
+    let logs = if outcome.is_whole() {
+        cluster.logs()
     } else {
         let kept = stage::keep_logs(cluster)?;
-        write(&outcome.faults(&kept, settings, style));
+        write(&outcome.faults(&kept, style));
+        kept
+    };
+    if !settings.exit {
+        write(&next::ways_on(&outcome, &stage, cluster, &logs, style)?);
     }
     Ok((stage, outcome.is_whole()))
 }
@@ -114,8 +123,14 @@ fn write(text: &str) {
 fn refuse(error: &Error) -> ExitCode {
     let mut stderr = std::io::stderr().lock();
     let style = Style::of(stderr.is_terminal());
-    // As above.
-    let _ = writeln!(stderr, "{} {error}", style.paint(Tone::Bad, "demo:"));
+    let text = format!("demo: {error}");
+    // What was seen last may be a whole object; it is in the logs as well.
+    for line in text.lines().take(LINES) {
+        let line: String = line.chars().take(COLUMNS).collect();
+        let line = style.paint(Tone::Bad, &line);
+        // As above.
+        let _ = writeln!(stderr, "{line}");
+    }
     match error {
         Error::Interrupted => ExitCode::from(130),
         _ => ExitCode::FAILURE,

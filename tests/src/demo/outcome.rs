@@ -1,6 +1,5 @@
 //! What came of it: the chains from the RolloutTraces, from Jaeger, and in kubectl's words.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,7 +7,6 @@ use std::time::{Duration, Instant};
 use api::RolloutTrace;
 use kube::Api;
 
-use super::Settings;
 use super::error::Error;
 use super::graph;
 use super::readback::{self, Chain, Reading};
@@ -16,7 +14,6 @@ use super::stage::Stage;
 use super::story::{self, RELEASES};
 use super::style::{Style, Tone};
 use crate::chain::ids;
-use crate::cluster::programs::Program;
 use crate::cluster::{self, Cluster};
 
 // Keptn exports in batches, and a root when all below it is over.
@@ -59,13 +56,7 @@ impl Outcome {
                 entries,
             });
         }
-        let jaeger = cluster.jaeger();
-        let mut traces = BTreeMap::new();
-        for id in readback::traces_of(&chains) {
-            if let Some(trace) = jaeger.trace(&id).await? {
-                traces.insert(id, trace);
-            }
-        }
+        let traces = readback::traces(&chains, &cluster.jaeger()).await?;
         let readings = chains
             .iter()
             .map(|chain| readback::read(chain, &RELEASES, &chains, &traces))
@@ -103,6 +94,12 @@ impl Outcome {
         );
         for (chain, readings) in self.chains.iter().zip(&self.readings) {
             name(&mut text, style, chain);
+            let shared = self.chains.iter().filter(|other| other.app == chain.app);
+            if shared.count() > 1 {
+                let note =
+                    "Keptn links apps: the traces of the app's other Rollouts are linked too.";
+                let _ = writeln!(text, "  {}", style.paint(Tone::Dim, note));
+            }
             for line in readings.iter().rev().flat_map(|it| it.lines(style)) {
                 let _ = writeln!(text, "  {line}");
             }
@@ -114,47 +111,8 @@ impl Outcome {
         Ok(text)
     }
 
-    /// How to go on looking.
-    pub(crate) fn ways_on(
-        &self,
-        stage: &Stage,
-        cluster: &Cluster,
-        settings: Settings,
-        style: Style,
-    ) -> Result<String, Error> {
-        let mut text = String::new();
-        if settings.exit {
-            return Ok(text);
-        }
-        let namespace = stage.namespace.name();
-        let trace = self.newest_trace().unwrap_or_else(|| "TRACE".into());
-        let programs = Program::Kubectl.path()?;
-        let programs = programs.parent().unwrap_or(Path::new(".")).display();
-        title(&mut text, style, "Look around, in another terminal");
-        let _ = write!(
-            text,
-            "
-  export KUBECONFIG={kubeconfig}
-  export PATH={programs}:$PATH
-
-  kubectl get rtr -n {namespace} --watch
-  kubectl describe rtr cart -n {namespace}
-  kubectl argo rollouts get rollout cart -n {namespace}
-  curl -s {jaeger}/api/traces/{trace}
-",
-            kubeconfig = cluster.kubeconfig().display(),
-            jaeger = cluster.jaeger().base(),
-        );
-        let _ = writeln!(text);
-        text.push_str(&format!(
-            "  Jaeger listens on {}. Built as a Go module it has no web UI; its API is complete.\n",
-            cluster.jaeger().base()
-        ));
-        Ok(text)
-    }
-
     /// Which links are missing.
-    pub(crate) fn faults(&self, logs: &Path, _settings: Settings, style: Style) -> String {
+    pub(crate) fn faults(&self, logs: &Path, style: Style) -> String {
         let mut text = String::new();
         title(&mut text, style, "The chain is not whole");
         text.push('\n');
@@ -165,13 +123,15 @@ impl Outcome {
         text
     }
 
-    fn newest_trace(&self) -> Option<String> {
+    /// The trace of the newest revision of the first Rollout.
+    pub(crate) fn newest_trace(&self) -> Option<String> {
         let keptn = self.chains.first()?.entries.first()?.keptn.as_ref()?;
         Some(ids(keptn.traceparent.as_deref()?)?.0)
     }
 }
 
-fn title(text: &mut String, style: Style, title: &str) {
+/// Writes a line that stands out.
+pub(crate) fn title(text: &mut String, style: Style, title: &str) {
     let _ = writeln!(text, "\n{}", style.paint(Tone::Strong, title));
 }
 

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::rollout_trace::{ChainEntry, Phase};
 
+use super::graph::outcome;
 use super::story::Release;
 use super::style::{Style, Tone};
 use crate::chain::ids;
-use crate::jaeger::{Reference, Trace};
+use crate::cluster::Error;
+use crate::jaeger::{Jaeger, Reference, Span, Trace};
 
 // What stands left of the arrows.
 const WIDTH: usize = 39;
@@ -37,10 +39,18 @@ pub(crate) struct Reading {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
     /// The attempts whose AppDeploy span it is, those of the Rollout itself first.
-    of: Vec<(&'static str, String)>,
+    of: Vec<Owner>,
     /// Whether Jaeger has it, and it is called AppDeploy.
     there: bool,
     span: String,
+}
+
+/// An attempt whose AppDeploy span is linked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Owner {
+    rollout: &'static str,
+    version: String,
+    phase: Phase,
 }
 
 /// Reads the releases of a Rollout, oldest first. `chains` are those of all Rollouts, `traces` are
@@ -55,12 +65,26 @@ pub(crate) fn read(
     releases.iter().map(one).collect()
 }
 
-/// The trace ids that [`read`] needs.
-pub(crate) fn traces_of(chains: &[Chain]) -> BTreeSet<String> {
+/// The traces of all attempts, and those that their spans link to.
+pub(crate) async fn traces(
+    chains: &[Chain],
+    jaeger: &Jaeger,
+) -> Result<BTreeMap<String, Trace>, Error> {
     let entries = chains.iter().flat_map(|chain| &chain.entries);
-    entries
+    let mut wanted: BTreeSet<String> = entries
         .filter_map(|entry| anchor(entry).map(|(trace, _)| trace))
-        .collect()
+        .collect();
+    let mut traces: BTreeMap<String, Trace> = BTreeMap::new();
+    while let Some(id) = wanted.pop_first() {
+        let Some(trace) = jaeger.trace(&id).await? else {
+            continue;
+        };
+        let links = trace.spans.iter().flat_map(Span::links);
+        let new = links.filter(|link| !traces.contains_key(&link.trace_id) && link.trace_id != id);
+        wanted.extend(new.map(|link| link.trace_id.clone()));
+        traces.insert(id, trace);
+    }
+    Ok(traces)
 }
 
 fn reading(
@@ -81,14 +105,16 @@ fn reading(
         reading.faults.push(fault);
         return reading;
     }
-    let outcome = if release.bad {
+    let expected = if release.bad {
         Phase::Aborted
     } else {
         Phase::Promoted
     };
-    if reading.phase != Some(outcome) {
-        let fault = format!("it is {:?} and not {outcome:?}", reading.phase);
-        reading.faults.push(fault);
+    if reading.phase != Some(expected) {
+        let is = reading.phase.map_or("unknown", outcome);
+        reading
+            .faults
+            .push(format!("it is {is} and not {}", outcome(expected)));
     }
     let faults = compare(&reading, release);
     reading.faults.extend(faults);
@@ -136,11 +162,9 @@ fn fill(
         span: link.span_id.clone(),
     };
     reading.references = root.links().map(seen).collect();
-    reading.references.sort_by_key(|seen| {
-        seen.of
-            .first()
-            .is_none_or(|(name, _)| *name != chain.rollout)
-    });
+    reading
+        .references
+        .sort_by_key(|seen| seen.of.first().is_none_or(|of| of.rollout != chain.rollout));
     Ok(())
 }
 
@@ -149,8 +173,8 @@ fn compare(reading: &Reading, release: &Release) -> Vec<String> {
     let mut faults = Vec::new();
     let mut own = BTreeSet::new();
     for seen in &reading.references {
-        let ours = seen.of.iter().filter(|(name, _)| *name == reading.rollout);
-        own.extend(ours.map(|(_, version)| &**version));
+        let ours = seen.of.iter().filter(|of| of.rollout == reading.rollout);
+        own.extend(ours.map(|of| &*of.version));
         if !seen.there {
             faults.push(format!("it follows span {}, which is not there", seen.span));
         } else if seen.of.is_empty() {
@@ -173,19 +197,22 @@ fn compare(reading: &Reading, release: &Release) -> Vec<String> {
 }
 
 // Rollouts that are released together share a KeptnAppVersion, and its spans.
-fn owners(link: &Reference, chain: &Chain, chains: &[Chain]) -> Vec<(&'static str, String)> {
+fn owners(link: &Reference, chain: &Chain, chains: &[Chain]) -> Vec<Owner> {
     let mut of = Vec::new();
     for other in chains.iter().filter(|other| other.app == chain.app) {
         for entry in &other.entries {
             if anchor(entry)
                 .is_some_and(|(trace, span)| (&trace, &span) == (&link.trace_id, &link.span_id))
             {
-                let version = version(entry).unwrap_or("?").to_owned();
-                of.push((other.rollout, version));
+                of.push(Owner {
+                    rollout: other.rollout,
+                    version: version(entry).unwrap_or("?").to_owned(),
+                    phase: entry.phase,
+                });
             }
         }
     }
-    of.sort_by_key(|(name, _)| *name != chain.rollout);
+    of.sort_by_key(|owner| owner.rollout != chain.rollout);
     of
 }
 
@@ -245,19 +272,28 @@ impl Reading {
     }
 
     fn line(&self, seen: &Seen, style: Style) -> String {
-        let named = |(name, version): &(&str, String)| match *name == self.rollout {
-            true => version.clone(),
-            false => format!("{name} {version}"),
+        let named = |owner: &Owner| {
+            let mut name = owner.version.clone();
+            if owner.phase != Phase::Promoted {
+                name = format!("the {} {name}", outcome(owner.phase));
+            }
+            if owner.rollout != self.rollout {
+                name = format!("{} {}", owner.rollout, owner.version);
+            }
+            name
         };
         let names: Vec<_> = seen.of.iter().map(named).collect();
         let names = match names.as_slice() {
-            [] => "nothing that is known".into(),
+            [] => "no known revision".into(),
             names => names.join(", "),
         };
-        let own = seen.of.iter().any(|(name, _)| *name == self.rollout);
-        let arrow = style.paint(if own { Tone::Good } else { Tone::Dim }, "─▶");
-        let span = style.paint(Tone::Dim, &seen.span);
-        format!("{arrow} AppDeploy {span} of {names}")
+        let own = seen.of.iter().any(|owner| owner.rollout == self.rollout);
+        if own {
+            let arrow = style.paint(Tone::Good, "─▶");
+            let span = style.paint(Tone::Dim, &seen.span);
+            return format!("{arrow} AppDeploy {span} of {names}");
+        }
+        style.paint(Tone::Dim, &format!("─▶ AppDeploy {} of {names}", seen.span))
     }
 }
 
@@ -327,7 +363,7 @@ mod tests {
             "✓ 1.0.0   shop-1                        follows nothing: the first",
             "✓ 2.0.0   shop-2                        ─▶ AppDeploy 00000000000000a1 of 1.0.0",
             "✓ 3.0.0   shop-3                        ─▶ AppDeploy 00000000000000a1 of 1.0.0",
-            "                                        ─▶ AppDeploy 00000000000000a2 of 2.0.0",
+            "                                        ─▶ AppDeploy 00000000000000a2 of the aborted 2.0.0",
         ];
         assert_eq!(lines, expected);
     }

@@ -14,8 +14,7 @@ const NAMESPACE: &str = "shop";
 /// Everything that has to run while somebody looks at it.
 pub(crate) struct Stage {
     pub(crate) namespace: Namespace,
-    pub(crate) operator: Operator,
-    pub(crate) keptn: Keptn,
+    _operator: Operator,
     _keptn: Process,
 }
 
@@ -63,7 +62,7 @@ async fn built(steps: &Steps, missing: Vec<Program>) -> Result<(), Error> {
 impl Stage {
     /// Starts Keptn and Throughline on the cluster, and makes the namespace of the shop.
     pub(crate) async fn set(cluster: &'static Cluster, steps: &Steps) -> Result<Self, Error> {
-        let (keptn, process) = keptn(cluster, steps).await?;
+        let keptn = keptn(cluster, steps).await?;
         let step = steps.begin("throughline", "installing its CRD and RBAC");
         operator::install(cluster).await?;
         step.now("starting");
@@ -73,14 +72,13 @@ impl Stage {
         let namespace = cluster.namespace_named(NAMESPACE).await?;
         Ok(Self {
             namespace,
-            operator,
-            keptn,
-            _keptn: process,
+            _operator: operator,
+            _keptn: keptn,
         })
     }
 }
 
-async fn keptn(cluster: &Cluster, steps: &Steps) -> Result<(Keptn, Process), Error> {
+async fn keptn(cluster: &Cluster, steps: &Steps) -> Result<Process, Error> {
     let keptn = Keptn::from_env()?;
     let what = match &keptn {
         Keptn::StandIn { .. } => "a stand-in that makes the objects and spans that Keptn makes",
@@ -90,10 +88,11 @@ async fn keptn(cluster: &Cluster, steps: &Steps) -> Result<(Keptn, Process), Err
     let process = keptn.start(cluster).await?;
     step.done(what);
     if !keptn.is_real() {
-        let text = format!("(for the real one, {} names its binary)", keptn::BINARY);
-        steps.note("", &text);
+        let (binary, crds) = (keptn::BINARY, keptn::CRDS);
+        steps.note("", &format!("(the real one is used if {binary}"));
+        steps.note("", &format!(" and {crds} name its program and its CRDs)"));
     }
-    Ok((keptn, process))
+    Ok(process)
 }
 
 /// Puts the logs where they stay when the cluster ends. What still runs goes on writing there.

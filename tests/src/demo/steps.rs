@@ -24,7 +24,8 @@ pub(crate) struct Step {
 impl Steps {
     /// Steps that are said on stderr; stdout is for what came of them.
     pub(crate) fn on_stderr() -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let terminal = std::io::stderr().is_terminal() && !dumb;
         Self::on(Box::new(std::io::stderr()), terminal)
     }
 

@@ -1,16 +1,21 @@
 //! What is rolled out, and what has to follow what.
 
-use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::Pod;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::Duration;
 
 use api::RolloutTrace;
 use api::rollout_trace::Phase;
+use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::Pod;
 
 use super::steps::{Step, Steps};
-use crate::chain::{Chains, newest};
+use crate::chain::{Chains, ids, newest};
 use crate::cluster::{Error, Namespace};
-use crate::jaeger::Jaeger;
-use crate::shop::{PodKind, Rollout, Shop, State, pause_for, weight};
+use crate::jaeger::{Jaeger, Trace};
+use crate::shop::{PodKind, Rollout, Shop, State, Step as CanaryStep, pause_for, weight};
+
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Rollouts that Keptn takes for one app.
 #[derive(Debug)]
@@ -62,134 +67,170 @@ const fn good(version: &'static str, follows: &'static [&'static str]) -> Releas
     }
 }
 
+impl App {
+    // An app with more Rollouts takes less time for each.
+    fn steps(&self) -> Vec<CanaryStep> {
+        match self.rollouts {
+            [_] => vec![weight(34), pause_for(1), weight(67), pause_for(1)],
+            _ => vec![weight(50), pause_for(1)],
+        }
+    }
+}
+
 /// All Rollouts of the demo, with their apps.
 pub(crate) fn rollouts() -> impl Iterator<Item = (&'static str, &'static str)> {
     let of = |app: &'static App| app.rollouts.iter().map(|rollout| (app.name, *rollout));
     APPS.iter().flat_map(of)
 }
 
-/// Rolls everything out: the apps side by side, the Rollouts of an app together.
+/// Rolls everything out: the apps side by side, the Rollouts of an app one after the other.
+///
+/// Released in the same second, two Rollouts share a KeptnAppVersion or they do not, as it happens.
 pub(crate) async fn tell(
     namespace: &Namespace,
-    jaeger: Jaeger,
+    jaeger: &Jaeger,
     steps: &Steps,
 ) -> Result<(), Error> {
-    let chains = Chains::of(namespace, jaeger);
-    let shop = Shop::new(namespace);
     let apps = APPS.iter().map(async |app| {
-        let mut rollouts: Vec<Option<Rollout>> = app.rollouts.iter().map(|_| None).collect();
+        let tale = Tale {
+            app,
+            shop: Shop::new(namespace),
+            chains: Chains::of(namespace, jaeger.clone()),
+            jaeger,
+        };
+        let mut rollouts = BTreeMap::new();
         for release in &RELEASES {
-            let released = app.rollouts.iter().zip(&mut rollouts);
-            let released = released.map(async |(name, rollout)| {
+            for name in app.rollouts {
                 let step = steps.begin(&format!("{name} {}", release.version), "applying");
-                match rollout {
-                    Some(rollout) => change(rollout, release).await?,
-                    None => *rollout = Some(create(&shop, app, name, release).await?),
+                let last = app.rollouts.last() == Some(name);
+                let told = async {
+                    let said = tale.release(name, release, &mut rollouts, &step).await?;
+                    if last && !release.bad {
+                        tale.ended(release, &step).await?;
+                    }
+                    Ok(said)
+                };
+                match told.await {
+                    Ok(said) => step.done(said),
+                    Err(error) => {
+                        step.failed("did not come to its end");
+                        return Err(error);
+                    }
                 }
-                match rollout {
-                    Some(rollout) => outcome(rollout, release, &chains, step).await,
-                    None => Ok(()),
-                }
-            });
-            try_join_all(released).await?;
+            }
         }
         Ok(())
     });
     try_join_all(apps).await.map(drop)
 }
 
-async fn create(shop: &Shop, app: &App, name: &str, release: &Release) -> Result<Rollout, Error> {
-    let steps = [weight(34), pause_for(1), weight(67), pause_for(1)];
-    shop.rollout(name)
-        .app(app.name)
-        .version(release.version)
-        .canary(steps)
-        .apply()
-        .await
+struct Tale<'a> {
+    app: &'static App,
+    shop: Shop,
+    chains: Chains,
+    jaeger: &'a Jaeger,
 }
 
-async fn change(rollout: &mut Rollout, release: &Release) -> Result<(), Error> {
-    let pods = if release.bad {
-        PodKind::ImagePull
-    } else {
-        PodKind::Ready
-    };
-    rollout.apply_version_with(release.version, pods).await
-}
-
-async fn outcome(
-    rollout: &Rollout,
-    release: &Release,
-    chains: &Chains,
-    step: Step,
-) -> Result<(), Error> {
-    let told = if release.bad {
-        aborted(rollout, release, chains, &step).await
-    } else {
-        promoted(rollout, release, chains, &step).await
-    };
-    match told {
-        Ok(told) => step.done(&told),
-        Err(error) => {
-            step.failed("did not come to its end");
-            return Err(error);
+impl Tale<'_> {
+    async fn release(
+        &self,
+        name: &'static str,
+        release: &Release,
+        rollouts: &mut BTreeMap<&'static str, Rollout>,
+        step: &Step,
+    ) -> Result<&'static str, Error> {
+        let rollout = match rollouts.entry(name) {
+            Entry::Vacant(entry) => entry.insert(self.first(name, release).await?),
+            Entry::Occupied(entry) => {
+                let rollout = entry.into_mut();
+                let pods = if release.bad {
+                    PodKind::ImagePull
+                } else {
+                    PodKind::Ready
+                };
+                rollout.apply_version_with(release.version, pods).await?;
+                rollout
+            }
+        };
+        if release.bad {
+            self.aborted(rollout, release, step).await
+        } else {
+            self.promoted(rollout, release.version, step).await
         }
     }
-    Ok(())
-}
 
-async fn promoted(
-    rollout: &Rollout,
-    release: &Release,
-    chains: &Chains,
-    step: &Step,
-) -> Result<String, Error> {
-    let version = release.version;
-    let is = |state: &State| {
-        step.now(&doing(state));
-        state.is_observed()
-            && state.phase() == "Healthy"
-            && state.stable() == state.current()
-            && state.version() == Some(version)
-    };
-    rollout.until(&format!("Healthy at {version}"), is).await?;
-    step.now("live; waiting until Throughline has seen its trace");
-    let name = rollout.name();
-    chains
-        .trace_until(name, &format!("promoted at {version}"), |trace| {
-            stands(trace, version, Phase::Promoted)
-        })
-        .await?;
-    chains.written_ahead(name, version).await?;
-    Ok("promoted; its trace is linked ahead of the next one".into())
-}
+    async fn first(&self, name: &str, release: &Release) -> Result<Rollout, Error> {
+        let manifest = self.shop.rollout(name).app(self.app.name);
+        let manifest = manifest.version(release.version);
+        manifest.canary(self.app.steps()).apply().await
+    }
 
-async fn aborted(
-    rollout: &Rollout,
-    release: &Release,
-    chains: &Chains,
-    step: &Step,
-) -> Result<String, Error> {
-    let version = release.version;
-    step.now("one pod of it is started");
-    let condition = format!("of {version} and cannot pull its image");
-    let stuck = |pod: &Pod| cannot_pull(pod, version);
-    rollout.pod_until(&condition, stuck).await?;
-    step.now("its image cannot be pulled");
-    let name = rollout.name();
-    chains.written_ahead(name, version).await?;
-    rollout.abort().await?;
-    step.now("its image cannot be pulled: aborting");
-    rollout.aborted().await?;
-    chains
-        .trace_until(name, &format!("aborted at {version}"), |trace| {
-            stands(trace, version, Phase::Aborted)
-        })
-        .await?;
-    let live = release.follows.first().unwrap_or(&"nothing");
-    Ok(format!(
-        "aborted, as its image cannot be pulled; {live} stays live"
-    ))
+    async fn promoted(
+        &self,
+        rollout: &Rollout,
+        version: &str,
+        step: &Step,
+    ) -> Result<&'static str, Error> {
+        let is = |state: &State| {
+            step.now(&doing(state));
+            state.is_observed()
+                && state.phase() == "Healthy"
+                && state.stable() == state.current()
+                && state.version() == Some(version)
+        };
+        rollout.until(&format!("Healthy at {version}"), is).await?;
+        step.now("live; Throughline writes the link to it");
+        let name = rollout.name();
+        let condition = format!("promoted at {version}");
+        let is = |trace: &RolloutTrace| stands(trace, version, Phase::Promoted);
+        self.chains.trace_until(name, &condition, is).await?;
+        self.chains.written_ahead(name, version).await?;
+        Ok("promoted; the next revision's link to it is in place")
+    }
+
+    async fn aborted(
+        &self,
+        rollout: &Rollout,
+        release: &Release,
+        step: &Step,
+    ) -> Result<&'static str, Error> {
+        let version = release.version;
+        step.now("its first pod is started");
+        let condition = format!("of {version} and cannot pull its image");
+        let stuck = |pod: &Pod| cannot_pull(pod, version);
+        rollout.pod_until(&condition, stuck).await?;
+        step.now("its image cannot be pulled");
+        let name = rollout.name();
+        self.chains.written_ahead(name, version).await?;
+        rollout.abort().await?;
+        step.now("its image cannot be pulled: aborting");
+        rollout.aborted().await?;
+        let condition = format!("aborted at {version}");
+        let is = |trace: &RolloutTrace| stands(trace, version, Phase::Aborted);
+        self.chains.trace_until(name, &condition, is).await?;
+        Ok("cannot pull its image, so it is aborted")
+    }
+
+    // Keptn looks now and then whether a Rollout is healthy. What comes before it has looked leaves
+    // the trace open, and an open span is not in Jaeger.
+    async fn ended(&self, release: &Release, step: &Step) -> Result<(), Error> {
+        step.now("live; Keptn ends its trace");
+        for name in self.app.rollouts {
+            let entry = self.chains.written_ahead(name, release.version).await?;
+            let keptn = entry.keptn.as_ref();
+            let trace = keptn.and_then(|keptn| ids(keptn.traceparent.as_deref()?));
+            let root = keptn.and_then(|keptn| keptn.app_version.clone());
+            let (Some((trace, _)), Some(root)) = (trace, root) else {
+                continue;
+            };
+            let condition = format!("one with the root span {root}");
+            let has = |trace: &Trace| trace.span(&root).is_some();
+            self.jaeger
+                .await_trace(&trace, PATIENCE, &condition, has)
+                .await?;
+        }
+        Ok(())
+    }
 }
 
 fn stands(trace: &RolloutTrace, version: &str, phase: Phase) -> bool {
@@ -200,10 +241,9 @@ fn stands(trace: &RolloutTrace, version: &str, phase: Phase) -> bool {
 }
 
 fn doing(state: &State) -> String {
-    let step = state.step().map_or(0, |step| step + 1);
-    match state.phase() {
-        "Paused" => format!("canary: paused at step {step} of 4"),
-        "Progressing" if (1..=4).contains(&step) => format!("canary: step {step} of 4"),
+    match (state.phase(), state.step()) {
+        ("Paused", Some(step)) => format!("canary, paused at step {}", step + 1),
+        ("Progressing", Some(step)) => format!("canary, step {}", step + 1),
         _ => "rolling out".into(),
     }
 }

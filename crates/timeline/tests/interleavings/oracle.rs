@@ -74,6 +74,12 @@ fn own(cluster: &Cluster, r: usize, rollout: &Rollout, index: usize) -> Option<T
         app_of(other.template) == app && version_of(other.template) == version
     };
     let first = !rollout.attempts[..index].iter().any(|earlier| same(&earlier));
+    // When a retry began nobody records: it counts from the end of the try before.
+    let retried = index.checked_sub(1).filter(|before| {
+        let failed = &rollout.attempts[*before];
+        failed.outcome == Outcome::Aborted && failed.template == attempt.template
+    });
+    let began = retried.and_then(|before| rollout.attempts[before].ended).unwrap_or(attempt.began);
     // Its time ends when it failed or when the next one came; the first at a version may be named
     // late, but not by a later try.
     let next = rollout.attempts.get(index + 1).map(|next| next.began);
@@ -83,18 +89,13 @@ fn own(cluster: &Cluster, r: usize, rollout: &Rollout, index: usize) -> Option<T
     let mut versions = cluster.apps[app]
         .app_versions
         .iter()
-        .filter(|seen| seen.lists(&name) && seen.made_between(attempt.began, until));
+        .filter(|seen| seen.lists(&name) && seen.made_between(began, until));
     // Keptn's own word; not if it is a word about an earlier Rollout of that name.
     let named = cluster.apps[app].named.get(&name).filter(|_| first);
     let mut own = named.filter(|named| versions.clone().any(|seen| seen.trace == **named)).copied();
     own = own.or_else(|| versions.next().map(|seen| seen.trace));
     // A retry that found its pods still there goes on in the trace of the try before.
-    own.or_else(|| {
-        let before = index.checked_sub(1)?;
-        let failed = &rollout.attempts[before];
-        let retried = failed.outcome == Outcome::Aborted && failed.template == attempt.template;
-        retried.then(|| self::own(cluster, r, rollout, before))?
-    })
+    own.or_else(|| self::own(cluster, r, rollout, retried?))
 }
 
 fn tried_twice(rollout: &Rollout) -> bool {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use timeline::attempt::Attempt;
 use timeline::chain::Chain;
-use timeline::app_context::{ContextWritten, WriteProblem};
+use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
 use timeline::lineage::{Effect, Options};
 use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace};
 use timeline::{Key, Kind, Lineage, Observation};
@@ -26,7 +26,8 @@ pub(crate) struct World {
     /// Turns of each Rollout that the operator was told of, and up to which one that is stored.
     told: [usize; 2],
     stored: [usize; 2],
-    pub(crate) context_writes: usize,
+    /// All writes to KeptnAppContexts that arrived at the API server.
+    context_writes: Vec<ContextWrite>,
 }
 
 /// A write of the operator's on its way to the API server, or the answer on its way back.
@@ -64,7 +65,7 @@ impl World {
             writes: Vec::new(),
             told: [0; 2],
             stored: [0; 2],
-            context_writes: 0,
+            context_writes: Vec::new(),
         };
         Kind::ALL.into_iter().for_each(|kind| world.relist(kind));
         world
@@ -155,7 +156,7 @@ impl World {
         let failed = || WriteProblem::Failed("the API server gave no answer".to_owned());
         write.answer = Some(match &write.effect {
             Effect::WriteContext(app, context) => {
-                self.context_writes += 1;
+                self.context_writes.push(context.clone());
                 Answer::Context(match fate {
                     Fate::Done => self.server.write(app, context, self.now),
                     Fate::AnswerLost => {
@@ -283,10 +284,11 @@ impl World {
         for app in 0..APPS.len() {
             self.must_hold_the_truth(app);
         }
-        let writes = self.context_writes;
+        let writes = self.context_writes.len();
         Kind::ALL.into_iter().for_each(|kind| self.relist(kind));
         self.quiesce(SignedDuration::from_hours(1));
-        assert_eq!(self.context_writes, writes, "something was written again");
+        let again = &self.context_writes[writes..];
+        assert!(again.is_empty(), "written again: {again:?}");
     }
 
     fn must_hold_the_truth(&self, app: usize) {
@@ -326,10 +328,6 @@ impl World {
             self.cluster.rollouts[r].dropped = false;
             self.cluster.rollouts[r].late = false;
         }
-    }
-
-    pub(crate) fn rollouts(&self) -> BTreeMap<Key, usize> {
-        ROLLOUTS.iter().enumerate().map(|(r, name)| (Key::new(NAMESPACE, *name), r)).collect()
     }
 }
 
