@@ -1,5 +1,5 @@
 use throughline_tests::cluster::{Cluster, Error};
-use throughline_tests::shop::{BlueGreen, Gauge, PodKind, Shop, analysis, pause, weight};
+use throughline_tests::shop::{BlueGreen, Gauge, Manifest, PodKind, Shop, analysis, pause, weight};
 
 async fn shop(prefix: &str) -> Result<Shop, Error> {
     Ok(Shop::new(&Cluster::shared()?.namespace(prefix).await?))
@@ -65,7 +65,8 @@ async fn late_updates() -> Result<(), Error> {
     cart.healthy().await?;
     cart.apply_version_with("2.0.0", PodKind::ImagePull).await?;
     cart.aborted().await?;
-    cart.apply_version_with("3.0.0", PodKind::Ready).await?;
+    let fixed = |it: Manifest| it.version("3.0.0").pods(PodKind::Ready).deadline(60);
+    cart.change(fixed).await?;
     cart.healthy_at("3.0.0").await?;
     Ok(())
 }

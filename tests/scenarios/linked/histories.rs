@@ -1,6 +1,6 @@
 //! What a Rollout can go through, and the chain that comes of it.
 
-use throughline_tests::shop::{BlueGreen, PodKind};
+use throughline_tests::shop::{BlueGreen, Manifest, PodKind};
 
 use super::{Outcome, Story, waiting};
 
@@ -309,7 +309,8 @@ async fn an_image_that_cannot_be_pulled_is_followed_by_its_fix() -> Outcome {
         .chains
         .context_until("shop", "with two links", |links| links.len() == 2)
         .await?;
-    cart.apply_version_with("3.0.0", PodKind::Ready).await?;
+    let fixed = |it: Manifest| it.version("3.0.0").pods(PodKind::Ready).deadline(60);
+    cart.change(fixed).await?;
     cart.healthy_at("3.0.0").await?;
     story.promoted(&cart, "3.0.0").await?;
     let trace = story

@@ -11,6 +11,7 @@ mod audit;
 mod distribution;
 mod error;
 mod links;
+mod load;
 mod machine;
 mod objects;
 mod observer;
@@ -35,6 +36,7 @@ use crate::cluster::{self, Cluster};
 use crate::keptn::{self, Keptn};
 use crate::operator::{self, Operator, Settings};
 use links::Wave;
+use load::Load;
 use revisions::Revisions;
 use scale::Scale;
 use stage::{Clock, Stage};
@@ -77,7 +79,7 @@ impl Sizes {
             real: 10,
             versions: 3,
             resting: 40,
-            rest: Duration::from_secs(60),
+            rest: Duration::from_mins(1),
         }
     }
 
@@ -104,37 +106,39 @@ struct Results {
     began: Timestamp,
     took: Duration,
     load: String,
+    staged: Staged,
+    revisions: Revisions,
+}
+
+/// What was measured without controllers.
+#[derive(Debug)]
+struct Staged {
     program: PathBuf,
     scale: Scale,
     waves: [Wave; 2],
     /// CPU time of the operator for all revisions of both waves.
     cpu: Duration,
-    revisions: Revisions,
+    /// What the cores did meanwhile.
+    busy: String,
 }
 
 /// Measures everything, in about five minutes.
 pub async fn run(sizes: &Sizes, now: Timestamp) -> Result<Report, Error> {
     let since = Instant::now();
     let load = machine::load();
-    let (scale, waves, cpu, program) = staged(sizes, Clock::new(now)).await?;
+    let staged = staged(sizes, Clock::new(now)).await?;
     let revisions = real(sizes).await?;
     let results = Results {
         began: now,
         took: since.elapsed(),
         load,
-        program,
-        scale,
-        waves,
-        cpu,
+        staged,
         revisions,
     };
     Ok(table::of(&results, sizes))
 }
 
-async fn staged(
-    sizes: &Sizes,
-    clock: Clock,
-) -> Result<(Scale, [Wave; 2], Duration, PathBuf), Error> {
+async fn staged(sizes: &Sizes, clock: Clock) -> Result<Staged, Error> {
     let cluster = start(cluster::Options {
         argo: false,
         jaeger: false,
@@ -158,14 +162,21 @@ async fn staged(
     let scale = scale::measure(&operator, &stage, sizes).await?;
     let id = scale::running(&operator)?;
     let program = process::program(id)?;
-    let before = process::cpu(id)?;
+    let (cpu, load) = (process::cpu(id)?, Load::now(cluster, id));
     let waves = links::measure(cluster, &stage, sizes).await?;
-    let cpu = process::cpu(id)?.saturating_sub(before);
+    let cpu = process::cpu(id)?.saturating_sub(cpu);
+    let busy = Load::now(cluster, id).since(&load);
     operator.kill();
     for program in [Program::KubeApiserver, Program::Etcd] {
         cluster.stop(program)?;
     }
-    Ok((scale, waves, cpu, program))
+    Ok(Staged {
+        program,
+        scale,
+        waves,
+        cpu,
+        busy,
+    })
 }
 
 async fn real(sizes: &Sizes) -> Result<Revisions, Error> {

@@ -55,6 +55,11 @@ fn cpu_in(stat: &str) -> Option<Duration> {
     Some(TICK * (next()? + next()?))
 }
 
+/// A time in the unit of the kernel's own counters.
+pub(super) fn ticks(time: Duration) -> u64 {
+    u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The file that the process runs.
 pub(super) fn program(id: u32) -> Result<PathBuf, Error> {
     let path = PathBuf::from(format!("/proc/{id}/exe"));

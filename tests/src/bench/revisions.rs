@@ -52,10 +52,8 @@ pub(super) async fn measure(
     try_join_all(rolled).await?;
     settled(operator).await?;
     let requests = audit::operators(cluster)?;
-    let (tally, cpu) = (
-        Tally::of(&requests[before.0..]),
-        process::cpu(id)? - before.1,
-    );
+    let tally = Tally::of(&requests[before.0..]);
+    let cpu = process::cpu(id)?.saturating_sub(before.1);
 
     say(&format!(
         "{} Rollouts more, then {} s of rest",
@@ -82,7 +80,7 @@ pub(super) async fn measure(
         tally,
         cpu,
         idle: Tally::of(&requests[before.0..]),
-        idle_cpu: process::cpu(id)? - before.1,
+        idle_cpu: process::cpu(id)?.saturating_sub(before.1),
         watches: watched.len(),
     })
 }

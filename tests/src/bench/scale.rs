@@ -82,7 +82,7 @@ pub(super) fn running(operator: &Operator) -> Result<u32, Error> {
 // Asked more often than `Operator::ready` does: the answer is a measurement.
 async fn ready(operator: &Operator) -> Result<(), Error> {
     let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(60) {
+    while since.elapsed() < Duration::from_mins(1) {
         if let Some((true, _)) = operator.get("readyz").await {
             return Ok(());
         }
