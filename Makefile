@@ -9,8 +9,8 @@ help: ## List the targets.
 
 .PHONY: demo
 demo: ## Start a cluster on loopback, roll a shop out, show the linked chain. Ctrl-C ends it.
-	@$(CARGO) build --quiet --bin throughline --bin keptn-stand-in
-	@$(CARGO) run --quiet --package throughline-tests --bin demo
+	@$(CARGO) build --bin throughline --bin keptn-stand-in --bin demo
+	@$(CARGO) run --quiet --bin demo
 
 .PHONY: test
 test: check-arch lint test-fast test-cluster ## Everything: style, unit, property, replay and cluster tests.

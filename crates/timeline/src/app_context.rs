@@ -87,7 +87,11 @@ impl AppContext {
         if self.is_stale(&seen.resource_version) {
             return;
         }
-        if self.holding.iter().any(|ours| !seen.span_links.contains(ours)) {
+        if self
+            .holding
+            .iter()
+            .any(|ours| !seen.span_links.contains(ours))
+        {
             self.holding.clear();
             self.undone.push(now);
         }
@@ -154,7 +158,10 @@ impl AppContext {
         }
         let write = self.difference(wanted)?;
         self.in_flight = true;
-        self.base = self.present.as_ref().map(|seen| seen.resource_version.clone());
+        self.base = self
+            .present
+            .as_ref()
+            .map(|seen| seen.resource_version.clone());
         Some(write)
     }
 
@@ -191,13 +198,14 @@ impl AppContext {
 
     /// Whether it holds entries of ours.
     pub fn holds_ours(&self) -> bool {
-        self.present.as_ref().is_some_and(|seen| !seen.ours.is_empty())
+        self.present
+            .as_ref()
+            .is_some_and(|seen| !seen.ours.is_empty())
     }
 
     fn difference(&self, wanted: &[Traceparent]) -> Option<ContextWrite> {
         let Some(seen) = &self.present else {
-            return (!wanted.is_empty())
-                .then(|| ContextWrite::Create(merge(&[], &[], wanted)));
+            return (!wanted.is_empty()).then(|| ContextWrite::Create(merge(&[], &[], wanted)));
         };
         let links = merge(&seen.span_links, &seen.ours, wanted);
         let same = links.all == seen.span_links && links.ours == seen.ours;
@@ -208,7 +216,11 @@ impl AppContext {
     }
 
     fn contended(&self, now: Timestamp) -> bool {
-        self.undone.iter().filter(|at| now - UNDONE_WINDOW < **at).count() >= TRIES
+        self.undone
+            .iter()
+            .filter(|at| now - UNDONE_WINDOW < **at)
+            .count()
+            >= TRIES
     }
 
     fn tell_contention(&mut self, now: Timestamp) {
@@ -220,7 +232,10 @@ impl AppContext {
     }
 
     fn is_stale(&self, resource_version: &str) -> bool {
-        let present = self.present.as_ref().map(|seen| seen.resource_version.as_str());
+        let present = self
+            .present
+            .as_ref()
+            .map(|seen| seen.resource_version.as_str());
         let mut known = [self.written.as_deref(), present].into_iter().flatten();
         known.any(|known| is_older(resource_version, known))
     }
@@ -230,7 +245,9 @@ impl AppContext {
 /// grow; where one is not, nothing counts as stale and a conflict tells.
 fn is_older(this: &str, other: &str) -> bool {
     let number = |text: &str| text.parse::<u64>().ok();
-    number(this).zip(number(other)).is_some_and(|(this, other)| this < other)
+    number(this)
+        .zip(number(other))
+        .is_some_and(|(this, other)| this < other)
 }
 
 #[cfg(test)]
@@ -260,9 +277,19 @@ mod tests {
     #[test]
     fn it_is_made_if_absent_and_left_if_it_is_right() {
         let mut context = AppContext::default();
-        assert!(matches!(context.write(&wanted(), seconds(0)), Some(ContextWrite::Create(_))));
-        assert_eq!(context.write(&wanted(), seconds(0)), None, "one write at a time");
-        context.written(ContextWritten::Stored(seen(5, &[WANTED], &[WANTED])), seconds(0));
+        assert!(matches!(
+            context.write(&wanted(), seconds(0)),
+            Some(ContextWrite::Create(_))
+        ));
+        assert_eq!(
+            context.write(&wanted(), seconds(0)),
+            None,
+            "one write at a time"
+        );
+        context.written(
+            ContextWritten::Stored(seen(5, &[WANTED], &[WANTED])),
+            seconds(0),
+        );
         assert_eq!(context.write(&wanted(), seconds(1)), None);
         assert_eq!(context.standing(&wanted(), seconds(1)), Standing::Linked);
     }
@@ -277,7 +304,10 @@ mod tests {
         let mut context = AppContext::default();
         context.observed(seen(3, &[], &[]), seconds(0));
         context.write(&wanted(), seconds(0)).unwrap();
-        context.written(ContextWritten::Stored(seen(7, &[WANTED], &[WANTED])), seconds(0));
+        context.written(
+            ContextWritten::Stored(seen(7, &[WANTED], &[WANTED])),
+            seconds(0),
+        );
         context.observed(seen(5, &["user"], &[]), seconds(0));
         assert_eq!(context.standing(&wanted(), seconds(0)), Standing::Linked);
     }
@@ -298,10 +328,68 @@ mod tests {
             }
         }
         assert_eq!(writes, TRIES);
-        assert_eq!(context.standing(&wanted(), seconds(20)), Standing::Contended);
+        assert_eq!(
+            context.standing(&wanted(), seconds(20)),
+            Standing::Contended
+        );
         let later = context.due().unwrap();
         assert!(later > seconds(20));
         assert!(context.write(&wanted(), later).is_some());
+    }
+
+    #[test]
+    fn a_reset_that_is_told_before_our_own_answer_is_seen_and_counted() {
+        let mut context = AppContext::default();
+        context.observed(seen(1, &["git"], &[]), seconds(0));
+        for round in 1..=TRIES as u64 {
+            context.write(&wanted(), seconds(0)).unwrap();
+            context.observed(seen(10 * round + 1, &["git"], &[WANTED]), seconds(0));
+            let ours = seen(10 * round, &["git", WANTED], &[WANTED]);
+            context.written(ContextWritten::Stored(ours), seconds(0));
+        }
+        assert_eq!(context.standing(&wanted(), seconds(0)), Standing::Contended);
+        assert_eq!(context.write(&wanted(), seconds(0)), None);
+    }
+
+    #[test]
+    fn an_answer_about_what_is_gone_by_now_brings_nothing_back() {
+        let mut context = AppContext::default();
+        context.write(&wanted(), seconds(0)).unwrap();
+        context.gone(seconds(0));
+        context.written(
+            ContextWritten::Stored(seen(5, &[WANTED], &[WANTED])),
+            seconds(0),
+        );
+        assert!(matches!(
+            context.write(&wanted(), seconds(0)),
+            Some(ContextWrite::Create(_))
+        ));
+    }
+
+    #[test]
+    fn an_answer_that_there_is_none_does_not_hide_one_made_since() {
+        let mut context = AppContext::default();
+        context.observed(seen(1, &[], &[]), seconds(0));
+        context.write(&wanted(), seconds(0)).unwrap();
+        context.gone(seconds(0));
+        context.observed(seen(3, &[WANTED], &[WANTED]), seconds(0));
+        context.written(ContextWritten::Conflict(None), seconds(0));
+        assert!(context.holds_ours());
+    }
+
+    #[test]
+    fn a_wait_ends_once_and_is_not_forgotten_before() {
+        let mut context = AppContext::default();
+        context.write(&wanted(), seconds(0)).unwrap();
+        context.written(
+            ContextWritten::Failed(WriteProblem::Failed(String::new())),
+            seconds(0),
+        );
+        assert!(!context.is_idle());
+        let due = context.due().unwrap();
+        assert!(!context.wakes(seconds(0)));
+        assert!(context.wakes(due));
+        assert_eq!(context.due(), None);
     }
 
     #[test]
@@ -310,7 +398,10 @@ mod tests {
         context.write(&wanted(), seconds(0)).unwrap();
         let problem = WriteProblem::Forbidden("create");
         context.written(ContextWritten::Failed(problem.clone()), seconds(0));
-        assert_eq!(context.standing(&wanted(), seconds(0)), Standing::Failing(problem));
+        assert_eq!(
+            context.standing(&wanted(), seconds(0)),
+            Standing::Failing(problem)
+        );
         assert_eq!(context.write(&wanted(), seconds(0)), None);
         assert!(context.write(&wanted(), context.due().unwrap()).is_some());
     }

@@ -9,8 +9,11 @@ use sha2::{Digest, Sha256};
 /// Generations that are recognised; a KeptnApp that was changed more often sorts by time alone.
 const KNOWN: u32 = 4096;
 
-static GENERATIONS: LazyLock<HashMap<String, u32>> =
-    LazyLock::new(|| (1..=KNOWN).map(|generation| (hash(generation), generation)).collect());
+static GENERATIONS: LazyLock<HashMap<String, u32>> = LazyLock::new(|| {
+    (1..=KNOWN)
+        .map(|generation| (hash(generation), generation))
+        .collect()
+});
 
 /// The generation that a KeptnAppVersion's name tells, if it can be recognised.
 pub fn of_name(name: &str) -> Option<u32> {
@@ -20,7 +23,9 @@ pub fn of_name(name: &str) -> Option<u32> {
 
 fn hash(generation: u32) -> String {
     let digest = Sha256::digest(generation.to_string());
-    let [a, b, c, d, ..] = digest.as_slice() else { return String::new() };
+    let [a, b, c, d, ..] = digest.as_slice() else {
+        return String::new();
+    };
     format!("{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 

@@ -129,15 +129,22 @@ impl Rollout {
 
     /// Whether it is live in this app or tries to be.
     fn is_in(&self, app: &str) -> bool {
-        let attempts = [self.chain.live(), self.chain.newest()].into_iter().flatten();
-        attempts.filter_map(|attempt| attempt.workload.as_ref()).any(|w| w.app == app)
+        let attempts = [self.chain.live(), self.chain.newest()]
+            .into_iter()
+            .flatten();
+        attempts
+            .filter_map(|attempt| attempt.workload.as_ref())
+            .any(|w| w.app == app)
     }
 }
 
 impl Lineage {
     /// An owner that has seen nothing.
     pub fn new(options: Options) -> Self {
-        Self { options, ..Self::default() }
+        Self {
+            options,
+            ..Self::default()
+        }
     }
 
     /// Takes in one observation. Nothing is asked of the world before [`Lineage::effects`].
@@ -147,19 +154,28 @@ impl Lineage {
             Observation::ReplicaSet(seen) => self.replica_set_seen(seen),
             Observation::AppVersion(seen) => {
                 let (key, app) = (seen.key.clone(), Key::new(&seen.key.namespace, &seen.app));
-                self.app_versions_of_app.entry(app.clone()).or_default().insert(key.clone());
+                self.app_versions_of_app
+                    .entry(app.clone())
+                    .or_default()
+                    .insert(key.clone());
                 self.app_versions.insert(key, seen);
                 self.touch_app(&app);
             }
             Observation::WorkloadVersion(seen) => {
                 let (key, app) = (seen.key.clone(), Key::new(&seen.key.namespace, &seen.app));
-                self.workload_versions_of_app.entry(app.clone()).or_default().insert(key.clone());
+                self.workload_versions_of_app
+                    .entry(app.clone())
+                    .or_default()
+                    .insert(key.clone());
                 self.workload_versions.insert(key, seen);
                 self.touch_app(&app);
             }
             Observation::AppContext(seen) => {
                 let key = seen.key.clone();
-                self.contexts.entry(key.clone()).or_default().observed(seen, now);
+                self.contexts
+                    .entry(key.clone())
+                    .or_default()
+                    .observed(seen, now);
                 self.touch_app(&key);
             }
             Observation::RolloutTrace(seen) => self.trace_seen(*seen),
@@ -173,22 +189,41 @@ impl Lineage {
             }
             Observation::Invalid(..) => {}
             Observation::Listed(kind, present) => {
-                for key in self.keys_of(kind).into_iter().filter(|key| !present.contains(key)) {
+                for key in self
+                    .keys_of(kind)
+                    .into_iter()
+                    .filter(|key| !present.contains(key))
+                {
                     self.gone(kind, &key, now);
                 }
-                self.turn_watch(kind, Watch { listed: true, unavailable: None });
+                self.turn_watch(
+                    kind,
+                    Watch {
+                        listed: true,
+                        unavailable: None,
+                    },
+                );
             }
             Observation::Unavailable(kind, why) => {
                 let was = self.watches.get(&kind).is_some_and(|watch| watch.listed);
                 let listed = was && matches!(why, Unavailable::Failed(_));
-                self.turn_watch(kind, Watch { listed, unavailable: Some(why) });
+                self.turn_watch(
+                    kind,
+                    Watch {
+                        listed,
+                        unavailable: Some(why),
+                    },
+                );
             }
         }
     }
 
     /// A write to a KeptnAppContext came back.
     pub fn written(&mut self, app: &Key, result: ContextWritten, now: Timestamp) {
-        self.contexts.entry(app.clone()).or_default().written(result, now);
+        self.contexts
+            .entry(app.clone())
+            .or_default()
+            .written(result, now);
         self.touch_app(app);
     }
 
@@ -247,32 +282,51 @@ impl Lineage {
 
     /// How many Rollouts are known.
     pub fn rollouts(&self) -> usize {
-        self.rollouts.values().filter(|rollout| rollout.exists()).count()
+        self.rollouts
+            .values()
+            .filter(|rollout| rollout.exists())
+            .count()
     }
 
     /// The kinds that cannot be watched now, and those not looked at yet.
     pub fn missing(&self) -> impl Iterator<Item = (Kind, Option<&Unavailable>)> {
-        Kind::ALL.into_iter().filter_map(|kind| match self.watches.get(&kind) {
-            Some(Watch { unavailable: Some(why), .. }) => Some((kind, Some(why))),
-            Some(Watch { listed: true, .. }) => None,
-            Some(_) | None => Some((kind, None)),
-        })
+        Kind::ALL
+            .into_iter()
+            .filter_map(|kind| match self.watches.get(&kind) {
+                Some(Watch {
+                    unavailable: Some(why),
+                    ..
+                }) => Some((kind, Some(why))),
+                Some(Watch { listed: true, .. }) => None,
+                Some(_) | None => Some((kind, None)),
+            })
     }
 
     /// The links that an app wants, each trace once; and how many there was no room for.
     pub fn wanted(&self, app: &Key) -> (Vec<Traceparent>, usize) {
         let rollouts = self.rollouts_of_app.get(app).into_iter().flatten();
-        bounded(rollouts.filter(|key| !self.only_observed(key)).flat_map(|key| {
-            let rollout = self.rollouts.get(key).filter(|rollout| rollout.is_in(&app.name));
-            rollout.into_iter().flat_map(|rollout| wanted_of(&rollout.chain))
-        }))
+        bounded(
+            rollouts
+                .filter(|key| !self.only_observed(key))
+                .flat_map(|key| {
+                    let rollout = self
+                        .rollouts
+                        .get(key)
+                        .filter(|rollout| rollout.is_in(&app.name));
+                    rollout
+                        .into_iter()
+                        .flat_map(|rollout| wanted_of(&rollout.chain))
+                }),
+        )
     }
 
     /// Until every kind was listed once, or cannot be, absence means nothing.
     fn has_looked(&self) -> bool {
-        Kind::ALL
-            .iter()
-            .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.looked(*kind)))
+        Kind::ALL.iter().all(|kind| {
+            self.watches
+                .get(kind)
+                .is_some_and(|watch| watch.looked(*kind))
+        })
     }
 
     /// Links are written only on full knowledge: entries of a Rollout that was merely not listed
@@ -291,7 +345,10 @@ impl Lineage {
         rollout.problem = None;
         if rollout.uid.as_ref().is_some_and(|uid| *uid != seen.uid) {
             // Deleted and made again under the same name: another Rollout, another chain.
-            *rollout = Rollout { apps: std::mem::take(&mut rollout.apps), ..Rollout::default() };
+            *rollout = Rollout {
+                apps: std::mem::take(&mut rollout.apps),
+                ..Rollout::default()
+            };
         }
         let changed = rollout.seen.as_ref() != Some(&seen);
         rollout.seen = Some(seen);
@@ -304,7 +361,10 @@ impl Lineage {
 
     fn replica_set_seen(&mut self, seen: ReplicaSetSeen) {
         let owner = Key::new(&seen.key.namespace, &seen.rollout);
-        self.sets_of_rollout.entry(owner.clone()).or_default().insert(seen.key.clone());
+        self.sets_of_rollout
+            .entry(owner.clone())
+            .or_default()
+            .insert(seen.key.clone());
         if self.replica_sets.get(&seen.key) != Some(&seen) {
             self.replica_sets.insert(seen.key.clone(), seen);
             self.touched_rollouts.insert(owner);
@@ -323,7 +383,10 @@ impl Lineage {
         // What was stored matters once: to a process that has no chain of its own yet.
         let Some(stored) = stored else { return };
         let rollout = self.rollouts.entry(key.clone()).or_default();
-        let same = rollout.seen.as_ref().is_none_or(|seen| seen.uid == stored.rollout_uid);
+        let same = rollout
+            .seen
+            .as_ref()
+            .is_none_or(|seen| seen.uid == stored.rollout_uid);
         if rollout.chain.attempts().is_empty() && same {
             rollout.chain = Chain::restored(stored.attempts);
             rollout.uid = Some(stored.rollout_uid);
@@ -375,7 +438,11 @@ impl Lineage {
                     rollout.report = None;
                     self.touched_rollouts.insert(key.clone());
                 }
-                if self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {
+                if self
+                    .rollouts
+                    .get(key)
+                    .is_some_and(|rollout| !rollout.exists())
+                {
                     self.gone(Kind::Rollout, key, now);
                 }
             }
@@ -384,11 +451,13 @@ impl Lineage {
 
     fn turn_watch(&mut self, kind: Kind, watch: Watch) {
         let looked = self.has_looked();
-        let before = self.watches.insert(kind, watch.clone());
-        if before.as_ref() != Some(&watch) || looked != self.has_looked() {
+        let changed = self.watches.get(&kind) != Some(&watch);
+        self.watches.insert(kind, watch);
+        if changed || looked != self.has_looked() {
             self.touched_rollouts.extend(self.rollouts.keys().cloned());
             self.touched_apps.extend(self.contexts.keys().cloned());
-            self.touched_apps.extend(self.rollouts_of_app.keys().cloned());
+            self.touched_apps
+                .extend(self.rollouts_of_app.keys().cloned());
         }
     }
 
@@ -401,10 +470,20 @@ impl Lineage {
             .flatten()
             .filter_map(|set| self.replica_sets.get(set))
             .collect();
-        let history = self.traces.get(key).map_or(10, |trace| trace.settings.history);
-        let Some(rollout) = self.rollouts.get_mut(key) else { return Turn::Same };
-        let Some(seen) = &rollout.seen else { return Turn::Same };
-        let sets: Vec<_> = sets.into_iter().filter(|set| set.rollout_uid == seen.uid).collect();
+        let history = self
+            .traces
+            .get(key)
+            .map_or(10, |trace| trace.settings.history);
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return Turn::Same;
+        };
+        let Some(seen) = &rollout.seen else {
+            return Turn::Same;
+        };
+        let sets: Vec<_> = sets
+            .into_iter()
+            .filter(|set| set.rollout_uid == seen.uid)
+            .collect();
         if rollout.uid.as_ref() != Some(&seen.uid) {
             rollout.chain = Chain::default();
             rollout.uid = Some(seen.uid.clone());
@@ -423,7 +502,9 @@ impl Lineage {
     fn refresh(&mut self, key: &Key, now: Timestamp) {
         self.fold(key, now);
         self.attribute(key);
-        let Some(rollout) = self.rollouts.get_mut(key) else { return };
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
         // A RolloutTrace may outlive its Rollout, and what is stored of it is told at any time.
         let exists = rollout.exists();
         // Also those that it left: what is found out of an earlier attempt there is followed here.
@@ -440,7 +521,12 @@ impl Lineage {
         }
         for app in apps {
             let app = Key::new(&key.namespace, app);
-            if self.rollouts_of_app.entry(app.clone()).or_default().insert(key.clone()) {
+            if self
+                .rollouts_of_app
+                .entry(app.clone())
+                .or_default()
+                .insert(key.clone())
+            {
                 // Its objects may have arrived before the Rollout that they belong to.
                 self.attribute(key);
             }
@@ -451,7 +537,9 @@ impl Lineage {
     }
 
     fn attribute(&mut self, key: &Key) {
-        let Some(rollout) = self.rollouts.get_mut(key) else { return };
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
         // Oldest first: what an attempt follows has to be known before.
         for index in (0..rollout.chain.attempts().len()).rev() {
             let attempt = &rollout.chain.attempts()[index];
@@ -463,12 +551,16 @@ impl Lineage {
             if let Some(app) = app {
                 let of = |index: &BTreeMap<Key, BTreeSet<Key>>| index.get(&app).cloned();
                 let names = of(&self.app_versions_of_app).unwrap_or_default();
-                keptn.app_versions =
-                    names.iter().filter_map(|name| self.app_versions.get(name)).collect();
+                keptn.app_versions = names
+                    .iter()
+                    .filter_map(|name| self.app_versions.get(name))
+                    .collect();
                 in_order(&mut keptn.app_versions);
                 let names = of(&self.workload_versions_of_app).unwrap_or_default();
-                keptn.workload_versions =
-                    names.iter().filter_map(|name| self.workload_versions.get(name)).collect();
+                keptn.workload_versions = names
+                    .iter()
+                    .filter_map(|name| self.workload_versions.get(name))
+                    .collect();
             }
             let uid = set.map(|set| set.uid.as_str());
             attribute(rollout.chain.attempts_mut(), index, uid, &keptn);
@@ -478,7 +570,10 @@ impl Lineage {
     /// Asks for the write that brings an app's links about, if one is due.
     fn converge(&mut self, app: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
         let wanted = self.wanted(app).0;
-        if self.may_link() && !self.options.observe_only && (!wanted.is_empty() || self.holds_ours(app)) {
+        if self.may_link()
+            && !self.options.observe_only
+            && (!wanted.is_empty() || self.holds_ours(app))
+        {
             let context = self.contexts.entry(app.clone()).or_default();
             if let Some(write) = context.write(&wanted, now) {
                 effects.push(Effect::WriteContext(app.clone(), write));
@@ -497,8 +592,12 @@ impl Lineage {
     }
 
     fn report(&mut self, key: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
-        let Some(rollout) = self.rollouts.get(key) else { return };
-        let Some(uid) = rollout.uid.clone() else { return };
+        let Some(rollout) = self.rollouts.get(key) else {
+            return;
+        };
+        let Some(uid) = rollout.uid.clone() else {
+            return;
+        };
         if rollout.reporting || !rollout.exists() {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
@@ -511,7 +610,10 @@ impl Lineage {
             problem: rollout.problem.as_deref(),
             earlier: rollout.report.as_ref(),
             observe_only: self.only_observed(key),
-            missing: self.missing().filter_map(|(kind, why)| Some((kind, why?))).collect(),
+            missing: self
+                .missing()
+                .filter_map(|(kind, why)| Some((kind, why?)))
+                .collect(),
             broken: self.broken_trace(key, &rollout.chain),
             apps: rollout
                 .apps
@@ -535,17 +637,27 @@ impl Lineage {
             Some(uid) => owners != std::slice::from_ref(uid),
             None => !owners.is_empty(),
         };
-        let told = rollout.report.as_ref().is_some_and(|told| told.says_as_much_as(&report));
+        let told = rollout
+            .report
+            .as_ref()
+            .is_some_and(|told| told.says_as_much_as(&report));
         let same = told && trace.is_some() && !change_owner;
         let create = trace.is_none();
-        let Some(rollout) = self.rollouts.get_mut(key) else { return };
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
         rollout.report_due = None;
         if same {
             return;
         }
         rollout.report = Some(report.clone());
         rollout.reporting = true;
-        let write = ReportWrite { create, owner, change_owner, report };
+        let write = ReportWrite {
+            create,
+            owner,
+            change_owner,
+            report,
+        };
         effects.push(Effect::WriteReport(key.clone(), Box::new(write)));
     }
 
@@ -568,18 +680,26 @@ impl Lineage {
             let lists = |(name, version): &(String, String)| {
                 name == workload.short_name() && *version == workload.version
             };
-            let broken = version.broken.as_ref().filter(|_| version.workloads.iter().any(lists))?;
+            let broken = version
+                .broken
+                .as_ref()
+                .filter(|_| version.workloads.iter().any(lists))?;
             Some(format!("KeptnAppVersion {}: {broken}", version.key.name))
         })
     }
 
     fn only_observed(&self, key: &Key) -> bool {
         self.options.observe_only
-            || self.traces.get(key).is_some_and(|trace| trace.settings.observe_only)
+            || self
+                .traces
+                .get(key)
+                .is_some_and(|trace| trace.settings.observe_only)
     }
 
     fn schedule_report(&mut self, key: &Key, due: Timestamp) {
-        let Some(rollout) = self.rollouts.get_mut(key) else { return };
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
         if rollout.report_due.is_some_and(|earlier| earlier <= due) {
             return;
         }
@@ -590,13 +710,19 @@ impl Lineage {
     }
 
     fn touch_app(&mut self, app: &Key) {
-        self.touched_rollouts.extend(self.rollouts_of_app.get(app).into_iter().flatten().cloned());
+        self.touched_rollouts
+            .extend(self.rollouts_of_app.get(app).into_iter().flatten().cloned());
         self.touched_apps.insert(app.clone());
     }
 
     fn touch_apps_of(&mut self, key: &Key) {
-        let apps = self.rollouts.get(key).map(|rollout| rollout.apps.clone()).unwrap_or_default();
-        self.touched_apps.extend(apps.into_iter().map(|app| Key::new(&key.namespace, app)));
+        let apps = self
+            .rollouts
+            .get(key)
+            .map(|rollout| rollout.apps.clone())
+            .unwrap_or_default();
+        self.touched_apps
+            .extend(apps.into_iter().map(|app| Key::new(&key.namespace, app)));
     }
 
     fn keys_of(&self, kind: Kind) -> Vec<Key> {

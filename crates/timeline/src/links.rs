@@ -1,5 +1,6 @@
 //! The links of an app: which ones are wanted, and how they go into a list that others edit too.
 
+use crate::attempt::Attempt;
 use crate::chain::Chain;
 use crate::traceparent::Traceparent;
 
@@ -13,12 +14,14 @@ pub const OURS_LIMIT: usize = 8;
 /// An attempt that has just begun has no trace yet, and Keptn is about to read the links for it:
 /// until then they stay what it follows.
 pub fn wanted_of(chain: &Chain) -> impl Iterator<Item = Traceparent> + '_ {
-    let awaited = chain.newest().filter(|newest| newest.open() && newest.trace.is_none());
+    let awaited = chain
+        .newest()
+        .filter(|newest| newest.open() && newest.trace.is_none());
     let followed = awaited.into_iter().flat_map(|newest| &newest.follows);
     [chain.live(), chain.newest()]
         .into_iter()
         .flatten()
-        .filter_map(|attempt| attempt.standing_trace())
+        .filter_map(Attempt::standing_trace)
         .chain(followed.filter_map(|follow| follow.trace))
 }
 
@@ -30,7 +33,11 @@ pub fn bounded(links: impl IntoIterator<Item = Traceparent>) -> (Vec<Traceparent
         if kept.iter().any(|known| known.trace_id() == link.trace_id()) {
             continue;
         }
-        if kept.len() < OURS_LIMIT { kept.push(link) } else { left_out += 1 }
+        if kept.len() < OURS_LIMIT {
+            kept.push(link);
+        } else {
+            left_out += 1;
+        }
     }
     (kept, left_out)
 }
@@ -53,13 +60,15 @@ pub fn merge(present: &[String], ours: &[String], wanted: &[Traceparent]) -> Spa
     let mut unclaimed: Vec<&String> = ours.iter().collect();
     let is_ours: Vec<bool> = present
         .iter()
-        .map(|entry| match unclaimed.iter().position(|our| *our == entry) {
-            Some(place) => {
-                unclaimed.swap_remove(place);
-                true
-            }
-            None => false,
-        })
+        .map(
+            |entry| match unclaimed.iter().position(|our| *our == entry) {
+                Some(place) => {
+                    unclaimed.swap_remove(place);
+                    true
+                }
+                None => false,
+            },
+        )
         .collect();
     let mut all = Vec::with_capacity(present.len() + wanted.len());
     let mut kept = Vec::new();
@@ -86,7 +95,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn link(n: u8) -> Traceparent {
-        format!("00-{:032x}-{:016x}-01", u32::from(n) + 1, 1).parse().unwrap()
+        format!("00-{:032x}-{:016x}-01", u32::from(n) + 1, 1)
+            .parse()
+            .unwrap()
     }
 
     fn text(ns: &[u8]) -> Vec<String> {
@@ -102,9 +113,17 @@ mod tests {
 
     #[test]
     fn ours_go_when_no_longer_wanted_and_foreign_entries_keep_their_places() {
-        let present = ["a".to_owned(), link(1).to_string(), "b".to_owned(), "a".to_owned()];
+        let present = [
+            "a".to_owned(),
+            link(1).to_string(),
+            "b".to_owned(),
+            "a".to_owned(),
+        ];
         let merged = merge(&present, &text(&[1]), &[link(2)]);
-        assert_eq!(merged.all, ["a".to_owned(), "b".into(), "a".into(), link(2).to_string()]);
+        assert_eq!(
+            merged.all,
+            ["a".to_owned(), "b".into(), "a".into(), link(2).to_string()]
+        );
         assert_eq!(merged.ours, text(&[2]));
     }
 

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use crate::app_context::{Standing, WriteProblem};
+use crate::attempt::Attempt;
 use crate::chain::Chain;
 use crate::observation::{Kind, Unavailable};
 use crate::report::{Condition, Report};
@@ -63,12 +64,20 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
         }
     }
     let Some(newest) = view.chain.newest() else {
-        return (None, "NoRevision", "Argo has begun no revision yet".to_owned());
+        return (
+            None,
+            "NoRevision",
+            "Argo has begun no revision yet".to_owned(),
+        );
     };
     if newest.workload.is_none() {
         return match &newest.replica_set {
             Some(_) => (Some(false), "NoWorkload", newest.linked.reason.clone()),
-            None => (None, "Pending", "the ReplicaSet was not seen yet".to_owned()),
+            None => (
+                None,
+                "Pending",
+                "the ReplicaSet was not seen yet".to_owned(),
+            ),
         };
     }
     if let Some(broken) = &view.broken {
@@ -83,7 +92,11 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
             }
             Standing::Linked => {}
             Standing::Pending => {
-                return (None, "Pending", format!("KeptnAppContext {app} is about to be written"));
+                return (
+                    None,
+                    "Pending",
+                    format!("KeptnAppContext {app} is about to be written"),
+                );
             }
             Standing::Contended => {
                 let message = format!(
@@ -105,12 +118,15 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
             }
         }
     }
-    let live = view.chain.live().and_then(|attempt| attempt.standing_trace());
+    let live = view.chain.live().and_then(Attempt::standing_trace);
     if live.or_else(|| newest.standing_trace()).is_none() {
         return (None, "NoTrace", newest.linked.reason.clone());
     }
     let apps: Vec<&str> = view.apps.iter().map(|(app, ..)| app.as_str()).collect();
-    let message = format!("KeptnAppContext {} holds what the next revision follows", apps.join(", "));
+    let message = format!(
+        "KeptnAppContext {} holds what the next revision follows",
+        apps.join(", ")
+    );
     (Some(true), "Linked", message)
 }
 
@@ -120,16 +136,23 @@ fn unavailable(kind: Kind, why: &Unavailable) -> (&'static str, String) {
     match why {
         Unavailable::NotInstalled => match kind {
             Kind::Rollout => ("ArgoNotInstalled", format!("{resource} is not served")),
-            Kind::RolloutTrace => ("NotInstalled", format!("{resource} is not served: apply crds/")),
+            Kind::RolloutTrace => (
+                "NotInstalled",
+                format!("{resource} is not served: apply crds/"),
+            ),
             Kind::ReplicaSet => ("NotServed", format!("{resource} is not served")),
             _ => (
                 "KeptnNotInstalled",
                 format!("{resource} is not served: install Keptn's lifecycle-operator"),
             ),
         },
-        Unavailable::Forbidden(verb) => {
-            ("Forbidden", format!("no permission to {verb} {resource}: apply config/rbac again"))
-        }
-        Unavailable::Failed(error) => ("WatchFailed", format!("{resource} cannot be watched: {error}")),
+        Unavailable::Forbidden(verb) => (
+            "Forbidden",
+            format!("no permission to {verb} {resource}: apply config/rbac again"),
+        ),
+        Unavailable::Failed(error) => (
+            "WatchFailed",
+            format!("{resource} cannot be watched: {error}"),
+        ),
     }
 }

@@ -99,20 +99,20 @@ async fn play(
     let mut at = Instant::now() + interval;
     for (index, app) in apps.iter().cloned().enumerate() {
         let stage = stage.clone();
-        let begin = at;
+        let slot = at;
         at += interval;
         tasks.spawn(async move {
             let revision = app.revision(number);
-            sleep_until(begin.into()).await;
+            sleep_until(slot.into()).await;
             let begun = stage.begin(revision).await?;
-            sleep_until((begin + ADMITTED).into()).await;
+            sleep_until((slot + ADMITTED).into()).await;
             stage.admit(revision).await?;
-            let scheduled = begin + VISIBLE;
+            let scheduled = slot + VISIBLE;
             sleep_until(scheduled.into()).await;
             let late = scheduled.elapsed();
             stage.deploy(revision, false).await?;
             stage.name(revision, &begun).await?;
-            sleep_until((begin + PROMOTED).into()).await;
+            sleep_until((slot + PROMOTED).into()).await;
             stage.promote(revision).await?;
             let traceparent = revision.traceparent("AppDeploy");
             Ok::<_, Error>((

@@ -32,9 +32,10 @@ fn row(entry: &ChainEntry, above: bool, below: bool, chain: &[ChainEntry], style
     };
     let mark = style.paint(tone, mark);
     let lane = if above && below { "│" } else { " " };
-    let graph = match is_live(entry) {
-        true => format!("{mark}  "),
-        false => format!("{} {mark}", style.paint(Tone::Dim, lane)),
+    let graph = if is_live(entry) {
+        format!("{mark}  ")
+    } else {
+        format!("{} {mark}", style.paint(Tone::Dim, lane))
     };
     let keptn = entry.keptn.as_ref();
     let version = keptn.map_or("?", |keptn| &*keptn.version);

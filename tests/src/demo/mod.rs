@@ -23,11 +23,11 @@ use error::Error;
 use outcome::Outcome;
 use stage::Stage;
 use steps::Steps;
-use style::{Style, Tone};
+use style::{Style, Tone, wrap};
 
 // Of an error.
 const LINES: usize = 12;
-const COLUMNS: usize = 400;
+const COLUMNS: usize = 100;
 
 /// How the demo is run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,6 +76,10 @@ async fn play(settings: Settings, steps: &Steps) -> Result<(Stage, bool), Error>
     let cluster = stage::cluster(steps).await?;
     match play_on(cluster, settings, steps).await {
         Err(error) => {
+            // Without them there is the error still.
+            for complaint in outcome::complaints(cluster).await.unwrap_or_default() {
+                steps.note("", &format!("RolloutTrace {complaint}"));
+            }
             let kept = stage::keep_logs(cluster)?;
             steps.note("", &format!("The logs are in {}", kept.display()));
             Err(error)
@@ -124,12 +128,12 @@ fn refuse(error: &Error) -> ExitCode {
     let mut stderr = std::io::stderr().lock();
     let style = Style::of(stderr.is_terminal());
     let text = format!("demo: {error}");
-    // What was seen last may be a whole object; it is in the logs as well.
+    // What was seen last may be a whole object.
     for line in text.lines().take(LINES) {
-        let line: String = line.chars().take(COLUMNS).collect();
-        let line = style.paint(Tone::Bad, &line);
-        // As above.
-        let _ = writeln!(stderr, "{line}");
+        for part in wrap(line, COLUMNS) {
+            // As above.
+            let _ = writeln!(stderr, "{}", style.paint(Tone::Bad, &part));
+        }
     }
     match error {
         Error::Interrupted => ExitCode::from(130),

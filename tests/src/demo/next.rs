@@ -53,7 +53,7 @@ pub(crate) fn ways_on(
 {over}  kubectl argo rollouts undo pay -n {namespace} --to-revision=3
 ",
         back = comment("back to 3.0.0: revision 6, with a trace of its own that follows 5.0.0"),
-        bad = comment("a 6.0.0 whose image cannot be pulled, aborted"),
+        bad = comment("a 6.0.0 whose image cannot be pulled; abort it some seconds later"),
         over = comment("then back to 3.0.0: it follows 5.0.0 and the aborted 6.0.0"),
     );
     let _ = writeln!(text, "\nThe logs are in {}", logs.display());

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use api::RolloutTrace;
-use kube::Api;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 
 use super::error::Error;
 use super::graph;
@@ -128,6 +130,24 @@ impl Outcome {
         let keptn = self.chains.first()?.entries.first()?.keptn.as_ref()?;
         Some(ids(keptn.traceparent.as_deref()?)?.0)
     }
+}
+
+/// What Throughline itself says is not as it should be.
+pub(crate) async fn complaints(cluster: &Cluster) -> Result<Vec<String>, Error> {
+    let traces: Api<RolloutTrace> = Api::all(cluster.client().await?);
+    let listed = traces.list(&ListParams::default()).await;
+    let listed = listed.map_err(cluster::Error::api("list RolloutTraces"))?;
+    let mut complaints = Vec::new();
+    for trace in listed {
+        let conditions = trace.status.iter().flat_map(|status| &status.conditions);
+        for condition in conditions.filter(|condition| condition.status != "True") {
+            let Condition {
+                reason, message, ..
+            } = condition;
+            complaints.push(format!("{}: {reason}: {message}", trace.name_any()));
+        }
+    }
+    Ok(complaints)
 }
 
 /// Writes a line that stands out.

@@ -244,19 +244,18 @@ impl Reading {
 
     /// Its lines: the root, then a line for each span that it follows.
     pub(crate) fn lines(&self, style: Style) -> Vec<String> {
-        let (tone, mark) = match self.faults.is_empty() {
-            true => (Tone::Good, "✓"),
-            false => (Tone::Bad, "✗"),
+        let (tone, mark) = if self.faults.is_empty() {
+            (Tone::Good, "✓")
+        } else {
+            (Tone::Bad, "✗")
         };
         let mark = style.paint(tone, mark);
-        let mut right: Vec<String> = self
-            .references
-            .iter()
-            .map(|it| self.line(it, style))
-            .collect();
-        if right.is_empty() && self.faults.is_empty() {
+        let mut right = Vec::new();
+        let own = |seen: &Seen| seen.of.iter().any(|of| of.rollout == self.rollout);
+        if !self.references.iter().any(own) && self.faults.is_empty() {
             right.push(style.paint(Tone::Dim, "follows nothing: the first"));
         }
+        right.extend(self.references.iter().map(|it| self.line(it, style)));
         let mut left = format!("{mark} {:<6}  {:<29}", self.version, self.root);
         let mut lines = Vec::new();
         for right in &right {
@@ -272,7 +271,7 @@ impl Reading {
     }
 
     fn line(&self, seen: &Seen, style: Style) -> String {
-        let named = |owner: &Owner| {
+        let called = |owner: &Owner| {
             let mut name = owner.version.clone();
             if owner.phase != Phase::Promoted {
                 name = format!("the {} {name}", outcome(owner.phase));
@@ -282,7 +281,7 @@ impl Reading {
             }
             name
         };
-        let names: Vec<_> = seen.of.iter().map(named).collect();
+        let names: Vec<_> = seen.of.iter().map(called).collect();
         let names = match names.as_slice() {
             [] => "no known revision".into(),
             names => names.join(", "),

@@ -28,7 +28,7 @@ pub(crate) async fn cluster(steps: &Steps) -> Result<&'static Cluster, Error> {
         built(steps, missing).await?;
     }
     let parts = "etcd, API server, controllers, scheduler, KWOK, Argo Rollouts, Jaeger";
-    let step = steps.begin("cluster", &format!("starting {parts}"));
+    let step = steps.begin("cluster", "starting its programs");
     let start = || Cluster::start(Options::default());
     let cluster = tokio::task::spawn_blocking(start).await??;
     step.done(parts);
@@ -41,17 +41,12 @@ async fn built(steps: &Steps, missing: Vec<Program>) -> Result<(), Error> {
     let names: Vec<_> = missing.iter().map(|program| program.name()).collect();
     let count = missing.len();
     let text = format!(
-        "{count} of {} are built from source now. This is done once; from nothing it takes",
-        Program::ALL.len()
+        "{count} of {} are built from source now. This is done once; from nothing it takes about \
+         20 minutes, mostly for Kubernetes and Jaeger. To be built: {}",
+        Program::ALL.len(),
+        names.join(", "),
     );
     steps.note("programs", &text);
-    steps.note(
-        "",
-        "about 20 minutes, mostly for Kubernetes and Jaeger. To be built:",
-    );
-    for line in names.chunks(4) {
-        steps.note("", &format!("  {}", line.join(", ")));
-    }
     tokio::task::spawn_blocking(move || programs::build(&missing)).await??;
     steps
         .begin("programs", "")
@@ -89,8 +84,8 @@ async fn keptn(cluster: &Cluster, steps: &Steps) -> Result<Process, Error> {
     step.done(what);
     if !keptn.is_real() {
         let (binary, crds) = (keptn::BINARY, keptn::CRDS);
-        steps.note("", &format!("(the real one is used if {binary}"));
-        steps.note("", &format!(" and {crds} name its program and its CRDs)"));
+        let text = format!("(the real one is used if {binary} and {crds} are set)");
+        steps.note("", &text);
     }
     Ok(process)
 }

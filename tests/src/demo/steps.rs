@@ -6,9 +6,11 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::style::{Style, Tone};
+use super::style::{Style, Tone, wrap};
 
 const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+// Of the text behind time and subject.
+const WIDTH: usize = 74;
 const FRAME: Duration = Duration::from_millis(120);
 
 /// The steps of the demo.
@@ -71,28 +73,35 @@ impl Steps {
         }
     }
 
-    /// A line that is no step's.
+    /// What is no step: a line, or as many as it takes.
     pub(crate) fn note(&self, subject: &str, text: &str) {
         let mut lines = self.lines();
-        let line = lines.line(" ", subject, text);
-        lines.redraw(&line);
+        let mut subject = subject;
+        for part in wrap(text, WIDTH) {
+            let line = lines.line(" ", subject, &part);
+            lines.redraw(&line);
+            subject = "";
+        }
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end(&self, id: u64, mark: Option<(Tone, &str, &str)>) {
+    // Without a text: what it did last.
+    fn end(&self, id: u64, mark: Option<(Tone, &str, Option<&str>)>) {
         let mut lines = self.lines();
         let Some(index) = lines.live.iter().position(|live| live.id == id) else {
             return;
         };
-        let live = lines.live.remove(index);
-        let line = mark.map(|(tone, mark, said)| {
+        let over = lines.live.remove(index);
+        let text = mark.map(|(tone, mark, said)| {
             let mark = lines.style.paint(tone, mark);
-            lines.line(&mark, &live.subject, said)
+            let last = || format!("stopped at: {}", over.doing);
+            let said = said.map_or_else(last, str::to_owned);
+            lines.line(&mark, &over.subject, &said)
         });
-        lines.redraw(&line.unwrap_or_default());
+        lines.redraw(&text.unwrap_or_default());
     }
 }
 
@@ -110,12 +119,17 @@ impl Step {
 
     /// It is over, and what came of it.
     pub(crate) fn done(self, said: &str) {
-        self.steps.end(self.id, Some((Tone::Good, "✓", said)));
+        self.steps.end(self.id, Some((Tone::Good, "✓", Some(said))));
     }
 
     /// It is over, and it is not as it should be.
     pub(crate) fn failed(self, said: &str) {
-        self.steps.end(self.id, Some((Tone::Bad, "✗", said)));
+        self.steps.end(self.id, Some((Tone::Bad, "✗", Some(said))));
+    }
+
+    /// It did not come to its end.
+    pub(crate) fn stopped(self) {
+        self.steps.end(self.id, Some((Tone::Bad, "✗", None)));
     }
 }
 
@@ -166,7 +180,7 @@ impl Lines {
             for live in &self.live {
                 // Without a line break a narrow terminal cuts the line: the count stays right.
                 let line = self.line(&mark, &live.subject, &live.doing);
-                let _ = write!(text, "\x1b[?7l{}\x1b[?7h\n", line.trim_end());
+                let _ = writeln!(text, "\x1b[?7l{}\x1b[?7h", line.trim_end());
             }
             self.drawn = self.live.len();
         }
@@ -211,7 +225,9 @@ mod tests {
         let pay = steps.begin("pay 1.0.0", "rolling out");
         cart.now("paused");
         cart.done("promoted");
-        drop(pay);
+        pay.now("ending");
+        pay.stopped();
+        drop(steps.begin("pay 2.0.0", "rolling out"));
         steps.note("", "that is all");
         let bytes = sink.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -219,7 +235,10 @@ mod tests {
 
     #[test]
     fn a_pipe_gets_a_line_when_a_step_is_over() {
-        let expected = "   0.0 s  ✓ cart 1.0.0   promoted\n   0.0 s                 that is all\n";
+        let expected = "   0.0 s  ✓ cart 1.0.0   promoted
+   0.0 s  ✗ pay 1.0.0    stopped at: ending
+   0.0 s                 that is all
+";
         assert_eq!(written(false), expected);
     }
 

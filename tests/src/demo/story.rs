@@ -113,7 +113,7 @@ pub(crate) async fn tell(
                 match told.await {
                     Ok(said) => step.done(said),
                     Err(error) => {
-                        step.failed("did not come to its end");
+                        step.stopped();
                         return Err(error);
                     }
                 }

@@ -49,6 +49,21 @@ impl Style {
     }
 }
 
+/// Breaks a line between words, so that no part is wider unless a word is.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match parts.last_mut() {
+            Some(part) if part.chars().count() + 1 + word.chars().count() <= width => {
+                part.push(' ');
+                part.push_str(word);
+            }
+            _ => parts.push(word.into()),
+        }
+    }
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +75,12 @@ mod tests {
         let coloured = Style { coloured: true };
         assert_eq!(coloured.paint(Tone::Bad, "no"), "\x1b[31mno\x1b[0m");
         assert_eq!(coloured.paint(Tone::Bad, ""), "");
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrap("  one two three", 7), ["  one", "two", "three"]);
+        assert_eq!(wrap("overlong and", 4), ["overlong", "and"]);
+        assert_eq!(wrap("", 4), [""]);
     }
 }

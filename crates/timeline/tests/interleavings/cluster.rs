@@ -1,22 +1,28 @@
-//! A model of Argo Rollouts and of Keptn: what they would write, and the truth behind it.
+//! A model of Argo Rollouts: what it would write, and the truth behind it.
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
-use timeline::observation::{
-    AppVersionSeen, OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, WorkloadVersionSeen,
-};
+use jiff::Timestamp;
+use timeline::observation::{OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template};
 use timeline::workload::Workload;
-use timeline::{Key, Kind, Observation, Traceparent};
+use timeline::{Key, Kind, Observation};
 
 use crate::api_server::{ApiServer, NAMESPACE};
+use crate::keptn::{App, workload_version_key};
 
 pub(crate) const ROLLOUTS: [&str; 2] = ["cart", "pay"];
 pub(crate) const APPS: [&str; 2] = ["shop", "market"];
 /// Application and version of each template. The fifth is built anew from the sources of the
 /// first; the sixth moves to another app.
-const TEMPLATES: [(usize, &str); 7] =
-    [(0, "1"), (0, "2"), (0, "3"), (0, "4"), (0, "1"), (1, "5"), (0, "6")];
+const TEMPLATES: [(usize, &str); 7] = [
+    (0, "1"),
+    (0, "2"),
+    (0, "3"),
+    (0, "4"),
+    (0, "1"),
+    (1, "5"),
+    (0, "6"),
+];
 /// How many templates a random interleaving chooses from.
 pub(crate) const RANDOM_TEMPLATES: u8 = 6;
 /// Never tried before the end, so nothing about it is ambiguous.
@@ -26,8 +32,8 @@ pub(crate) const LAST_TEMPLATE: u8 = 6;
 pub(crate) struct Cluster {
     pub(crate) rollouts: [Rollout; 2],
     pub(crate) apps: [App; 2],
+    pub(crate) traces: u32,
     uids: u32,
-    traces: u32,
 }
 
 #[derive(Default)]
@@ -35,7 +41,7 @@ pub(crate) struct Rollout {
     pub(crate) uid: Option<String>,
     created: Timestamp,
     revision: i64,
-    sets: BTreeMap<u8, ReplicaSetSeen>,
+    pub(crate) sets: BTreeMap<u8, ReplicaSetSeen>,
     pub(crate) current: Option<u8>,
     pub(crate) stable: Option<u8>,
     pub(crate) aborted_at: Option<Timestamp>,
@@ -66,23 +72,6 @@ pub(crate) enum Outcome {
     Other,
 }
 
-/// A KeptnApp, which versions its pods brought, and the KeptnAppVersions made of that.
-#[derive(Default)]
-pub(crate) struct App {
-    versions: BTreeMap<String, String>,
-    pub(crate) app_versions: Vec<AppVersion>,
-    /// The trace that Keptn took for a workload's version when it first had pods.
-    pub(crate) named: BTreeMap<(String, String), Traceparent>,
-    unnamed: BTreeMap<(String, String), String>,
-}
-
-pub(crate) struct AppVersion {
-    pub(crate) seen: AppVersionSeen,
-    /// The trace that it is part of: its own, or that of the open spans that it goes on with.
-    pub(crate) trace: Traceparent,
-    own: bool,
-}
-
 pub(crate) fn app_key(app: usize) -> Key {
     Key::new(NAMESPACE, APPS[app])
 }
@@ -104,7 +93,7 @@ pub(crate) fn hash_of(template: u8) -> String {
 }
 
 /// Kubernetes' times have no fraction.
-fn whole(at: Timestamp) -> Timestamp {
+pub(crate) fn whole(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap()
 }
 
@@ -119,39 +108,59 @@ impl Cluster {
         if self.rollouts[r].uid.is_none() {
             self.uids += 1;
             let uid = Some(format!("uid-{r}-{}", self.uids));
-            self.rollouts[r] = Rollout { uid, created: whole(now), ..Rollout::default() };
+            self.rollouts[r] = Rollout {
+                uid,
+                created: whole(now),
+                ..Rollout::default()
+            };
             self.tell(server, r, now, false);
         }
         self.name_workloads(server, r, now);
         let rollout = &mut self.rollouts[r];
         rollout.revision += 1;
         let uid = rollout.uid.clone().unwrap();
-        let set = rollout.sets.entry(template).or_insert_with(|| ReplicaSetSeen {
-            key: Key::new(NAMESPACE, format!("{}-{}", ROLLOUTS[r], hash_of(template))),
-            uid: format!("{uid}-{template}"),
-            rollout: ROLLOUTS[r].to_owned(),
-            rollout_uid: uid,
-            hash: hash_of(template),
-            revision: None,
-            created: Some(whole(now)),
-            template: Template::Decided(Ok(Workload {
-                app: APPS[app_of(template)].to_owned(),
-                name: format!("{}-{}", APPS[app_of(template)], ROLLOUTS[r]),
-                version: version_of(template).to_owned(),
-                hashed: false,
-            })),
-        });
+        let set = rollout
+            .sets
+            .entry(template)
+            .or_insert_with(|| ReplicaSetSeen {
+                key: Key::new(NAMESPACE, format!("{}-{}", ROLLOUTS[r], hash_of(template))),
+                uid: format!("{uid}-{template}"),
+                rollout: ROLLOUTS[r].to_owned(),
+                rollout_uid: uid,
+                hash: hash_of(template),
+                revision: None,
+                created: Some(whole(now)),
+                template: Template::Decided(Ok(Workload {
+                    app: APPS[app_of(template)].to_owned(),
+                    name: format!("{}-{}", APPS[app_of(template)], ROLLOUTS[r]),
+                    version: version_of(template).to_owned(),
+                    hashed: false,
+                })),
+            });
         set.revision = Some(rollout.revision);
         let set = set.clone();
-        server.put(Kind::ReplicaSet, set.key.clone(), Observation::ReplicaSet(set), now);
+        server.put(
+            Kind::ReplicaSet,
+            set.key.clone(),
+            Observation::ReplicaSet(set),
+            now,
+        );
         self.tell(server, r, now, false);
 
         let rollout = &mut self.rollouts[r];
         let reverts = rollout.stable == Some(template);
-        if let Some(newest) = rollout.attempts.last_mut().filter(|newest| newest.is_open()) {
+        if let Some(newest) = rollout
+            .attempts
+            .last_mut()
+            .filter(|newest| newest.is_open())
+        {
             // Argo calls the first revision stable even if it never was healthy.
             let first = rollout.stable == was;
-            newest.outcome = if first { Outcome::Promoted } else { Outcome::Other };
+            newest.outcome = if first {
+                Outcome::Promoted
+            } else {
+                Outcome::Other
+            };
             newest.ended = Some(now);
         }
         rollout.current = Some(template);
@@ -191,7 +200,7 @@ impl Cluster {
             newest.ended = Some(now);
         }
         self.tell(server, r, now, true);
-        if let Some(version) = self.apps[app].app_versions.last_mut() {
+        if let Some(version) = self.apps[app].made.last_mut() {
             version.seen.ended.get_or_insert(whole(now));
             version.tell(server, now);
         }
@@ -248,117 +257,15 @@ impl Cluster {
         for (template, set) in rollout.sets {
             server.delete(Kind::ReplicaSet, &set.key, now);
             let app = app_of(template);
-            server.delete(Kind::WorkloadVersion, &workload_version_key(app, r, template), now);
+            server.delete(
+                Kind::WorkloadVersion,
+                &workload_version_key(app, r, template),
+                now,
+            );
             if self.apps[app].versions.remove(ROLLOUTS[r]).is_some() {
                 self.make_app_version(server, app, now);
             }
         }
-    }
-
-    /// The first new pod of the current revision, or one in place of an old pod that died. Keptn
-    /// sees its version, and makes a KeptnAppVersion if that is not what its app had.
-    pub(crate) fn pods_start(&mut self, server: &mut ApiServer, r: usize, old: bool, now: Timestamp) {
-        let rollout = &self.rollouts[r];
-        let old = old || rollout.aborted_at.is_some();
-        let Some(template) = (if old { rollout.stable } else { rollout.current }) else { return };
-        let (app, version) = (app_of(template), version_of(template));
-        let key = workload_version_key(app, r, template);
-        let name = (ROLLOUTS[r].to_owned(), version.to_owned());
-        let set = self.rollouts[r].sets[&template].uid.clone();
-        let this = &mut self.apps[app];
-        let before = this.versions.insert(name.0.clone(), name.1.clone());
-        if before.as_deref() != Some(version) {
-            self.make_app_version(server, app, now);
-        }
-        let this = &mut self.apps[app];
-        if !this.named.contains_key(&name) {
-            this.unnamed.insert(name.clone(), set.clone());
-        }
-        let seen = WorkloadVersionSeen {
-            key: key.clone(),
-            app: APPS[app].to_owned(),
-            workload: format!("{}-{}", APPS[app], name.0),
-            version: name.1.clone(),
-            replica_set_uid: Some(set),
-            trace: this.named.get(&name).copied(),
-        };
-        server.put(Kind::WorkloadVersion, key, Observation::WorkloadVersion(seen), now);
-    }
-
-    /// Keptn's spans are known, some hundred milliseconds after the KeptnAppVersion.
-    pub(crate) fn spans_are_known(&mut self, server: &mut ApiServer, now: Timestamp) {
-        for version in self.apps.iter_mut().flat_map(|app| &mut app.app_versions) {
-            if version.own && version.seen.app_deploy.is_none() {
-                version.seen.app_deploy = Some(version.trace);
-                version.tell(server, now);
-            }
-        }
-    }
-
-    /// Keptn names the newest trace of each version of a Rollout that is new to it; up to ten
-    /// seconds after the first pod, and so before Argo's next step.
-    pub(crate) fn name_workloads(&mut self, server: &mut ApiServer, r: usize, now: Timestamp) {
-        self.spans_are_known(server, now);
-        for (index, app) in self.apps.iter_mut().enumerate() {
-            let names = app.unnamed.keys().filter(|name| name.0 == ROLLOUTS[r]).cloned();
-            for name in names.collect::<Vec<_>>() {
-                let listing = app.app_versions.iter().rfind(|version| version.lists(&name));
-                let Some(trace) = listing.map(|version| version.trace) else { continue };
-                let set = app.unnamed.remove(&name);
-                app.named.insert(name.clone(), trace);
-                let workload = format!("{}-{}", APPS[index], name.0);
-                let seen = WorkloadVersionSeen {
-                    key: Key::new(NAMESPACE, format!("{workload}-{}", name.1)),
-                    app: APPS[index].to_owned(),
-                    workload,
-                    version: name.1,
-                    replica_set_uid: set,
-                    trace: Some(trace),
-                };
-                let key = seen.key.clone();
-                server.put(Kind::WorkloadVersion, key, Observation::WorkloadVersion(seen), now);
-            }
-        }
-    }
-
-    fn make_app_version(&mut self, server: &mut ApiServer, app: usize, now: Timestamp) {
-        self.traces += 1;
-        let own = traceparent(self.traces);
-        let links = server.span_links(&app_key(app)).unwrap_or_default();
-        let this = &mut self.apps[app];
-        let workloads: Vec<_> = this.versions.clone().into_iter().collect();
-        for older in &mut this.app_versions {
-            if older.seen.ended.is_none() && !older.seen.deprecated {
-                older.seen.deprecated = true;
-                older.tell(server, now);
-            }
-        }
-        // The spans of the same version are still open: Keptn goes on with them.
-        let open = this
-            .app_versions
-            .iter()
-            .rfind(|older| older.seen.ended.is_none() && older.seen.workloads == workloads)
-            .map(|older| older.trace);
-        let number = this.app_versions.len() + 1;
-        let version = AppVersion {
-            seen: AppVersionSeen {
-                key: Key::new(NAMESPACE, format!("{}-v-{number}", APPS[app])),
-                app: APPS[app].to_owned(),
-                workloads,
-                span_links: links,
-                created: Some(whole(now)),
-                ended: None,
-                deprecated: false,
-                held: false,
-                before_deploy: Some(open.unwrap_or(own)),
-                app_deploy: None,
-                broken: None,
-            },
-            trace: open.unwrap_or(own),
-            own: open.is_none(),
-        };
-        version.tell(server, now);
-        this.app_versions.push(version);
     }
 
     fn tell(&self, server: &mut ApiServer, r: usize, now: Timestamp, matters: bool) {
@@ -376,7 +283,12 @@ impl Cluster {
             completed: rollout.completed,
             metadata: OwnedMetadata::default(),
         };
-        server.put(Kind::Rollout, seen.key.clone(), Observation::Rollout(seen), now);
+        server.put(
+            Kind::Rollout,
+            seen.key.clone(),
+            Observation::Rollout(seen),
+            now,
+        );
         server.last_matters(Kind::Rollout, matters);
     }
 }
@@ -394,7 +306,9 @@ impl Rollout {
     }
 
     pub(crate) fn live(&self) -> Option<usize> {
-        self.attempts.iter().rposition(|attempt| attempt.outcome == Outcome::Promoted)
+        self.attempts
+            .iter()
+            .rposition(|attempt| attempt.outcome == Outcome::Promoted)
     }
 }
 
@@ -402,28 +316,4 @@ impl Tried {
     pub(crate) fn is_open(&self) -> bool {
         self.outcome == Outcome::Open
     }
-}
-
-impl AppVersion {
-    pub(crate) fn lists(&self, name: &(String, String)) -> bool {
-        self.seen.workloads.contains(name)
-    }
-
-    pub(crate) fn made_between(&self, from: Timestamp, until: Option<Timestamp>) -> bool {
-        let created = self.seen.created.unwrap() + SignedDuration::from_secs(1);
-        created >= from && until.is_none_or(|until| created <= until + SignedDuration::from_secs(1))
-    }
-
-    fn tell(&self, server: &mut ApiServer, now: Timestamp) {
-        let seen = self.seen.clone();
-        server.put(Kind::AppVersion, seen.key.clone(), Observation::AppVersion(seen), now);
-    }
-}
-
-fn workload_version_key(app: usize, r: usize, template: u8) -> Key {
-    Key::new(NAMESPACE, format!("{}-{}-{}", APPS[app], ROLLOUTS[r], version_of(template)))
-}
-
-fn traceparent(n: u32) -> Traceparent {
-    format!("00-{n:032x}-{n:016x}-01").parse().unwrap()
 }

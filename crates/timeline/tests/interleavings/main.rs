@@ -3,8 +3,15 @@
 //!
 //! `THROUGHLINE_INTERLEAVINGS` says how many each test tries.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what the model does not have fails the test"
+)]
+
 mod api_server;
 mod cluster;
+mod keptn;
 mod oracle;
 mod world;
 
@@ -109,7 +116,9 @@ impl World {
             WorkloadsAreNamed(r) => self.cluster.name_workloads(server, r, now),
             CreateContext(app) => server.create(&app_key(app), &["theirs-0".to_owned()], now),
             DeleteContext(app) => server.remove(&app_key(app), now),
-            EditContext(app, edit, n) => server.edit(&app_key(app), now, |context| edit.perform(context, n)),
+            EditContext(app, edit, n) => {
+                server.edit(&app_key(app), now, |context| edit.perform(context, n));
+            }
             GitOpsReset(app, wipe) => server.reset(&app_key(app), wipe, now),
             Deliver(kind) => drop(self.deliver(kind)),
             DeliverAll => self.deliver_all(),
@@ -126,8 +135,14 @@ impl World {
 
 fn interleavings(rollouts: usize, default: u32) {
     let asked = std::env::var("THROUGHLINE_INTERLEAVINGS").ok();
-    let cases = asked.and_then(|cases| cases.parse().ok()).unwrap_or(default);
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let cases = asked
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(default);
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let actions = prop::collection::vec(action(rollouts), 1..50);
     let outcome = TestRunner::new(config).run(&(any::<bool>(), actions), |(prompt, actions)| {
         let mut world = World::new();

@@ -1,16 +1,16 @@
 //! The operator's core, a model of the cluster around it, and all that can go wrong in between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
 use timeline::attempt::Attempt;
 use timeline::chain::Chain;
-use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
 use timeline::lineage::{Effect, Options};
 use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace};
 use timeline::{Key, Kind, Lineage, Observation};
 
-use crate::api_server::{ApiServer, NAMESPACE};
+use crate::api_server::ApiServer;
 use crate::cluster::{APPS, Cluster, LAST_TEMPLATE, ROLLOUTS, app_key, rollout_key};
 use crate::oracle::truth;
 
@@ -67,7 +67,7 @@ impl World {
             stored: [0; 2],
             context_writes: Vec::new(),
         };
-        Kind::ALL.into_iter().for_each(|kind| world.relist(kind));
+        world.relist_all();
         world
     }
 
@@ -84,7 +84,12 @@ impl World {
                     && matches!((&write.effect, &effect), (Effect::WriteContext(a, _), Effect::WriteContext(b, _)) if a == b)
             });
             assert!(!twice, "two writes to one KeptnAppContext at once");
-            self.writes.push(Write { effect, told: self.told, answer: None, orphan: false });
+            self.writes.push(Write {
+                effect,
+                told: self.told,
+                answer: None,
+                orphan: false,
+            });
         }
         let due = self.operator.due();
         assert!(
@@ -95,7 +100,9 @@ impl World {
     }
 
     pub(crate) fn deliver(&mut self, kind: Kind) -> bool {
-        let Some(event) = self.server.next_event(kind) else { return false };
+        let Some(event) = self.server.next_event(kind) else {
+            return false;
+        };
         if event.matters
             && let Observation::Rollout(seen) = &event.observation
         {
@@ -128,6 +135,12 @@ impl World {
         self.act();
     }
 
+    fn relist_all(&mut self) {
+        for kind in Kind::ALL {
+            self.relist(kind);
+        }
+    }
+
     /// A new process knows what is stored, and lists everything. A write of the old one may still
     /// be on its way.
     pub(crate) fn crash(&mut self) {
@@ -140,16 +153,24 @@ impl World {
         self.operator = Lineage::new(Options::default());
         self.writes.retain(|write| write.answer.is_none());
         self.writes.iter_mut().for_each(|write| write.orphan = true);
-        Kind::ALL.into_iter().for_each(|kind| self.relist(kind));
+        self.relist_all();
     }
 
     /// A write arrives at the API server.
     pub(crate) fn commit(&mut self, n: u8, fate: Fate) {
-        let open = self.writes.iter().filter(|write| write.answer.is_none()).count();
+        let open = self
+            .writes
+            .iter()
+            .filter(|write| write.answer.is_none())
+            .count();
         if open == 0 {
             return;
         }
-        let mut open = self.writes.iter().enumerate().filter(|(_, write)| write.answer.is_none());
+        let mut open = self
+            .writes
+            .iter()
+            .enumerate()
+            .filter(|(_, write)| write.answer.is_none());
         let place = usize::from(n) % open.clone().count();
         let index = open.nth(place).unwrap().0;
         let mut write = self.writes.remove(index);
@@ -177,7 +198,9 @@ impl World {
     }
 
     fn store(&mut self, write: &Write) -> bool {
-        let Effect::WriteReport(key, report) = &write.effect else { return false };
+        let Effect::WriteReport(key, report) = &write.effect else {
+            return false;
+        };
         let there = self.server.get(Kind::RolloutTrace, key);
         if there.is_none() && !report.create {
             return false;
@@ -196,7 +219,11 @@ impl World {
             key: key.clone(),
             generation: Some(1),
             owners,
-            settings: Settings::default(),
+            // The second Rollout's trace outlives it.
+            settings: Settings {
+                keep_after_delete: r == 1,
+                ..Settings::default()
+            },
             stored: Some(StoredTrace {
                 rollout_uid: report.report.rollout_uid.clone(),
                 attempts: report.report.attempts.clone(),
@@ -204,15 +231,22 @@ impl World {
             }),
         };
         let observation = Observation::RolloutTrace(Box::new(seen));
-        self.server.put(Kind::RolloutTrace, key.clone(), observation, self.now);
+        self.server
+            .put(Kind::RolloutTrace, key.clone(), observation, self.now);
         true
     }
 
     /// An answer arrives at the operator.
     pub(crate) fn answer(&mut self, n: u8) -> bool {
-        let answered = self.writes.iter().enumerate().filter(|(_, write)| write.answer.is_some());
+        let answered = self
+            .writes
+            .iter()
+            .enumerate()
+            .filter(|(_, write)| write.answer.is_some());
         let places: Vec<usize> = answered.map(|(index, _)| index).collect();
-        let Some(place) = places.get(usize::from(n) % places.len().max(1)) else { return false };
+        let Some(place) = places.get(usize::from(n) % places.len().max(1)) else {
+            return false;
+        };
         let write = self.writes.remove(*place);
         match (write.effect, write.answer) {
             (Effect::WriteContext(app, _), Some(Answer::Context(written))) => {
@@ -236,7 +270,8 @@ impl World {
                 continue;
             };
             let uid = &self.cluster.rollouts[r].uid;
-            if !seen.owners.is_empty() && !seen.owners.iter().any(|owner| Some(owner) == uid.as_ref())
+            if !seen.owners.is_empty()
+                && !seen.owners.iter().any(|owner| Some(owner) == uid.as_ref())
             {
                 self.server.delete(Kind::RolloutTrace, &key, self.now);
             }
@@ -285,7 +320,7 @@ impl World {
             self.must_hold_the_truth(app);
         }
         let writes = self.context_writes.len();
-        Kind::ALL.into_iter().for_each(|kind| self.relist(kind));
+        self.relist_all();
         self.quiesce(SignedDuration::from_hours(1));
         let again = &self.context_writes[writes..];
         assert!(again.is_empty(), "written again: {again:?}");
@@ -298,7 +333,10 @@ impl World {
         let told = || {
             let chains = (0..ROLLOUTS.len()).filter_map(|r| self.operator.chain(&rollout_key(r)));
             let chains: Vec<Vec<String>> = chains.map(described).collect();
-            format!("{}: {links:#?}, ours {ours:#?}; {truth:#?}; chains {chains:#?}", APPS[app])
+            format!(
+                "{}: {links:#?}, ours {ours:#?}; {truth:#?}; chains {chains:#?}",
+                APPS[app]
+            )
         };
         for wanted in &truth.wanted {
             let entry = wanted.to_string();
@@ -308,7 +346,11 @@ impl World {
             let link = entry.parse().unwrap();
             let right = truth.wanted.contains(&link) || truth.allowed.contains(&link);
             assert!(right, "{entry} is there and should not; {}", told());
-            assert!(!ours[..index].contains(entry), "{entry} is ours twice; {}", told());
+            assert!(
+                !ours[..index].contains(entry),
+                "{entry} is ours twice; {}",
+                told()
+            );
         }
     }
 
@@ -318,10 +360,12 @@ impl World {
         let step = SignedDuration::from_secs(20);
         for r in 0..ROLLOUTS.len() {
             self.pass(step);
-            self.cluster.apply(&mut self.server, r, LAST_TEMPLATE, self.now);
+            self.cluster
+                .apply(&mut self.server, r, LAST_TEMPLATE, self.now);
             self.deliver_all();
             self.quiesce(step);
-            self.cluster.pods_start(&mut self.server, r, false, self.now);
+            self.cluster
+                .pods_start(&mut self.server, r, false, self.now);
             self.quiesce(step);
             self.cluster.promote(&mut self.server, r, self.now);
             self.quiesce(step);
@@ -343,5 +387,8 @@ fn described(chain: &Chain) -> Vec<String> {
 }
 
 fn index_of(rollout: &Key) -> usize {
-    ROLLOUTS.iter().position(|name| *name == rollout.name).unwrap()
+    ROLLOUTS
+        .iter()
+        .position(|name| *name == rollout.name)
+        .unwrap()
 }

@@ -1,0 +1,156 @@
+//! The watches of different kinds know nothing of each other: in whatever order their objects
+//! arrive, the chain, its traces and the links come out the same.
+
+#![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use timeline::lineage::Options;
+use timeline::observation::{
+    AppVersionSeen, OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, WorkloadVersionSeen,
+};
+use timeline::workload::Workload;
+use timeline::{Key, Kind, Lineage, Observation, Traceparent};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn trace(n: u32) -> Traceparent {
+    format!("00-{n:032x}-{n:016x}-01").parse().unwrap()
+}
+
+fn key(name: &str) -> Key {
+    Key::new("ns", name)
+}
+
+/// A Rollout whose status says this, dated by its condition Completed.
+fn rollout(revision: i64, current: &str, stable: &str, done: bool, turned: i64) -> Observation {
+    Observation::Rollout(RolloutSeen {
+        key: key("cart"),
+        uid: "uid-1".to_owned(),
+        created: Some(at(0)),
+        revision: Some(revision),
+        current_hash: Some(current.to_owned()),
+        stable_hash: Some(stable.to_owned()),
+        abort: false,
+        aborted_at: None,
+        healthy: done,
+        completed: Some((done, at(turned))),
+        metadata: OwnedMetadata::default(),
+    })
+}
+
+fn replica_set(hash: &str, revision: i64, made: i64) -> Observation {
+    Observation::ReplicaSet(ReplicaSetSeen {
+        key: key(&format!("cart-{hash}")),
+        uid: format!("uid-{hash}"),
+        rollout: "cart".to_owned(),
+        rollout_uid: "uid-1".to_owned(),
+        hash: hash.to_owned(),
+        revision: Some(revision),
+        created: Some(at(made)),
+        template: Template::Decided(Ok(Workload {
+            app: "shop".to_owned(),
+            name: "shop-cart".to_owned(),
+            version: hash.to_owned(),
+            hashed: false,
+        })),
+    })
+}
+
+fn app_version(name: &str, version: &str, made: i64, n: u32) -> Observation {
+    Observation::AppVersion(AppVersionSeen {
+        key: key(name),
+        app: "shop".to_owned(),
+        workloads: vec![("cart".to_owned(), version.to_owned())],
+        span_links: Vec::new(),
+        created: Some(at(made)),
+        ended: None,
+        deprecated: false,
+        held: false,
+        before_deploy: None,
+        app_deploy: Some(trace(n)),
+        broken: None,
+    })
+}
+
+fn workload_version(version: &str, n: u32) -> Observation {
+    Observation::WorkloadVersion(WorkloadVersionSeen {
+        key: key(&format!("shop-cart-{version}")),
+        app: "shop".to_owned(),
+        workload: "shop-cart".to_owned(),
+        version: version.to_owned(),
+        replica_set_uid: Some(format!("uid-{version}")),
+        trace: Some(trace(n)),
+    })
+}
+
+/// Two promotions and a rollback, with the replays of old pods in between.
+fn versions_of_the_rollout() -> Vec<Observation> {
+    vec![
+        rollout(1, "a", "a", true, 0),
+        rollout(2, "b", "a", false, 100),
+        rollout(2, "b", "b", true, 150),
+        rollout(3, "a", "b", false, 200),
+        rollout(3, "a", "a", true, 250),
+    ]
+}
+
+fn everything_else() -> Vec<Observation> {
+    vec![
+        replica_set("a", 3, 0),
+        replica_set("b", 2, 100),
+        app_version("k1", "a", 1, 1),
+        app_version("k2", "b", 101, 2),
+        app_version("k3", "a", 110, 3),
+        app_version("k4", "b", 112, 4),
+        app_version("k5", "a", 201, 5),
+        app_version("k6", "b", 210, 6),
+        app_version("k7", "a", 212, 7),
+        workload_version("a", 1),
+        workload_version("b", 2),
+    ]
+}
+
+fn told(
+    order: impl IntoIterator<Item = Observation>,
+) -> (Vec<Option<Traceparent>>, Vec<Traceparent>) {
+    let mut lineage = Lineage::new(Options::default());
+    for kind in Kind::ALL {
+        lineage.observe(Observation::Listed(kind, BTreeSet::new()), at(-1));
+    }
+    // Told long after it was, so that nothing leans on when it arrives.
+    for observation in order {
+        lineage.observe(observation, at(1000));
+        lineage.effects(at(1000));
+    }
+    let attempts = lineage.chain(&key("cart")).unwrap().attempts();
+    let traces = attempts
+        .iter()
+        .map(|attempt| attempt.trace.as_ref().map(|t| t.traceparent));
+    (traces.rev().collect(), lineage.wanted(&key("shop")).0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn in_any_order_of_the_kinds_the_traces_are_the_same(
+        others in Just(everything_else()).prop_shuffle(),
+        places in prop::collection::vec(0usize..12, 5),
+    ) {
+        // The versions of the Rollout in their order, anywhere between the others.
+        let mut places = places;
+        places.sort_unstable();
+        let mut order = others;
+        for (place, version) in places.into_iter().zip(versions_of_the_rollout()).rev() {
+            order.insert(place.min(order.len()), version);
+        }
+        let (traces, wanted) = told(order);
+        prop_assert_eq!(traces, [Some(trace(1)), Some(trace(2)), Some(trace(5))]);
+        prop_assert_eq!(wanted, [trace(5)]);
+    }
+}

@@ -1,0 +1,188 @@
+//! What was not told, or was told late.
+
+use jiff::SignedDuration;
+use timeline::attempt::Source;
+use timeline::lineage::{Effect, Options};
+use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace};
+use timeline::report::{Condition, Report};
+use timeline::{Kind, Lineage, Observation};
+
+use crate::story::{Story, key, lines};
+
+#[test]
+fn what_is_superseded_ends_when_what_replaces_it_began_however_late_that_is_told() {
+    let story = Story::of_a_live()
+        .applies("b")
+        .while_away(|story| story.applies("c"))
+        .changes(|_| {});
+    let [newest, superseded, ..] = story.chain.attempts() else {
+        panic!()
+    };
+    assert_eq!(newest.started_source, Source::Status);
+    assert_eq!(superseded.ended, Some(newest.started));
+}
+
+#[test]
+fn a_promotion_while_away_is_dated_by_argo() {
+    let story = Story::of_a_live()
+        .applies("b")
+        .while_away(|story| story.gets_promoted().changes(|_| {}).changes(|_| {}))
+        .reads(&["1 a Promoted []", "2 b Promoted [Successor 1]"]);
+    assert_eq!(
+        story.newest().ended,
+        story.rollout.completed.map(|(_, at)| at)
+    );
+}
+
+#[test]
+fn an_abort_and_a_retry_while_away_leave_no_mark() {
+    Story::of_a_live()
+        .applies("b")
+        .while_away(|story| story.gets_aborted().gets_retried())
+        .nothing_happened()
+        .reads(&["1 a Promoted []", "2 b Progressing [Successor 1]"]);
+}
+
+#[test]
+fn revisions_that_passed_while_away_are_known_to_have_been_there() {
+    Story::of_a_live()
+        .while_away(|story| {
+            story
+                .applies("b")
+                .gets_promoted()
+                .applies("c")
+                .gets_promoted()
+        })
+        .reads(&[
+            "1 a Promoted []",
+            "2 b Unknown []",
+            "3 c Promoted [Successor 1, After 2]",
+        ]);
+    Story::of_a_live()
+        .while_away(|story| story.applies("b").gets_promoted().applies("c"))
+        .reads(&[
+            "1 a Promoted []",
+            "2 b Promoted [Successor 1]",
+            "3 c Progressing [Successor 2]",
+        ]);
+}
+
+#[test]
+fn at_first_sight_the_old_replica_sets_are_what_was_there_before() {
+    Story::begins()
+        .while_away(|story| story.applies("a").gets_promoted().applies("b").applies("c"))
+        .reads(&[
+            "1 a Promoted []",
+            "2 b Unknown []",
+            "3 c Progressing [Successor 1, After 2]",
+        ]);
+}
+
+#[test]
+fn a_replica_set_that_is_told_before_its_rollout_turns_to_it_was_not_there_before() {
+    let mut story = Story::begins().while_away(|story| story.applies("a"));
+    story.chain = timeline::chain::Chain::default();
+    let next = story.clone().while_away(|story| story.applies("b"));
+    story.sets = next.sets;
+    story.changes(|_| {}).reads(&["1 a Progressing []"]);
+}
+
+#[test]
+fn what_is_live_comes_before_what_replaces_it_even_if_its_replica_set_is_told_later() {
+    Story::begins()
+        .before_replica_sets(|story| {
+            story.while_away(|story| story.applies("a").gets_promoted().applies("b"))
+        })
+        .reads(&["2 b Progressing []"])
+        .told()
+        .reads(&["1 a Promoted []", "2 b Progressing [Successor 1]"]);
+}
+
+#[test]
+fn without_the_annotation_the_replica_set_tells_the_revision() {
+    Story::of_a_live()
+        .while_away(|story| {
+            story
+                .applies("b")
+                .changes(|story| story.rollout.revision = None)
+        })
+        .reads(&["1 a Promoted []", "2 b Progressing [Successor 1]"]);
+}
+
+#[test]
+fn a_replica_set_may_come_late_and_still_tells_when_the_attempt_began() {
+    let story = Story::of_a_live()
+        .applies("b")
+        .before_replica_sets(|story| story.applies("c").changes(|_| {}));
+    assert_eq!(story.newest().workload, None);
+    let story = story.changes(|_| {});
+    let newest = story.newest();
+    assert_eq!(newest.version(), Some("version-c"));
+    assert_eq!(
+        (Some(newest.started), newest.started_source),
+        (story.sets[2].created, Source::Status)
+    );
+    assert_eq!(story.chain.attempts()[1].ended, Some(newest.started));
+}
+
+#[test]
+fn a_hash_without_a_replica_set_is_an_attempt_without_a_version() {
+    let story = Story::begins()
+        .before_replica_sets(|story| story.applies("a").gets_promoted())
+        .reads(&["1 a Promoted []"]);
+    assert_eq!(story.newest().replica_set, None);
+}
+
+#[test]
+fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
+    let old = Story::of_a_live().applies("b").gets_promoted();
+    let mut new = Story::begins();
+    new.now = old.now + SignedDuration::from_mins(1);
+    new.rollout.uid = "uid-2".to_owned();
+    let new = new.applies("b").gets_promoted();
+
+    let condition = Condition {
+        status: None,
+        reason: String::new(),
+        message: String::new(),
+        since: old.now,
+    };
+    let report = Report {
+        rollout_uid: old.rollout.uid.clone(),
+        observed_generation: None,
+        attempts: old.chain.attempts().to_vec(),
+        observed: condition.clone(),
+        linked: condition,
+    };
+    let stored = StoredTrace {
+        rollout_uid: old.rollout.uid.clone(),
+        attempts: old.chain.attempts().to_vec(),
+        report,
+    };
+    let trace = RolloutTraceSeen {
+        key: key(),
+        generation: Some(1),
+        owners: vec![old.rollout.uid],
+        settings: Settings::default(),
+        stored: Some(stored),
+    };
+    let mut lineage = Lineage::new(Options::default());
+    lineage.observe(Observation::RolloutTrace(Box::new(trace)), new.now);
+    lineage.observe(Observation::Rollout(new.rollout), new.now);
+    for set in new.sets {
+        lineage.observe(Observation::ReplicaSet(set), new.now);
+    }
+    for kind in Kind::ALL {
+        let present = matches!(kind, Kind::Rollout | Kind::RolloutTrace).then(key);
+        lineage.observe(
+            Observation::Listed(kind, present.into_iter().collect()),
+            new.now,
+        );
+    }
+    let effects = lineage.effects(new.now);
+    let told = effects.iter().find_map(|effect| match effect {
+        Effect::WriteReport(_, write) => Some(lines(&write.report.attempts)),
+        Effect::WriteContext(..) => None,
+    });
+    assert_eq!(told, Some(vec!["1 b Promoted []".to_owned()]));
+}
