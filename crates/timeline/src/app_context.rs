@@ -24,14 +24,26 @@ pub struct AppContext {
     /// Entries that our last write left there and nobody has removed since.
     holding: Vec<String>,
     undone: Vec<Timestamp>,
-    in_flight: bool,
-    /// It was told to be gone while a write was under way: before or after it, nobody says.
-    gone_meanwhile: bool,
-    /// The resourceVersion that the write under way asks for.
-    base: Option<String>,
+    under_way: Option<UnderWay>,
+    /// After a failed write.
     not_before: Option<Timestamp>,
+    /// After too many resets.
+    rests_until: Option<Timestamp>,
     failures: u32,
     problem: Option<WriteProblem>,
+}
+
+/// A write that was not answered yet.
+#[derive(Debug, Clone)]
+struct UnderWay {
+    /// Our entries as it leaves them.
+    ours: Vec<String>,
+    /// The resourceVersion that it asks for.
+    base: Option<String>,
+    /// The watch was faster than the answer and has told of it.
+    told: bool,
+    /// The object was told to be gone meanwhile: before or after it, nobody says.
+    gone: bool,
 }
 
 /// What to write.
@@ -87,11 +99,12 @@ impl AppContext {
         if self.is_stale(&seen.resource_version) {
             return;
         }
-        if self
-            .holding
-            .iter()
-            .any(|ours| !seen.span_links.contains(ours))
-        {
+        let holds = |ours: &[String]| ours.iter().all(|ours| seen.span_links.contains(ours));
+        let own = self.under_way.as_mut().filter(|write| !write.told && write.ours == seen.ours);
+        if let Some(own) = own.filter(|own| holds(&own.ours)) {
+            own.told = true;
+            self.holding.clone_from(&seen.ours);
+        } else if !holds(&self.holding) {
             self.holding.clear();
             self.undone.push(now);
         }
@@ -101,7 +114,9 @@ impl AppContext {
 
     /// The object is gone.
     pub fn gone(&mut self, now: Timestamp) {
-        self.gone_meanwhile = self.in_flight;
+        if let Some(write) = &mut self.under_way {
+            write.gone = true;
+        }
         if self.present.take().is_some() && !self.holding.is_empty() {
             self.holding.clear();
             self.undone.push(now);
@@ -111,23 +126,23 @@ impl AppContext {
 
     /// A write came back.
     pub fn written(&mut self, result: ContextWritten, now: Timestamp) {
-        self.in_flight = false;
-        let gone_meanwhile = std::mem::take(&mut self.gone_meanwhile);
-        let base = self.base.take();
+        let Some(write) = self.under_way.take() else { return };
         match result {
             ContextWritten::Stored(seen) => {
                 self.failures = 0;
                 self.problem = None;
                 self.not_before = None;
                 self.written = Some(seen.resource_version.clone());
-                self.holding.clone_from(&seen.ours);
-                self.answered(seen, gone_meanwhile, now);
+                if !write.told {
+                    self.holding.clone_from(&seen.ours);
+                    self.answered(seen, write.gone, now);
+                }
             }
-            ContextWritten::Conflict(Some(seen)) => self.answered(seen, gone_meanwhile, now),
+            ContextWritten::Conflict(Some(seen)) => self.answered(seen, write.gone, now),
             ContextWritten::Conflict(None) => {
                 // Unless the watch has told of another since.
-                let version = |seen: &AppContextSeen| Some(&seen.resource_version) == base.as_ref();
-                self.present.take_if(|seen| version(seen));
+                let base = write.base.as_ref();
+                self.present.take_if(|seen| Some(&seen.resource_version) == base);
             }
             ContextWritten::Failed(problem) => {
                 self.problem = Some(problem);
@@ -140,12 +155,12 @@ impl AppContext {
 
     /// How it looked when a write was answered. The watch may have been faster than the answer, and
     /// tells of each version once.
-    fn answered(&mut self, seen: AppContextSeen, gone_meanwhile: bool, now: Timestamp) {
+    fn answered(&mut self, seen: AppContextSeen, gone: bool, now: Timestamp) {
         match &self.present {
             Some(later) if is_older(&seen.resource_version, &later.resource_version) => {
                 self.observed(later.clone(), now);
             }
-            None if gone_meanwhile => {}
+            None if gone => {}
             _ => self.observed(seen, now),
         }
     }
@@ -153,26 +168,37 @@ impl AppContext {
     /// The write that brings the object to `wanted`, if one is due. It is then under way until
     /// [`AppContext::written`] says otherwise.
     pub fn write(&mut self, wanted: &[Traceparent], now: Timestamp) -> Option<ContextWrite> {
-        if self.in_flight || self.not_before.is_some_and(|at| now < at) {
+        if self.under_way.is_some() || self.waits_until().is_some_and(|at| now < at) {
             return None;
         }
         let write = self.difference(wanted)?;
-        self.in_flight = true;
-        self.base = self
-            .present
-            .as_ref()
-            .map(|seen| seen.resource_version.clone());
+        let (ContextWrite::Create(links) | ContextWrite::Patch { links, .. }) = &write;
+        self.under_way = Some(UnderWay {
+            ours: links.ours.clone(),
+            base: self.present.as_ref().map(|seen| seen.resource_version.clone()),
+            told: false,
+            gone: false,
+        });
         Some(write)
     }
 
     /// Whether a wait ended by now; said once.
     pub fn wakes(&mut self, now: Timestamp) -> bool {
-        !self.in_flight && self.not_before.take_if(|at| *at <= now).is_some()
+        let ended = self.due().is_some_and(|at| at <= now);
+        if ended {
+            self.not_before = None;
+            self.rests_until = None;
+        }
+        ended
     }
 
     /// When to ask again, if nothing arrives before.
     pub fn due(&self) -> Option<Timestamp> {
-        self.not_before.filter(|_| !self.in_flight)
+        self.waits_until().filter(|_| self.under_way.is_none())
+    }
+
+    fn waits_until(&self) -> Option<Timestamp> {
+        self.not_before.max(self.rests_until)
     }
 
     /// How things stand with these links.
@@ -191,8 +217,8 @@ impl AppContext {
     /// Whether there is nothing to remember: it is absent, and no write is under way or waits.
     pub fn is_idle(&self) -> bool {
         self.present.is_none()
-            && !self.in_flight
-            && self.not_before.is_none()
+            && self.under_way.is_none()
+            && self.waits_until().is_none()
             && self.undone.is_empty()
     }
 
@@ -227,7 +253,7 @@ impl AppContext {
         self.undone.retain(|at| now - UNDONE_WINDOW < *at);
         if self.undone.len() >= TRIES {
             self.undone.drain(..self.undone.len() - TRIES);
-            self.not_before = Some(now + REST);
+            self.rests_until = Some(now + REST);
         }
     }
 
@@ -349,6 +375,38 @@ mod tests {
         }
         assert_eq!(context.standing(&wanted(), seconds(0)), Standing::Contended);
         assert_eq!(context.write(&wanted(), seconds(0)), None);
+    }
+
+    #[test]
+    fn our_own_write_that_the_watch_tells_before_its_answer_is_no_reset() {
+        let mut context = AppContext::default();
+        let others: Vec<Traceparent> = (1..20_u32)
+            .map(|n| format!("00-{n:032x}-{n:016x}-01").parse().unwrap())
+            .collect();
+        for (version, wanted) in (1..).zip(&others) {
+            let wanted = [*wanted];
+            assert!(context.write(&wanted, seconds(0)).is_some(), "{version}");
+            let text = wanted[0].to_string();
+            context.observed(seen(version, &[&text], &[&text]), seconds(0));
+            context.written(ContextWritten::Stored(seen(version, &[&text], &[&text])), seconds(0));
+            assert_eq!(context.standing(&wanted, seconds(0)), Standing::Linked);
+        }
+    }
+
+    #[test]
+    fn a_reset_after_our_write_and_before_its_answer_counts_once() {
+        let mut context = AppContext::default();
+        let mut writes = 0;
+        for round in 1..=20 {
+            if context.write(&wanted(), seconds(0)).is_some() {
+                writes += 1;
+                let ours = seen(10 * round, &["git", WANTED], &[WANTED]);
+                context.observed(ours.clone(), seconds(0));
+                context.observed(seen(10 * round + 1, &["git"], &[WANTED]), seconds(0));
+                context.written(ContextWritten::Stored(ours), seconds(0));
+            }
+        }
+        assert_eq!(writes, TRIES);
     }
 
     #[test]
