@@ -14,13 +14,7 @@ use throughline_tests::shop::{PodKind, Shop, pause_for, weight};
 async fn a_canary_goes_through_its_steps() -> Result<(), Error> {
     let shop = Shop::new(&Cluster::shared()?.namespace("canary").await?);
     let steps = [weight(34), pause_for(1), weight(67), pause_for(1)];
-    let mut cart = shop
-        .rollout("cart")
-        .app("shop")
-        .version("1.0.0")
-        .canary(steps)
-        .apply()
-        .await?;
+    let mut cart = shop.rollout("cart").app("shop").version("1.0.0").canary(steps).apply().await?;
     let first = cart.healthy_at("1.0.0").await?;
     cart.apply_version("2.0.0").await?;
     cart.paused_at(1).await?;
@@ -42,15 +36,10 @@ async fn pods_do_what_their_annotation_says() -> Result<(), Error> {
         make("oom", PodKind::OutOfMemory),
         make("nowhere", PodKind::Unschedulable),
         make("pull", PodKind::ImagePull),
-        shop.rollout("cart")
-            .replicas(1)
-            .image("example/bad")
-            .apply(),
+        shop.rollout("cart").replicas(1).image("example/bad").apply(),
     )?;
 
-    let pod = slow
-        .pod_until("starting", |pod| waiting(pod) == "ContainerCreating")
-        .await?;
+    let pod = slow.pod_until("starting", |pod| waiting(pod) == "ContainerCreating").await?;
     assert!(!is_ready(&pod));
     let pod = slow.pod_until("ready", is_ready).await?;
     let status = pod.status.clone().unwrap_or_default();
@@ -58,40 +47,24 @@ async fn pods_do_what_their_annotation_says() -> Result<(), Error> {
     assert!(status.pod_ip.is_some());
 
     for (rollout, exit_code, reason) in [(crash, 1, "Error"), (oom, 137, "OOMKilled")] {
-        let pod = rollout
-            .pod_until("in back-off", |pod| waiting(pod) == "CrashLoopBackOff")
-            .await?;
+        let pod =
+            rollout.pod_until("in back-off", |pod| waiting(pod) == "CrashLoopBackOff").await?;
         let status = container(&pod);
         assert_eq!(status.restart_count, 1);
-        let last = status
-            .last_state
-            .and_then(|state| state.terminated)
-            .unwrap();
-        assert_eq!(
-            (last.exit_code, last.reason.as_deref()),
-            (exit_code, Some(reason))
-        );
+        let last = status.last_state.and_then(|state| state.terminated).unwrap();
+        assert_eq!((last.exit_code, last.reason.as_deref()), (exit_code, Some(reason)));
         assert!(!is_ready(&pod));
     }
 
     for rollout in [pull, bad] {
-        let pod = rollout
-            .pod_until("in back-off", |pod| waiting(pod) == "ImagePullBackOff")
-            .await?;
-        let message = state(&pod)
-            .waiting
-            .and_then(|waiting| waiting.message)
-            .unwrap();
-        assert!(
-            message.starts_with("Back-off pulling image \"example/"),
-            "{message}"
-        );
+        let pod =
+            rollout.pod_until("in back-off", |pod| waiting(pod) == "ImagePullBackOff").await?;
+        let message = state(&pod).waiting.and_then(|waiting| waiting.message).unwrap();
+        assert!(message.starts_with("Back-off pulling image \"example/"), "{message}");
         assert!(message.contains("not found"), "{message}");
     }
 
-    let pod = unschedulable
-        .pod_until("unschedulable", is_unschedulable)
-        .await?;
+    let pod = unschedulable.pod_until("unschedulable", is_unschedulable).await?;
     assert!(pod.spec.unwrap().node_name.is_none());
     Ok(())
 }
@@ -110,10 +83,7 @@ async fn ready_pods_are_ready_soon() -> Result<(), Error> {
 #[tokio::test]
 async fn spans_come_back_from_jaeger() -> Result<(), Box<dyn std::error::Error>> {
     let cluster = Cluster::shared()?;
-    let (trace, linked) = (
-        "5b8aa5a2d2c872e8321cf37308d69df2",
-        "0af7651916cd43dd8448eb211c80319c",
-    );
+    let (trace, linked) = ("5b8aa5a2d2c872e8321cf37308d69df2", "0af7651916cd43dd8448eb211c80319c");
     let span = |id: &str, parent: &str, name: &str, links: serde_json::Value| {
         json!({
             "traceId": trace, "spanId": id, "parentSpanId": parent, "name": name, "kind": 1,
@@ -131,38 +101,21 @@ async fn spans_come_back_from_jaeger() -> Result<(), Box<dyn std::error::Error>>
         "resource": { "attributes": [service] }, "scopeSpans": [{ "spans": spans }],
     }] });
     let url = format!("http://{}/v1/traces", cluster.otlp_http());
-    reqwest::Client::new()
-        .post(url)
-        .json(&body)
-        .send()
-        .await?
-        .error_for_status()?;
+    reqwest::Client::new().post(url).json(&body).send().await?.error_for_status()?;
 
     let within = Duration::from_secs(10);
     let is = |trace: &throughline_tests::jaeger::Trace| trace.spans.len() == 2;
-    let found = cluster
-        .jaeger()
-        .await_trace(trace, within, "of two spans", is)
-        .await?;
+    let found = cluster.jaeger().await_trace(trace, within, "of two spans", is).await?;
     let root = found.span("rollout cart").unwrap();
     assert_eq!(root.service, "post");
     assert_eq!(root.tags["step"], json!(2));
     assert_eq!(root.duration, 1_000_000);
-    let links: Vec<_> = root
-        .links()
-        .map(|link| (&*link.trace_id, &*link.span_id))
-        .collect();
+    let links: Vec<_> = root.links().map(|link| (&*link.trace_id, &*link.span_id)).collect();
     assert_eq!(links, [(linked, "b7ad6b7169203331")]);
     let children: Vec<_> = found.children(root).map(|span| &*span.operation).collect();
     assert_eq!(children, ["step"]);
     assert_eq!(found.roots().count(), 1);
-    assert!(
-        cluster
-            .jaeger()
-            .services()
-            .await?
-            .contains(&"post".to_owned())
-    );
+    assert!(cluster.jaeger().services().await?.contains(&"post".to_owned()));
     Ok(())
 }
 
@@ -178,11 +131,7 @@ async fn requests_are_counted_by_user() -> Result<(), Error> {
     let cluster = Cluster::start(options)?;
     for (user, allowed) in [("admin", true), ("throughline", false), ("reader", false)] {
         let pods: Api<Pod> = Api::all(cluster.client_as(user).await?);
-        assert_eq!(
-            pods.list(&ListParams::default()).await.is_ok(),
-            allowed,
-            "{user}"
-        );
+        assert_eq!(pods.list(&ListParams::default()).await.is_ok(), allowed, "{user}");
     }
     assert!(cluster.kubeconfig_as("nobody").is_err());
 
@@ -207,17 +156,9 @@ async fn requests_are_counted_by_user() -> Result<(), Error> {
 #[test]
 fn a_failed_start_shows_the_log() {
     let flags = vec!["--no-such-flag".to_owned()];
-    let options = Options {
-        api_server_flags: flags,
-        ..Options::default()
-    };
+    let options = Options { api_server_flags: flags, ..Options::default() };
     let error = Cluster::start(options).unwrap_err();
-    let Error::Ended {
-        program, log, tail, ..
-    } = error
-    else {
-        panic!("{error}")
-    };
+    let Error::Ended { program, log, tail, .. } = error else { panic!("{error}") };
     assert_eq!(program, "kube-apiserver");
     assert!(tail.contains("unknown flag: --no-such-flag"), "{tail}");
     assert!(log.exists());
@@ -236,11 +177,7 @@ fn nothing_outlives_a_killed_parent() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let read = || {
-        std::fs::read_to_string(&facts)
-            .ok()
-            .filter(|text| text.ends_with("end\n"))
-    };
+    let read = || std::fs::read_to_string(&facts).ok().filter(|text| text.ends_with("end\n"));
     eventually("the cluster of the parent has started", || {
         assert!(parent.try_wait().unwrap().is_none(), "the parent has ended");
         read().is_some()
@@ -267,11 +204,7 @@ fn parent() {
     let Some(facts) = std::env::var_os(FACTS) else {
         return;
     };
-    let options = Options {
-        argo: false,
-        jaeger: false,
-        ..Options::default()
-    };
+    let options = Options { argo: false, jaeger: false, ..Options::default() };
     let cluster = Cluster::start(options).unwrap();
     let mut sleep = Command::new("sleep");
     sleep.arg("600");
@@ -287,29 +220,19 @@ fn parent() {
 // Without an init that reaps, those whose parent was killed stay as zombies.
 fn runs(id: &str) -> bool {
     let status = std::fs::read_to_string(Path::new("/proc").join(id).join("stat"));
-    status.is_ok_and(|text| {
-        text.rsplit(')')
-            .next()
-            .is_some_and(|rest| !rest.starts_with(" Z"))
-    })
+    status.is_ok_and(|text| text.rsplit(')').next().is_some_and(|rest| !rest.starts_with(" Z")))
 }
 
 fn eventually(what: &str, mut is: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is() {
-        assert!(
-            since.elapsed() < Duration::from_secs(90),
-            "not in time: {what}"
-        );
+        assert!(since.elapsed() < Duration::from_secs(90), "not in time: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 fn container(pod: &Pod) -> ContainerStatus {
-    let statuses = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.container_statuses.clone());
+    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.clone());
     statuses.into_iter().flatten().next().unwrap_or_default()
 }
 
@@ -318,17 +241,11 @@ fn state(pod: &Pod) -> ContainerState {
 }
 
 fn waiting(pod: &Pod) -> String {
-    state(pod)
-        .waiting
-        .and_then(|waiting| waiting.reason)
-        .unwrap_or_default()
+    state(pod).waiting.and_then(|waiting| waiting.reason).unwrap_or_default()
 }
 
 fn has(pod: &Pod, condition: &str, status: &str, reason: Option<&str>) -> bool {
-    let conditions = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.conditions.as_deref());
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref());
     conditions.unwrap_or_default().iter().any(|it| {
         it.type_ == condition
             && it.status == status

@@ -9,12 +9,7 @@ async fn shop(prefix: &str) -> Result<Shop, Error> {
 async fn what_one_does_to_an_update() -> Result<(), Error> {
     let shop = shop("update").await?;
     let steps = [weight(34), pause(), weight(67), pause()];
-    let mut cart = shop
-        .rollout("cart")
-        .app("shop")
-        .canary(steps)
-        .apply()
-        .await?;
+    let mut cart = shop.rollout("cart").app("shop").canary(steps).apply().await?;
     cart.healthy_at("1.0.0").await?;
 
     cart.apply_version("2.0.0").await?;
@@ -56,11 +51,7 @@ async fn what_one_does_between_updates() -> Result<(), Error> {
 #[tokio::test]
 async fn late_updates() -> Result<(), Error> {
     let shop = shop("late").await?;
-    let cart = shop
-        .rollout("cart")
-        .replicas(1)
-        .deadline(2)
-        .abort_on_deadline();
+    let cart = shop.rollout("cart").replicas(1).deadline(2).abort_on_deadline();
     let mut cart = cart.canary([weight(50)]).apply().await?;
     cart.healthy().await?;
     cart.apply_version_with("2.0.0", PodKind::ImagePull).await?;
@@ -77,29 +68,16 @@ async fn blue_green_with_analysis() -> Result<(), Error> {
     let gauge = Gauge::show(0.99).await?;
     shop.analysis_template("pre", &gauge.metric()).await?;
     let before = Some("pre".into());
-    let strategy = BlueGreen {
-        promotion: Some(1),
-        before,
-        scale_down_delay: 1,
-        ..BlueGreen::default()
-    };
-    let mut cart = shop
-        .rollout("cart")
-        .app("shop")
-        .blue_green(strategy)
-        .apply()
-        .await?;
+    let strategy =
+        BlueGreen { promotion: Some(1), before, scale_down_delay: 1, ..BlueGreen::default() };
+    let mut cart = shop.rollout("cart").app("shop").blue_green(strategy).apply().await?;
     cart.healthy_at("1.0.0").await?;
     cart.apply_version("2.0.0").await?;
     cart.healthy_at("2.0.0").await?;
     gauge.set(0.5);
     cart.apply_version("3.0.0").await?;
     let state = cart.aborted().await?;
-    assert!(
-        state.message().contains("pre-promotion analysis"),
-        "{}",
-        state.message()
-    );
+    assert!(state.message().contains("pre-promotion analysis"), "{}", state.message());
     Ok(())
 }
 
@@ -110,11 +88,7 @@ async fn canary_with_analysis_of_a_referred_workload() -> Result<(), Error> {
     let mut metric = gauge.metric();
     metric.count = 1;
     shop.analysis_template("ok", &metric).await?;
-    let cart = shop
-        .rollout("cart")
-        .app("shop")
-        .workload_ref()
-        .canary([weight(34), analysis("ok")]);
+    let cart = shop.rollout("cart").app("shop").workload_ref().canary([weight(34), analysis("ok")]);
     let mut cart = cart.apply().await?;
     cart.healthy_at("1.0.0").await?;
     cart.apply_version("2.0.0").await?;

@@ -26,11 +26,7 @@ pub struct Chains {
 impl Chains {
     /// The chains of a namespace, and the traces behind them.
     pub fn of(namespace: &Namespace, jaeger: Jaeger) -> Self {
-        Self {
-            namespace: namespace.clone(),
-            jaeger,
-            within: Duration::from_mins(1),
-        }
+        Self { namespace: namespace.clone(), jaeger, within: Duration::from_mins(1) }
     }
 
     /// The RolloutTrace of a Rollout, once it is as it should be.
@@ -62,8 +58,7 @@ impl Chains {
     /// Waits until the chain reads like this, oldest first, a line an attempt as [`line`] words it.
     pub async fn reads(&self, rollout: &str, expected: &[&str]) -> Result<RolloutTrace, Error> {
         let condition = format!("\n  {}\n", expected.join("\n  "));
-        self.trace_until(rollout, &condition, |trace| lines(trace) == expected)
-            .await
+        self.trace_until(rollout, &condition, |trace| lines(trace) == expected).await
     }
 
     /// Waits until the newest attempt has this version and Keptn's trace, and the context of its
@@ -89,8 +84,7 @@ impl Chains {
             ));
         };
         let own = keptn.traceparent.unwrap_or_default();
-        self.context_until(&keptn.app, "with the trace", |links| links.contains(&own))
-            .await?;
+        self.context_until(&keptn.app, "with the trace", |links| links.contains(&own)).await?;
         Ok(entry)
     }
 
@@ -106,9 +100,7 @@ impl Chains {
         loop {
             let found = contexts.get_opt(app).await;
             let found = found.map_err(Error::api(format!("read KeptnAppContext {app}")))?;
-            let links = found
-                .and_then(|context| context.spec?.span_links)
-                .unwrap_or_default();
+            let links = found.and_then(|context| context.spec?.span_links).unwrap_or_default();
             if are(&links) {
                 return Ok(links);
             }
@@ -157,22 +149,11 @@ impl Chains {
         trace: &RolloutTrace,
         others: &[String],
     ) -> Result<(), Error> {
-        let entries = trace
-            .status
-            .as_ref()
-            .map(|status| &*status.chain)
-            .unwrap_or_default();
-        for entry in entries
-            .iter()
-            .filter(|entry| entry.linked.state == LinkState::Applied)
-        {
+        let entries = trace.status.as_ref().map(|status| &*status.chain).unwrap_or_default();
+        for entry in entries.iter().filter(|entry| entry.linked.state == LinkState::Applied) {
             let keptn = entry.keptn.as_ref();
-            let name = keptn
-                .and_then(|keptn| keptn.app_version.clone())
-                .unwrap_or_default();
-            let own = keptn
-                .and_then(|keptn| keptn.traceparent.clone())
-                .unwrap_or_default();
+            let name = keptn.and_then(|keptn| keptn.app_version.clone()).unwrap_or_default();
+            let own = keptn.and_then(|keptn| keptn.traceparent.clone()).unwrap_or_default();
             let expected: BTreeSet<(String, String)> = entry
                 .follows
                 .iter()
@@ -190,23 +171,16 @@ impl Chains {
                             .collect();
                         let other = |id: &str| others.iter().any(|other| other.contains(id));
                         expected.is_subset(&links)
-                            && links
-                                .iter()
-                                .all(|link| expected.contains(link) || other(&link.0))
+                            && links.iter().all(|link| expected.contains(link) || other(&link.0))
                     })
                 })
                 .await?;
             for (id, span) in expected {
                 let there = |trace: &crate::jaeger::Trace| {
-                    trace
-                        .spans
-                        .iter()
-                        .any(|it| it.span_id == span && it.operation == "AppDeploy")
+                    trace.spans.iter().any(|it| it.span_id == span && it.operation == "AppDeploy")
                 };
                 let condition = format!("with the AppDeploy span {span}");
-                self.jaeger
-                    .await_trace(&id, self.within, &condition, there)
-                    .await?;
+                self.jaeger.await_trace(&id, self.within, &condition, there).await?;
             }
         }
         Ok(())
@@ -229,11 +203,7 @@ pub fn newest(trace: &RolloutTrace) -> Option<&ChainEntry> {
 
 /// The chain, oldest first, a line an attempt.
 pub fn lines(trace: &RolloutTrace) -> Vec<String> {
-    let chain = trace
-        .status
-        .as_ref()
-        .map(|status| &*status.chain)
-        .unwrap_or_default();
+    let chain = trace.status.as_ref().map(|status| &*status.chain).unwrap_or_default();
     chain.iter().rev().map(line).collect()
 }
 

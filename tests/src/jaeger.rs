@@ -94,16 +94,12 @@ impl Trace {
     /// The spans whose parent is not in the trace.
     pub fn roots(&self) -> impl Iterator<Item = &Span> {
         let here = |id: &str| self.spans.iter().any(|span| span.span_id == id);
-        self.spans
-            .iter()
-            .filter(move |span| !span.parent().is_some_and(here))
+        self.spans.iter().filter(move |span| !span.parent().is_some_and(here))
     }
 
     /// The spans whose parent is this one.
     pub fn children<'a>(&'a self, parent: &'a Span) -> impl Iterator<Item = &'a Span> {
-        self.spans
-            .iter()
-            .filter(|span| span.parent() == Some(&parent.span_id))
+        self.spans.iter().filter(|span| span.parent() == Some(&parent.span_id))
     }
 }
 
@@ -112,16 +108,12 @@ impl Span {
     pub fn parent(&self) -> Option<&str> {
         let mut references = self.references.iter();
         let parent = references.find(|reference| reference.kind == ReferenceKind::ChildOf);
-        parent
-            .filter(|parent| parent.trace_id == self.trace_id)
-            .map(|parent| &*parent.span_id)
+        parent.filter(|parent| parent.trace_id == self.trace_id).map(|parent| &*parent.span_id)
     }
 
     /// The links.
     pub fn links(&self) -> impl Iterator<Item = &Reference> {
-        self.references
-            .iter()
-            .filter(|reference| reference.kind == ReferenceKind::FollowsFrom)
+        self.references.iter().filter(|reference| reference.kind == ReferenceKind::FollowsFrom)
     }
 
     /// An attribute that is text.
@@ -133,10 +125,7 @@ impl Span {
 impl Jaeger {
     /// A client of the query API at `http://HOST:PORT`.
     pub fn new(base: &str) -> Self {
-        Self {
-            base: base.trim_end_matches('/').into(),
-            http: loopback(),
-        }
+        Self { base: base.trim_end_matches('/').into(), http: loopback() }
     }
 
     /// The address of the query API.
@@ -146,21 +135,13 @@ impl Jaeger {
 
     /// The services that have sent spans.
     pub async fn services(&self) -> Result<Vec<String>, Error> {
-        Ok(self
-            .get::<Option<Vec<String>>>("services", &[])
-            .await?
-            .flatten()
-            .unwrap_or_default())
+        Ok(self.get::<Option<Vec<String>>>("services", &[]).await?.flatten().unwrap_or_default())
     }
 
     /// A trace, or `None` if there is no span of it yet.
     pub async fn trace(&self, id: &str) -> Result<Option<Trace>, Error> {
         let found: Option<Vec<wire::Trace>> = self.get(&format!("traces/{id}"), &[]).await?;
-        Ok(found
-            .into_iter()
-            .flatten()
-            .map(Trace::from)
-            .find(|trace| !trace.spans.is_empty()))
+        Ok(found.into_iter().flatten().map(Trace::from).find(|trace| !trace.spans.is_empty()))
     }
 
     /// The newest traces of a service, 1000 at most.
@@ -175,12 +156,7 @@ impl Jaeger {
         tags: &BTreeMap<&str, &str>,
     ) -> Result<Vec<Trace>, Error> {
         let tags = serde_json::to_string(tags).unwrap_or_default();
-        let query = [
-            ("service", service),
-            ("limit", "1000"),
-            ("lookback", "2d"),
-            ("tags", &tags),
-        ];
+        let query = [("service", service), ("limit", "1000"), ("lookback", "2d"), ("tags", &tags)];
         let found: Option<Vec<wire::Trace>> = self.get("traces", &query).await?;
         Ok(found.into_iter().flatten().map(Trace::from).collect())
     }
@@ -199,12 +175,7 @@ impl Jaeger {
             match trace {
                 Some(trace) if is(&trace) => return Ok(trace),
                 trace if since.elapsed() > within => {
-                    return Err(late(
-                        format!("trace {id}"),
-                        condition,
-                        within,
-                        trace.as_slice(),
-                    ));
+                    return Err(late(format!("trace {id}"), condition, within, trace.as_slice()));
                 }
                 _ => tokio::time::sleep(Duration::from_millis(100)).await,
             }
@@ -226,12 +197,7 @@ impl Jaeger {
                 return Ok(traces);
             }
             if since.elapsed() > within {
-                return Err(late(
-                    format!("traces of {service}"),
-                    condition,
-                    within,
-                    &traces,
-                ));
+                return Err(late(format!("traces of {service}"), condition, within, &traces));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -250,34 +216,20 @@ impl Jaeger {
         let url = format!("{}/api/{path}", self.base);
         let asked = self.http.get(&url).query(query).send().await;
         let read = async { asked?.json::<Envelope<T>>().await }.await;
-        let envelope = read.map_err(|source| Error::Jaeger {
-            url,
-            source: Box::new(source),
-        })?;
+        let envelope = read.map_err(|source| Error::Jaeger { url, source: Box::new(source) })?;
         Ok(envelope.data)
     }
 }
 
 /// A client for servers on loopback, whatever the environment says about proxies.
 pub(crate) fn loopback() -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .unwrap_or_default()
+    reqwest::Client::builder().no_proxy().build().unwrap_or_default()
 }
 
 fn late(object: String, condition: &str, within: Duration, traces: &[Trace]) -> Error {
     let spans = traces.iter().flat_map(|trace| &trace.spans);
     let line = |span: &Span| {
-        let Span {
-            trace_id,
-            span_id,
-            operation,
-            service,
-            references,
-            tags,
-            ..
-        } = span;
+        let Span { trace_id, span_id, operation, service, references, tags, .. } = span;
         format!("{trace_id} {span_id} {service} {operation:?} {references:?} {tags:?}\n")
     };
     Error::Waited {
@@ -348,22 +300,15 @@ mod wire {
 
     impl From<Trace> for super::Trace {
         fn from(trace: Trace) -> Self {
-            let Trace {
-                id,
-                spans,
-                processes,
-            } = trace;
+            let Trace { id, spans, processes } = trace;
             let mut spans: Vec<_> = spans
                 .into_iter()
                 .map(|span| {
                     let process = processes.get(&span.process).cloned();
-                    let (service, resource) = process
-                        .map(|it| (it.service_name, map(it.tags)))
-                        .unwrap_or_default();
-                    let event = |log: Log| super::Event {
-                        time: log.timestamp,
-                        fields: map(log.fields),
-                    };
+                    let (service, resource) =
+                        process.map(|it| (it.service_name, map(it.tags))).unwrap_or_default();
+                    let event =
+                        |log: Log| super::Event { time: log.timestamp, fields: map(log.fields) };
                     super::Span {
                         trace_id: span.trace_id,
                         span_id: span.id,

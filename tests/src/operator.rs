@@ -26,11 +26,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            namespace: None,
-            user: "throughline".into(),
-            flags: Vec::new(),
-        }
+        Self { namespace: None, user: "throughline".into(), flags: Vec::new() }
     }
 }
 
@@ -48,10 +44,7 @@ impl Operator {
     /// Starts one that follows one namespace, under the user that the shipped RBAC is for.
     pub async fn in_namespace(cluster: &'static Cluster, namespace: &str) -> Result<Self, Error> {
         install(cluster).await?;
-        let settings = Settings {
-            namespace: Some(namespace.into()),
-            ..Settings::default()
-        };
+        let settings = Settings { namespace: Some(namespace.into()), ..Settings::default() };
         Self::start(cluster, &format!("throughline-{namespace}"), settings).await
     }
 
@@ -63,13 +56,7 @@ impl Operator {
     ) -> Result<Self, Error> {
         let admin = free_address()?;
         let process = Mutex::new(None);
-        let operator = Self {
-            cluster,
-            name: name.into(),
-            settings,
-            admin,
-            process,
-        };
+        let operator = Self { cluster, name: name.into(), settings, admin, process };
         operator.resume()?;
         operator.until("alive", "livez").await?;
         Ok(operator)
@@ -83,10 +70,7 @@ impl Operator {
             .args(["--admin-address", &self.admin.to_string()])
             .args(["--log", "info,throughline=debug,operator=debug"])
             .args(&self.settings.flags)
-            .env(
-                "KUBECONFIG",
-                self.cluster.kubeconfig_as(&self.settings.user)?,
-            );
+            .env("KUBECONFIG", self.cluster.kubeconfig_as(&self.settings.user)?);
         if let Some(namespace) = &self.settings.namespace {
             command.args(["--namespace", namespace]);
         }
@@ -97,11 +81,7 @@ impl Operator {
 
     /// Ends it as a node that loses power would: SIGKILL.
     pub fn kill(&self) {
-        let process = self
-            .process
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(process) = process {
             process.kill();
         }
@@ -119,18 +99,12 @@ impl Operator {
 
     fn signal(&self, signal: &str) -> Result<(), Error> {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        process
-            .as_ref()
-            .map_or(Ok(()), |process| process.signal(signal))
+        process.as_ref().map_or(Ok(()), |process| process.signal(signal))
     }
 
     /// Its process id, while it runs.
     pub fn id(&self) -> Option<u32> {
-        self.process
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .map(Process::id)
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Process::id)
     }
 
     /// Waits until it has looked at everything that it can.
@@ -159,9 +133,7 @@ impl Operator {
 
     /// What a path of its admin server says, and whether that means yes.
     pub async fn get(&self, path: &str) -> Option<(bool, String)> {
-        let answer = reqwest::get(format!("http://{}/{path}", self.admin))
-            .await
-            .ok()?;
+        let answer = reqwest::get(format!("http://{}/{path}", self.admin)).await.ok()?;
         Some((answer.status().is_success(), answer.text().await.ok()?))
     }
 
@@ -185,27 +157,19 @@ pub async fn install(cluster: &'static Cluster) -> Result<(), Error> {
         return Ok(());
     }
     let config = root().join("config");
-    cluster
-        .kubectl(&["create", "namespace", "throughline-system"])
-        .await?;
+    cluster.kubectl(&["create", "namespace", "throughline-system"]).await?;
     for part in ["crd", "rbac"] {
         let folder = config.join(part).display().to_string();
-        cluster
-            .kubectl(&["apply", "--server-side", "-k", &folder])
-            .await?;
+        cluster.kubectl(&["apply", "--server-side", "-k", &folder]).await?;
     }
     let crd = "crd/rollouttraces.throughline.dev";
-    cluster
-        .kubectl(&["wait", "--for=condition=Established", crd, "--timeout=20s"])
-        .await?;
+    cluster.kubectl(&["wait", "--for=condition=Established", crd, "--timeout=20s"]).await?;
     installed.push(cluster.dir().to_owned());
     Ok(())
 }
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
 /// `throughline` as cargo built it beside this program, or as the environment names it.
@@ -215,11 +179,7 @@ fn binary() -> Result<PathBuf, Error> {
     }
     let here = std::env::current_exe().unwrap_or_default();
     let folder = here.parent().unwrap_or(Path::new("."));
-    let folder = if folder.ends_with("deps") {
-        folder.parent().unwrap_or(folder)
-    } else {
-        folder
-    };
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let path = folder.join("throughline");
     if path.exists() {
         return Ok(path);

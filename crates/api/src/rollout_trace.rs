@@ -1,10 +1,7 @@
 //! RolloutTrace: what a person reads first of a Rollout's history.
 
 #![expect(clippy::duplicated_attributes, reason = "each column has a type")]
-#![expect(
-    unreachable_pub,
-    reason = "KubeSchema copies the struct into a function to validate it"
-)]
+#![expect(unreachable_pub, reason = "KubeSchema copies the struct into a function to validate it")]
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -31,11 +28,7 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Follows", type_ = "string", json_path = ".status.head.follows"),
     printcolumn(name = "Linked", type_ = "string", json_path = ".status.head.linked"),
     printcolumn(name = "Trace", type_ = "string", json_path = ".status.head.traceId"),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Why",
         type_ = "string",
@@ -105,7 +98,7 @@ pub struct Head {
     pub version: String,
     /// Where it stands.
     pub phase: Phase,
-    /// What it follows, e.g. `2.0.0 (rev 2)`; `-` for the first.
+    /// Versions of what it follows, e.g. `3.0.0, 4.0.0`; `-` for the first.
     #[schemars(length(max = 600))]
     pub follows: String,
     /// How far the link to that came.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Makes the history of an Argo Rollout readable as one connected trace.
@@ -36,14 +37,10 @@ pub(crate) struct Run {
     #[arg(long, short, env = "THROUGHLINE_NAMESPACE")]
     pub(crate) namespace: Option<String>,
     /// Write no links: RolloutTraces show what they would be.
-    #[arg(long, env = "THROUGHLINE_OBSERVE_ONLY")]
+    #[arg(long, env = "THROUGHLINE_OBSERVE_ONLY", value_parser = FalseyValueParser::new())]
     pub(crate) observe_only: bool,
     /// Where /livez, /readyz and /metrics are served.
-    #[arg(
-        long,
-        default_value = "127.0.0.1:8080",
-        env = "THROUGHLINE_ADMIN_ADDRESS"
-    )]
+    #[arg(long, default_value = "127.0.0.1:8080", env = "THROUGHLINE_ADMIN_ADDRESS")]
     pub(crate) admin_address: SocketAddr,
     /// How the log is written.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "THROUGHLINE_LOG_FORMAT")]

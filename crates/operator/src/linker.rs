@@ -20,30 +20,15 @@ pub(crate) async fn write(client: Client, app: &Key, write: ContextWrite) -> Con
     let contexts: Api<KeptnAppContext> = Api::namespaced(client, &app.namespace);
     let (verb, written) = match write {
         ContextWrite::Create(links) => {
-            let params = PostParams {
-                field_manager: Some(FIELD_MANAGER.to_owned()),
-                dry_run: false,
-            };
-            (
-                "create",
-                contexts.create(&params, &created(&app.name, links)).await,
-            )
+            let params =
+                PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
+            ("create", contexts.create(&params, &created(&app.name, links)).await)
         }
-        ContextWrite::Patch {
-            resource_version,
-            links,
-        } => {
-            let params = PatchParams {
-                field_manager: Some(FIELD_MANAGER.to_owned()),
-                ..Default::default()
-            };
+        ContextWrite::Patch { resource_version, links } => {
+            let params =
+                PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
             let patch = patch(&resource_version, &links);
-            (
-                "patch",
-                contexts
-                    .patch(&app.name, &params, &Patch::Merge(patch))
-                    .await,
-            )
+            ("patch", contexts.patch(&app.name, &params, &Patch::Merge(patch)).await)
         }
     };
     match written {
@@ -85,9 +70,7 @@ fn created(app: &str, links: SpanLinks) -> KeptnAppContext {
     let mut context = KeptnAppContext::default();
     context.metadata.name = Some(app.to_owned());
     context.metadata.annotations = Some([(OURS.to_owned(), marked(&links.ours))].into());
-    context.spec = Some(KeptnAppContextSpec {
-        span_links: Some(links.all),
-    });
+    context.spec = Some(KeptnAppContextSpec { span_links: Some(links.all) });
     context
 }
 

@@ -56,13 +56,7 @@ impl Default for Metrics {
             trace_writes.clone(),
         );
         registry.register("rollouts", "Rollouts that are followed", rollouts.clone());
-        Self {
-            registry: Arc::new(registry),
-            events,
-            context_writes,
-            trace_writes,
-            rollouts,
-        }
+        Self { registry: Arc::new(registry), events, context_writes, trace_writes, rollouts }
     }
 }
 
@@ -81,12 +75,7 @@ impl Metrics {
             Observation::Listed(kind, _) => (*kind, "listed"),
             Observation::Unavailable(kind, _) => (*kind, "unavailable"),
         };
-        self.events
-            .get_or_create(&Event {
-                resource: kind.resource(),
-                event,
-            })
-            .inc();
+        self.events.get_or_create(&Event { resource: kind.resource(), event }).inc();
     }
 
     /// A write to a KeptnAppContext came back.
@@ -96,9 +85,7 @@ impl Metrics {
             ContextWritten::Conflict(_) => "conflict",
             ContextWritten::Failed(_) => "failed",
         };
-        self.context_writes
-            .get_or_create(&Outcome { outcome })
-            .inc();
+        self.context_writes.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// A write of a RolloutTrace came back.

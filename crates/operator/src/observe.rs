@@ -42,19 +42,12 @@ impl Observed for Rollout {
         let uid = self.metadata.uid.clone()?;
         let status = self.status.unwrap_or_default();
         let not_empty = |value: Option<String>| value.filter(|value| !value.is_empty());
-        let completed = status
-            .conditions
-            .unwrap_or_default()
-            .into_iter()
-            .find_map(|condition| {
-                if condition.r#type.as_deref() != Some("Completed") {
-                    return None;
-                }
-                Some((
-                    condition.status.as_deref() == Some("True"),
-                    condition.last_transition_time?,
-                ))
-            });
+        let completed = status.conditions.unwrap_or_default().into_iter().find_map(|condition| {
+            if condition.r#type.as_deref() != Some("Completed") {
+                return None;
+            }
+            Some((condition.status.as_deref() == Some("True"), condition.last_transition_time?))
+        });
         Some(Observation::Rollout(RolloutSeen {
             uid,
             created: created(&self.metadata),
@@ -86,19 +79,10 @@ impl Observed for ReplicaSet {
             .flatten()
             .find(|owner| owner.controller == Some(true) && owner.kind == "Rollout")?;
         let (rollout, rollout_uid) = (owner.name.clone(), owner.uid.clone());
-        let hash = self
-            .metadata
-            .labels
-            .as_ref()?
-            .get(argo::POD_TEMPLATE_HASH)?
-            .clone();
+        let hash = self.metadata.labels.as_ref()?.get(argo::POD_TEMPLATE_HASH)?.clone();
         let template = self.spec.and_then(|spec| spec.template).unwrap_or_default();
         let metadata = template.metadata.unwrap_or_default();
-        let containers = template
-            .spec
-            .unwrap_or_default()
-            .containers
-            .unwrap_or_default();
+        let containers = template.spec.unwrap_or_default().containers.unwrap_or_default();
         Some(Observation::ReplicaSet(ReplicaSetSeen {
             key: key(&self.metadata),
             uid: self.metadata.uid.clone()?,
@@ -120,17 +104,8 @@ impl Observed for KeptnAppVersion {
     const KIND: Kind = Kind::AppVersion;
 
     fn observe(self) -> Option<Observation> {
-        let (spec, status) = (
-            self.spec.unwrap_or_default(),
-            self.status.unwrap_or_default(),
-        );
-        let text = |name: &str| {
-            status
-                .phase_trace_ids
-                .as_ref()?
-                .get(name)?
-                .get("traceparent")
-        };
+        let (spec, status) = (self.spec.unwrap_or_default(), self.status.unwrap_or_default());
+        let text = |name: &str| status.phase_trace_ids.as_ref()?.get(name)?.get("traceparent");
         let phase = |name: &str| text(name)?.parse::<Traceparent>().ok();
         let broken = ["AppDeploy", "AppPreDeployTasks", "AppPreDeployEvaluations"]
             .into_iter()
@@ -155,11 +130,7 @@ impl Observed for KeptnAppVersion {
             created: created(&self.metadata),
             ended: status.end_time,
             deprecated: status.status.as_deref() == Some("Deprecated"),
-            held: if before {
-                !waiting
-            } else {
-                app_deploy.is_none()
-            },
+            held: if before { !waiting } else { app_deploy.is_none() },
             before_deploy: phase("AppPreDeployTasks").or_else(|| phase("AppPreDeployEvaluations")),
             app_deploy,
             broken,
@@ -223,9 +194,7 @@ impl Observed for RolloutTrace {
 /// Reads a KeptnAppContext; also for the answers to our own writes.
 pub fn app_context(context: &KeptnAppContext) -> Option<AppContextSeen> {
     let spec = context.spec.as_ref();
-    let span_links = spec
-        .and_then(|spec| spec.span_links.clone())
-        .unwrap_or_default();
+    let span_links = spec.and_then(|spec| spec.span_links.clone()).unwrap_or_default();
     if span_links.len() > LINKS_LIMIT {
         return None;
     }
@@ -253,13 +222,7 @@ fn created(metadata: &ObjectMeta) -> Option<Timestamp> {
 }
 
 fn revision(metadata: &ObjectMeta) -> Option<i64> {
-    metadata
-        .annotations
-        .as_ref()?
-        .get(argo::REVISION)?
-        .parse()
-        .ok()
-        .filter(|n| *n > 0)
+    metadata.annotations.as_ref()?.get(argo::REVISION)?.parse().ok().filter(|n| *n > 0)
 }
 
 fn carrier(carrier: &BTreeMap<String, String>) -> Option<Traceparent> {
@@ -295,14 +258,7 @@ fn read_template(
     containers: Vec<Container>,
 ) -> Template {
     let none = OwnedMetadata::default();
-    match Workload::of(
-        Metadata {
-            annotations,
-            labels,
-        },
-        none.view(),
-        &containers,
-    ) {
+    match Workload::of(Metadata { annotations, labels }, none.view(), &containers) {
         Err(NoWorkload::Unnamed) => Template::AskRollout(containers),
         decided => Template::Decided(decided),
     }
@@ -312,10 +268,7 @@ fn stored(status: rtr::RolloutTraceStatus) -> Option<StoredTrace> {
     let rollout_uid = status.rollout_uid?;
     let attempts: Vec<Attempt> = status.chain.into_iter().map(attempt).collect();
     let condition = |name: &str| {
-        let found = status
-            .conditions
-            .iter()
-            .find(|condition| condition.type_ == name)?;
+        let found = status.conditions.iter().find(|condition| condition.type_ == name)?;
         Some(Condition {
             status: match found.status.as_str() {
                 "True" => Some(true),
@@ -334,11 +287,7 @@ fn stored(status: rtr::RolloutTraceStatus) -> Option<StoredTrace> {
         observed: condition("Observed")?,
         linked: condition("Linked")?,
     };
-    Some(StoredTrace {
-        rollout_uid,
-        attempts,
-        report,
-    })
+    Some(StoredTrace { rollout_uid, attempts, report })
 }
 
 fn attempt(entry: rtr::ChainEntry) -> Attempt {
@@ -364,10 +313,7 @@ fn attempt(entry: rtr::ChainEntry) -> Attempt {
         },
         ended: entry.ended,
         follows: entry.follows.into_iter().map(follow).collect(),
-        linked: Linked {
-            state: link_state(entry.linked.state),
-            reason: entry.linked.reason,
-        },
+        linked: Linked { state: link_state(entry.linked.state), reason: entry.linked.reason },
         trace: keptn.as_ref().and_then(|keptn| {
             Some(Trace {
                 traceparent: keptn.traceparent.as_ref()?.parse().ok()?,
@@ -397,9 +343,7 @@ fn follow(follow: rtr::Follow) -> Follow {
             rtr::Relation::Supersedes => Relation::Supersedes,
             rtr::Relation::After => Relation::After,
         },
-        trace: follow
-            .traceparent
-            .and_then(|traceparent| traceparent.parse().ok()),
+        trace: follow.traceparent.and_then(|traceparent| traceparent.parse().ok()),
     }
 }
 

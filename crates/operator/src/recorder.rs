@@ -27,18 +27,9 @@ pub(crate) async fn record(
     write: &ReportWrite,
 ) -> Result<(), RecordError> {
     let traces: Api<RolloutTrace> = Api::namespaced(client, &key.namespace);
-    let failed = |step| {
-        move |source| RecordError {
-            key: key.clone(),
-            step,
-            source,
-        }
-    };
+    let failed = |step| move |source| RecordError { key: key.clone(), step, source };
     if write.create {
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            dry_run: false,
-        };
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
         let mut trace = RolloutTrace::new(&key.name, RolloutTraceSpec::default());
         trace.metadata.owner_references = Some(owners(key, write));
         match traces.create(&params, &trace).await {

@@ -21,20 +21,14 @@ pub fn status(report: &Report) -> rtr::RolloutTraceStatus {
 
 fn head(newest: &Attempt) -> rtr::Head {
     let named = |version: Option<&str>, hash: &str| version.unwrap_or(hash).to_owned();
-    let follows = newest.follows.iter().map(|follow| {
-        let version = named(follow.version.as_deref(), &follow.hash);
-        format!("{version} (rev {})", follow.revision)
-    });
-    let follows: Vec<String> = follows.collect();
+    let follows = newest.follows.iter();
+    let follows: Vec<String> =
+        follows.map(|follow| named(follow.version.as_deref(), &follow.hash)).collect();
     rtr::Head {
         revision: newest.revision,
         version: named(newest.version(), &newest.hash),
         phase: phase(newest.phase),
-        follows: if follows.is_empty() {
-            "-".to_owned()
-        } else {
-            follows.join(", ")
-        },
+        follows: if follows.is_empty() { "-".to_owned() } else { follows.join(", ") },
         linked: link_state(newest.linked.state),
         trace_id: match &newest.trace {
             Some(trace) => trace.traceparent.trace_id().to_string(),
@@ -67,14 +61,8 @@ fn entry(attempt: &Attempt) -> rtr::ChainEntry {
             workload: workload.name.clone(),
             version: workload.version.clone(),
             version_hashed: workload.hashed,
-            traceparent: attempt
-                .trace
-                .as_ref()
-                .map(|trace| trace.traceparent.to_string()),
-            app_version: attempt
-                .trace
-                .as_ref()
-                .and_then(|trace| trace.app_version.clone()),
+            traceparent: attempt.trace.as_ref().map(|trace| trace.traceparent.to_string()),
+            app_version: attempt.trace.as_ref().and_then(|trace| trace.app_version.clone()),
             workload_version: attempt
                 .trace
                 .as_ref()

@@ -62,31 +62,22 @@ pub async fn run(cli: Cli) -> Result<(), RunError> {
 
 async fn operate(run: Run) -> Result<(), RunError> {
     start_logging(&run)?;
-    let mut config = kube::Config::infer()
-        .await
-        .map_err(|error| RunError::NoCluster(Box::new(error)))?;
+    let mut config =
+        kube::Config::infer().await.map_err(|error| RunError::NoCluster(Box::new(error)))?;
     // A 504 can follow a write that was stored, and kube would send it again for minutes: writes
     // are repeated by the owner, who looks first.
     config.default_retry = false;
     let client = Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
     let listener = TcpListener::bind(run.admin_address)
         .await
-        .map_err(|source| RunError::AdminAddress {
-            address: run.admin_address,
-            source,
-        })?;
+        .map_err(|source| RunError::AdminAddress { address: run.admin_address, source })?;
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
 
     let metrics = Metrics::default();
     let readiness = Readiness::default();
-    let options = Options {
-        observe_only: run.observe_only,
-    };
-    let watches = Watches {
-        client: client.clone(),
-        namespace: run.namespace.clone(),
-    };
+    let options = Options { observe_only: run.observe_only };
+    let watches = Watches { client: client.clone(), namespace: run.namespace.clone() };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         namespace = run.namespace.as_deref().unwrap_or("all"),
@@ -94,12 +85,8 @@ async fn operate(run: Run) -> Result<(), RunError> {
         admin = %run.admin_address,
         "throughline starts"
     );
-    let admin = tokio::spawn(admin::serve(
-        listener,
-        metrics.clone(),
-        readiness.clone(),
-        stop.clone(),
-    ));
+    let admin =
+        tokio::spawn(admin::serve(listener, metrics.clone(), readiness.clone(), stop.clone()));
     let tracer = Tracer::new(client, options, metrics, readiness);
     tracer.run(watch::all(&watches), now, stop.clone()).await;
     stop.cancel();
@@ -147,7 +134,5 @@ fn start_logging(run: &Run) -> Result<(), RunError> {
 fn print_crds() -> Result<(), RunError> {
     let yaml = serde_norway::to_string(&RolloutTrace::crd())
         .map_err(|error| RunError::Print(error.to_string()))?;
-    std::io::stdout()
-        .write_all(yaml.as_bytes())
-        .map_err(|error| RunError::Print(error.to_string()))
+    std::io::stdout().write_all(yaml.as_bytes()).map_err(|error| RunError::Print(error.to_string()))
 }

@@ -25,7 +25,7 @@ const REPORTS_AT_ONCE: usize = 16;
 /// A write that hangs is taken for lost; the next look tells what became of it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// With nothing due, the owner looks around this often.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// The answer to an effect.
 enum Answer {
@@ -55,12 +55,7 @@ impl Tracer {
             reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
             metrics: metrics.clone(),
         };
-        Self {
-            lineage: Lineage::new(options),
-            writer,
-            metrics,
-            readiness,
-        }
+        Self { lineage: Lineage::new(options), writer, metrics, readiness }
     }
 
     /// Takes in observations and answers in the order of arrival, and starts what follows.

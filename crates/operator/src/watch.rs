@@ -39,9 +39,7 @@ impl Iterator for Doubling {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let wait = FIRST_WAIT
-            .saturating_mul(1 << self.times.min(8))
-            .min(LONGEST_WAIT);
+        let wait = FIRST_WAIT.saturating_mul(1 << self.times.min(8)).min(LONGEST_WAIT);
         self.times += 1;
         Some(wait)
     }
@@ -87,16 +85,12 @@ impl Watches {
         }
         let backoff = ResetTimerBackoff::new(Doubling::default(), Duration::from_mins(2));
         let mut listing = BTreeSet::new();
-        watcher(api, config)
-            .backoff(backoff)
-            .filter_map(move |event| {
-                std::future::ready(match event {
-                    Ok(event) => read::<K>(event, &mut listing),
-                    Err(error) => {
-                        unavailable(error).map(|why| Observation::Unavailable(K::KIND, why))
-                    }
-                })
+        watcher(api, config).backoff(backoff).filter_map(move |event| {
+            std::future::ready(match event {
+                Ok(event) => read::<K>(event, &mut listing),
+                Err(error) => unavailable(error).map(|why| Observation::Unavailable(K::KIND, why)),
             })
+        })
     }
 }
 
@@ -157,9 +151,7 @@ fn unavailable(error: watcher::Error) -> Option<Unavailable> {
 pub(crate) fn all(watches: &Watches) -> impl Stream<Item = Observation> + use<> {
     stream::select_all([
         watches.observe::<Rollout>(None).boxed(),
-        watches
-            .observe::<ReplicaSet>(Some(POD_TEMPLATE_HASH))
-            .boxed(),
+        watches.observe::<ReplicaSet>(Some(POD_TEMPLATE_HASH)).boxed(),
         watches.observe::<KeptnAppVersion>(None).boxed(),
         watches.observe::<KeptnWorkloadVersion>(None).boxed(),
         watches.observe::<KeptnAppContext>(None).boxed(),

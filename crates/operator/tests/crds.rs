@@ -5,16 +5,11 @@ use kube::CustomResourceExt as _;
 
 #[test]
 fn the_crd_that_is_checked_in_is_the_one_that_the_types_make() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../crds/throughline.dev_rollouttraces.yaml"
-    );
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/throughline.dev_rollouttraces.yaml");
     let checked_in = std::fs::read_to_string(path).unwrap();
     let made = serde_norway::to_string(&RolloutTrace::crd()).unwrap();
-    assert_eq!(
-        checked_in, made,
-        "run `make generate` and commit the result"
-    );
+    assert_eq!(checked_in, made, "run `make generate` and commit the result");
 }
 
 #[test]

@@ -1,10 +1,7 @@
 //! The recordings of the real Argo and the real Keptn, through the pure core: the chain and the
 //! links that come out, told the events once, twice, as lists, and with a restart after each.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what is missing from a recording fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "what is missing from a recording fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -73,9 +70,7 @@ fn key_of(object: &Value) -> Key {
 
 fn observe(kind: Kind, object: &Value) -> Option<Observation> {
     fn read<K: Observed + DeserializeOwned>(object: &Value) -> Option<Observation> {
-        serde_json::from_value::<K>(object.clone())
-            .unwrap()
-            .observe()
+        serde_json::from_value::<K>(object.clone()).unwrap().observe()
     }
     match kind {
         Kind::Rollout => read::<Rollout>(object),
@@ -119,9 +114,7 @@ impl Replay {
             if event.deleted {
                 replay.objects.remove(&(event.kind, key.clone()));
             } else {
-                replay
-                    .objects
-                    .insert((event.kind, key.clone()), event.object.clone());
+                replay.objects.insert((event.kind, key.clone()), event.object.clone());
             }
             let times = match how {
                 How::Twice => 2,
@@ -209,8 +202,7 @@ impl Replay {
                             ours: links.ours,
                         };
                         self.contexts.insert(key.clone(), seen.clone());
-                        self.lineage
-                            .written(&key, ContextWritten::Stored(seen), now);
+                        self.lineage.written(&key, ContextWritten::Stored(seen), now);
                     }
                     Effect::WriteReport(key, write) => {
                         let trace = stored(&key, &write.report, write.owner.as_deref());
@@ -225,12 +217,7 @@ impl Replay {
 
     /// The chain, oldest first, one line an attempt.
     fn told(&self, rollout: &str) -> Vec<String> {
-        let (report, _) = self
-            .traces
-            .iter()
-            .find(|(key, _)| key.name == rollout)
-            .unwrap()
-            .1;
+        let (report, _) = self.traces.iter().find(|(key, _)| key.name == rollout).unwrap().1;
         report
             .attempts
             .iter()
@@ -257,10 +244,10 @@ impl Replay {
                     attempt.version().unwrap_or("?"),
                     attempt.phase,
                     follows.join(", "),
-                    attempt.trace.as_ref().map_or("-", |trace| trace
-                        .app_version
-                        .as_deref()
-                        .unwrap_or("goes on")),
+                    attempt
+                        .trace
+                        .as_ref()
+                        .map_or("-", |trace| trace.app_version.as_deref().unwrap_or("goes on")),
                     attempt.linked.state,
                 )
             })
@@ -284,10 +271,7 @@ impl Replay {
                     .objects
                     .iter()
                     .find(|((kind, _), object)| *kind == Kind::AppVersion && app_deploy(object));
-                found.map_or_else(
-                    || format!("nothing: {link}"),
-                    |((_, key), _)| key.name.clone(),
-                )
+                found.map_or_else(|| format!("nothing: {link}"), |((_, key), _)| key.name.clone())
             })
             .collect()
     }
@@ -296,12 +280,8 @@ impl Replay {
 fn stored(key: &Key, report: &Report, owner: Option<&str>) -> RolloutTrace {
     let mut trace = RolloutTrace::new(&key.name, RolloutTraceSpec::default());
     trace.metadata.namespace = Some(key.namespace.clone());
-    trace.metadata.owner_references = owner.map(|uid| {
-        vec![OwnerReference {
-            uid: uid.to_owned(),
-            ..OwnerReference::default()
-        }]
-    });
+    trace.metadata.owner_references =
+        owner.map(|uid| vec![OwnerReference { uid: uid.to_owned(), ..OwnerReference::default() }]);
     trace.status = Some(report::status(report));
     // Through JSON, as the API server would store it.
     serde_json::from_value(serde_json::to_value(trace).unwrap()).unwrap()
@@ -311,11 +291,7 @@ fn assert_told(name: &str, chains: &[(&str, &[&str])], links: &[(&str, &[&str])]
     for how in [How::Once, How::Twice, How::AsLists, How::WithRestarts] {
         let replay = Replay::of(name, how);
         for (rollout, chain) in chains {
-            assert_eq!(
-                replay.told(rollout),
-                *chain,
-                "{name}, {how:?}: chain of {rollout}"
-            );
+            assert_eq!(replay.told(rollout), *chain, "{name}, {how:?}: chain of {rollout}");
         }
         for (app, links) in links {
             assert_eq!(replay.links(app), *links, "{name}, {how:?}: links of {app}");

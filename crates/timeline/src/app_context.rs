@@ -126,7 +126,9 @@ impl AppContext {
 
     /// A write came back.
     pub fn written(&mut self, result: ContextWritten, now: Timestamp) {
-        let Some(write) = self.under_way.take() else { return };
+        let Some(write) = self.under_way.take() else {
+            return;
+        };
         match result {
             ContextWritten::Stored(seen) => {
                 self.failures = 0;
@@ -224,9 +226,7 @@ impl AppContext {
 
     /// Whether it holds entries of ours.
     pub fn holds_ours(&self) -> bool {
-        self.present
-            .as_ref()
-            .is_some_and(|seen| !seen.ours.is_empty())
+        self.present.as_ref().is_some_and(|seen| !seen.ours.is_empty())
     }
 
     fn difference(&self, wanted: &[Traceparent]) -> Option<ContextWrite> {
@@ -235,18 +235,12 @@ impl AppContext {
         };
         let links = merge(&seen.span_links, &seen.ours, wanted);
         let same = links.all == seen.span_links && links.ours == seen.ours;
-        (!same).then(|| ContextWrite::Patch {
-            resource_version: seen.resource_version.clone(),
-            links,
-        })
+        (!same)
+            .then(|| ContextWrite::Patch { resource_version: seen.resource_version.clone(), links })
     }
 
     fn contended(&self, now: Timestamp) -> bool {
-        self.undone
-            .iter()
-            .filter(|at| now - UNDONE_WINDOW < **at)
-            .count()
-            >= TRIES
+        self.undone.iter().filter(|at| now - UNDONE_WINDOW < **at).count() >= TRIES
     }
 
     fn tell_contention(&mut self, now: Timestamp) {
@@ -258,10 +252,7 @@ impl AppContext {
     }
 
     fn is_stale(&self, resource_version: &str) -> bool {
-        let present = self
-            .present
-            .as_ref()
-            .map(|seen| seen.resource_version.as_str());
+        let present = self.present.as_ref().map(|seen| seen.resource_version.as_str());
         let mut known = [self.written.as_deref(), present].into_iter().flatten();
         known.any(|known| is_older(resource_version, known))
     }
@@ -271,9 +262,7 @@ impl AppContext {
 /// grow; where one is not, nothing counts as stale and a conflict tells.
 fn is_older(this: &str, other: &str) -> bool {
     let number = |text: &str| text.parse::<u64>().ok();
-    number(this)
-        .zip(number(other))
-        .is_some_and(|(this, other)| this < other)
+    number(this).zip(number(other)).is_some_and(|(this, other)| this < other)
 }
 
 #[cfg(test)]
@@ -303,19 +292,9 @@ mod tests {
     #[test]
     fn it_is_made_if_absent_and_left_if_it_is_right() {
         let mut context = AppContext::default();
-        assert!(matches!(
-            context.write(&wanted(), seconds(0)),
-            Some(ContextWrite::Create(_))
-        ));
-        assert_eq!(
-            context.write(&wanted(), seconds(0)),
-            None,
-            "one write at a time"
-        );
-        context.written(
-            ContextWritten::Stored(seen(5, &[WANTED], &[WANTED])),
-            seconds(0),
-        );
+        assert!(matches!(context.write(&wanted(), seconds(0)), Some(ContextWrite::Create(_))));
+        assert_eq!(context.write(&wanted(), seconds(0)), None, "one write at a time");
+        context.written(ContextWritten::Stored(seen(5, &[WANTED], &[WANTED])), seconds(0));
         assert_eq!(context.write(&wanted(), seconds(1)), None);
         assert_eq!(context.standing(&wanted(), seconds(1)), Standing::Linked);
     }
@@ -330,10 +309,7 @@ mod tests {
         let mut context = AppContext::default();
         context.observed(seen(3, &[], &[]), seconds(0));
         context.write(&wanted(), seconds(0)).unwrap();
-        context.written(
-            ContextWritten::Stored(seen(7, &[WANTED], &[WANTED])),
-            seconds(0),
-        );
+        context.written(ContextWritten::Stored(seen(7, &[WANTED], &[WANTED])), seconds(0));
         context.observed(seen(5, &["user"], &[]), seconds(0));
         assert_eq!(context.standing(&wanted(), seconds(0)), Standing::Linked);
     }
@@ -354,10 +330,7 @@ mod tests {
             }
         }
         assert_eq!(writes, TRIES);
-        assert_eq!(
-            context.standing(&wanted(), seconds(20)),
-            Standing::Contended
-        );
+        assert_eq!(context.standing(&wanted(), seconds(20)), Standing::Contended);
         let later = context.due().unwrap();
         assert!(later > seconds(20));
         assert!(context.write(&wanted(), later).is_some());
@@ -380,9 +353,8 @@ mod tests {
     #[test]
     fn our_own_write_that_the_watch_tells_before_its_answer_is_no_reset() {
         let mut context = AppContext::default();
-        let others: Vec<Traceparent> = (1..20_u32)
-            .map(|n| format!("00-{n:032x}-{n:016x}-01").parse().unwrap())
-            .collect();
+        let others: Vec<Traceparent> =
+            (1..20_u32).map(|n| format!("00-{n:032x}-{n:016x}-01").parse().unwrap()).collect();
         for (version, wanted) in (1..).zip(&others) {
             let wanted = [*wanted];
             assert!(context.write(&wanted, seconds(0)).is_some(), "{version}");
@@ -414,14 +386,8 @@ mod tests {
         let mut context = AppContext::default();
         context.write(&wanted(), seconds(0)).unwrap();
         context.gone(seconds(0));
-        context.written(
-            ContextWritten::Stored(seen(5, &[WANTED], &[WANTED])),
-            seconds(0),
-        );
-        assert!(matches!(
-            context.write(&wanted(), seconds(0)),
-            Some(ContextWrite::Create(_))
-        ));
+        context.written(ContextWritten::Stored(seen(5, &[WANTED], &[WANTED])), seconds(0));
+        assert!(matches!(context.write(&wanted(), seconds(0)), Some(ContextWrite::Create(_))));
     }
 
     #[test]
@@ -439,10 +405,7 @@ mod tests {
     fn a_wait_ends_once_and_is_not_forgotten_before() {
         let mut context = AppContext::default();
         context.write(&wanted(), seconds(0)).unwrap();
-        context.written(
-            ContextWritten::Failed(WriteProblem::Failed(String::new())),
-            seconds(0),
-        );
+        context.written(ContextWritten::Failed(WriteProblem::Failed(String::new())), seconds(0));
         assert!(!context.is_idle());
         let due = context.due().unwrap();
         assert!(!context.wakes(seconds(0)));
@@ -456,10 +419,7 @@ mod tests {
         context.write(&wanted(), seconds(0)).unwrap();
         let problem = WriteProblem::Forbidden("create");
         context.written(ContextWritten::Failed(problem.clone()), seconds(0));
-        assert_eq!(
-            context.standing(&wanted(), seconds(0)),
-            Standing::Failing(problem)
-        );
+        assert_eq!(context.standing(&wanted(), seconds(0)), Standing::Failing(problem));
         assert_eq!(context.write(&wanted(), seconds(0)), None);
         assert!(context.write(&wanted(), context.due().unwrap()).is_some());
     }

@@ -143,9 +143,7 @@ impl Attempt {
 
     /// The version that Keptn sees.
     pub fn version(&self) -> Option<&str> {
-        self.workload
-            .as_ref()
-            .map(|workload| workload.version.as_str())
+        self.workload.as_ref().map(|workload| workload.version.as_str())
     }
 
     /// The trace that stands for it: its own, or that of what it follows if Keptn made none.
@@ -160,10 +158,7 @@ impl Attempt {
 impl Linked {
     /// Nothing is linked, for this reason.
     pub fn none(reason: impl Into<String>) -> Self {
-        Self {
-            state: LinkState::None,
-            reason: reason.into(),
-        }
+        Self { state: LinkState::None, reason: reason.into() }
     }
 }
 

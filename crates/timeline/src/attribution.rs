@@ -51,26 +51,13 @@ pub fn attribute(
     let Some(workload) = attempt.workload.clone() else {
         return *attempt != before;
     };
-    let case = Case {
-        attempt,
-        workload: &workload,
-        newer,
-        older,
-        keptn,
-    };
+    let case = Case { attempt, workload: &workload, newer, older, keptn };
     let trace = case.trace();
     // Keptn's objects may be pruned; what was found out stays. But what is still there and was
     // found to be another's does not.
     let pruned = case.claimed().is_none();
     let trace = trace.or_else(|| attempt.trace.clone().filter(|_| pruned));
-    let linked = Case {
-        attempt,
-        workload: &workload,
-        newer,
-        older,
-        keptn,
-    }
-    .linked(trace.as_ref());
+    let linked = Case { attempt, workload: &workload, newer, older, keptn }.linked(trace.as_ref());
     attempt.trace = trace;
     attempt.linked = linked;
     *attempt != before
@@ -79,11 +66,7 @@ pub fn attribute(
 /// Order of creation: the API server's clock, then Keptn's generation as its names tell it.
 pub fn in_order(app_versions: &mut [&AppVersionSeen]) {
     app_versions.sort_by_cached_key(|version| {
-        (
-            version.created,
-            crate::generation::of_name(&version.key.name),
-            version.key.name.clone(),
-        )
+        (version.created, crate::generation::of_name(&version.key.name), version.key.name.clone())
     });
 }
 
@@ -99,17 +82,11 @@ impl<'a> Case<'a> {
     fn trace(&self) -> Option<Trace> {
         if let Some(trace) = &self.attempt.trace
             && trace.workload_version.is_some()
-            && self
-                .claimed()
-                .is_none_or(|version| self.could_be_ours(version))
+            && self.claimed().is_none_or(|version| self.could_be_ours(version))
         {
             return Some(trace.clone());
         }
-        if self.earlier_at_this_version().is_none() {
-            self.first()
-        } else {
-            self.repeated()
-        }
+        if self.earlier_at_this_version().is_none() { self.first() } else { self.repeated() }
     }
 
     fn earlier_at_this_version(&self) -> Option<&'a Attempt> {
@@ -141,9 +118,7 @@ impl<'a> Case<'a> {
             });
         }
         // It named another's trace, and will not change its mind when later ones list this version.
-        let spoken = self
-            .workload_version()
-            .is_some_and(|version| version.trace.is_some());
+        let spoken = self.workload_version().is_some_and(|version| version.trace.is_some());
         let chosen = ours()
             .find(|version| spoken && self.made_since(version))
             .or_else(|| ours().rfind(|version| !version.deprecated))
@@ -156,12 +131,7 @@ impl<'a> Case<'a> {
             !self.was_over(version) && !self.of_a_later_attempt(version)
         };
         let claimed = self.claimed();
-        if claimed.is_none()
-            && self
-                .attempt
-                .trace
-                .as_ref()
-                .is_some_and(|t| t.app_version.is_some())
+        if claimed.is_none() && self.attempt.trace.as_ref().is_some_and(|t| t.app_version.is_some())
         {
             return self.attempt.trace.clone();
         }
@@ -176,21 +146,13 @@ impl<'a> Case<'a> {
         }
         // Without a new KeptnAppVersion a retry goes on in the trace of the attempt that it retries.
         let trace = self.retried()?.trace.as_ref()?;
-        Some(Trace {
-            app_version: None,
-            workload_version: None,
-            ..trace.clone()
-        })
+        Some(Trace { app_version: None, workload_version: None, ..trace.clone() })
     }
 
     /// The KeptnAppVersion that the attempt has, if it is still there.
     fn claimed(&self) -> Option<&'a AppVersionSeen> {
         let name = self.attempt.trace.as_ref()?.app_version.as_deref()?;
-        self.keptn
-            .app_versions
-            .iter()
-            .find(|version| version.key.name == name)
-            .copied()
+        self.keptn.app_versions.iter().find(|version| version.key.name == name).copied()
     }
 
     fn trace_of(&self, version: &AppVersionSeen) -> Option<Trace> {
@@ -198,9 +160,7 @@ impl<'a> Case<'a> {
         let known = self.attempt.trace.as_ref();
         let known = known.filter(|trace| trace.app_version.as_deref() == Some(&version.key.name));
         Some(Trace {
-            traceparent: self
-                .anchor(version)
-                .or(known.map(|trace| trace.traceparent))?,
+            traceparent: self.anchor(version).or(known.map(|trace| trace.traceparent))?,
             app_version: Some(version.key.name.clone()),
             workload_version: None,
         })
@@ -227,48 +187,34 @@ impl<'a> Case<'a> {
             .iter()
             .take_while(|older| older.key != version.key)
             .find(|older| {
-                older
-                    .app_deploy
-                    .or(older.before_deploy)
-                    .is_some_and(|t| t.trace_id() == trace)
+                older.app_deploy.or(older.before_deploy).is_some_and(|t| t.trace_id() == trace)
             })
             .copied()
     }
 
     /// KeptnAppVersions that list this workload in this version, oldest first.
     fn listing(&self) -> impl DoubleEndedIterator<Item = &'a AppVersionSeen> + use<'a> {
-        let (name, version) = (
-            self.workload.short_name().to_owned(),
-            self.workload.version.clone(),
-        );
-        self.keptn.app_versions.iter().copied().filter(move |seen| {
-            seen.workloads
-                .iter()
-                .any(|(n, v)| *n == name && *v == version)
-        })
+        let (name, version) =
+            (self.workload.short_name().to_owned(), self.workload.version.clone());
+        self.keptn
+            .app_versions
+            .iter()
+            .copied()
+            .filter(move |seen| seen.workloads.iter().any(|(n, v)| *n == name && *v == version))
     }
 
     /// Whether it may stand for the first attempt at this version: a person who keeps the KeptnApp
     /// by hand may change it before the Rollout, but what was over before is of an earlier Rollout.
     fn could_be_ours(&self, version: &AppVersionSeen) -> bool {
-        let over = version
-            .ended
-            .is_some_and(|ended| before(ended, self.attempt.started));
+        let over = version.ended.is_some_and(|ended| before(ended, self.attempt.started));
         let replaced = !self.made_since(version) && self.was_replaced(version);
         self.free(version) && !over && !replaced && !self.of_a_later_attempt(version)
     }
 
     /// Whether the app had a later one when the attempt began.
     fn was_replaced(&self, version: &AppVersionSeen) -> bool {
-        let later = self
-            .keptn
-            .app_versions
-            .iter()
-            .rev()
-            .take_while(|l| l.key != version.key);
-        later
-            .filter_map(|later| later.created)
-            .any(|made| before(made, self.attempt.started))
+        let later = self.keptn.app_versions.iter().rev().take_while(|l| l.key != version.key);
+        later.filter_map(|later| later.created).any(|made| before(made, self.attempt.started))
     }
 
     /// Whether it was made when this version was already being tried again.
@@ -285,9 +231,7 @@ impl<'a> Case<'a> {
     fn made_since(&self, version: &AppVersionSeen) -> bool {
         let retried = self.retried().and_then(|retried| retried.ended);
         let began = retried.unwrap_or(self.attempt.started);
-        version
-            .created
-            .is_some_and(|created| !before(created, began))
+        version.created.is_some_and(|created| !before(created, began))
     }
 
     /// Whether it was made after the attempt had failed, or after the next one had begun: then an
@@ -295,23 +239,14 @@ impl<'a> Case<'a> {
     /// comes at its heels.
     fn was_over(&self, version: &AppVersionSeen) -> bool {
         let next = self.newer.last().map(|next| next.started);
-        let failed = self
-            .attempt
-            .ended
-            .filter(|_| self.attempt.phase != Phase::Promoted);
+        let failed = self.attempt.ended.filter(|_| self.attempt.phase != Phase::Promoted);
         let over = failed.or(next);
         let created = version.created.map(Timestamp::as_second);
-        created
-            .zip(over)
-            .is_some_and(|(created, over)| over.as_second() < created)
+        created.zip(over).is_some_and(|(created, over)| over.as_second() < created)
     }
 
     fn retried(&self) -> Option<&'a Attempt> {
-        let retry = self
-            .attempt
-            .follows
-            .iter()
-            .find(|f| f.relation == Relation::RetryAfter)?;
+        let retry = self.attempt.follows.iter().find(|f| f.relation == Relation::RetryAfter)?;
         self.older.iter().find(|older| older.is(retry))
     }
 
@@ -341,12 +276,7 @@ impl<'a> Case<'a> {
         let Some(trace) = trace else {
             return self.no_trace();
         };
-        let wanted = || {
-            self.attempt
-                .follows
-                .iter()
-                .filter(|follow| follow.trace.is_some())
-        };
+        let wanted = || self.attempt.follows.iter().filter(|follow| follow.trace.is_some());
         if wanted().next().is_none() {
             return Linked::none(format!("{} has no trace of Keptn's", called(followed)));
         }
@@ -355,11 +285,7 @@ impl<'a> Case<'a> {
                 "Keptn made no new trace for the retry: it goes on in that of the first try",
             );
         };
-        let Some(version) = self
-            .keptn
-            .app_versions
-            .iter()
-            .find(|seen| seen.key.name == *name)
+        let Some(version) = self.keptn.app_versions.iter().find(|seen| seen.key.name == *name)
         else {
             return self.attempt.linked.clone();
         };
@@ -379,17 +305,11 @@ impl<'a> Case<'a> {
             .filter_map(|link| link.parse::<Traceparent>().ok())
             .map(|link| link.trace_id())
             .collect();
-        let missing = wanted().find(|follow| {
-            follow
-                .trace
-                .is_some_and(|trace| !carried.contains(&trace.trace_id()))
-        });
+        let missing = wanted()
+            .find(|follow| follow.trace.is_some_and(|trace| !carried.contains(&trace.trace_id())));
         let names: Vec<String> = wanted().map(called).collect();
         let (state, reason) = match (missing, version.app_deploy.is_some()) {
-            (None, true) => (
-                LinkState::Applied,
-                format!("{name} follows {}", names.join(" and ")),
-            ),
+            (None, true) => (LinkState::Applied, format!("{name} follows {}", names.join(" and "))),
             (None, false) => (
                 LinkState::Requested,
                 format!(
@@ -399,10 +319,7 @@ impl<'a> Case<'a> {
             ),
             (Some(missing), _) => (
                 LinkState::Lost,
-                format!(
-                    "Keptn made {name} before the link to {} was there",
-                    called(missing)
-                ),
+                format!("Keptn made {name} before the link to {} was there", called(missing)),
             ),
         };
         Linked { state, reason }
@@ -435,35 +352,21 @@ fn corrected(
     replica_set_uid: Option<&str>,
     keptn: &KeptnObjects<'_>,
 ) -> Option<Workload> {
-    let workload = attempt
-        .workload
-        .as_ref()
-        .filter(|workload| workload.hashed)?;
+    let workload = attempt.workload.as_ref().filter(|workload| workload.hashed)?;
     let uid = replica_set_uid?;
-    let ours = || {
-        keptn
-            .workload_versions
-            .iter()
-            .filter(|seen| seen.workload == workload.name)
-    };
+    let ours = || keptn.workload_versions.iter().filter(|seen| seen.workload == workload.name);
     if ours().any(|seen| seen.version == workload.version) {
         return None;
     }
     let seen = ours().find(|seen| seen.replica_set_uid.as_deref() == Some(uid))?;
-    Some(Workload {
-        version: seen.version.clone(),
-        ..workload.clone()
-    })
+    Some(Workload { version: seen.version.clone(), ..workload.clone() })
 }
 
 fn refresh_follows(attempt: &mut Attempt, older: &[Attempt]) {
     for follow in &mut attempt.follows {
         if let Some(followed) = older.iter().find(|older| older.is(follow)) {
             follow.trace = followed.standing_trace();
-            follow.version = followed
-                .version()
-                .map(str::to_owned)
-                .or(follow.version.take());
+            follow.version = followed.version().map(str::to_owned).or(follow.version.take());
         }
     }
 }

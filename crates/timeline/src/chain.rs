@@ -55,9 +55,7 @@ impl Chain {
 
     /// The attempt that is live: the last one that became stable.
     pub fn live(&self) -> Option<&Attempt> {
-        self.attempts
-            .iter()
-            .find(|attempt| attempt.phase == Phase::Promoted)
+        self.attempts.iter().find(|attempt| attempt.phase == Phase::Promoted)
     }
 
     /// Folds one version of the Rollout, beside its ReplicaSets as far as they are known.
@@ -70,12 +68,7 @@ impl Chain {
         let Some(current) = rollout.current_hash.as_deref() else {
             return Turn::Same;
         };
-        let view = View {
-            rollout,
-            replica_sets,
-            current,
-            now,
-        };
+        let view = View { rollout, replica_sets, current, now };
         let mut turn = Turn::Same;
         if self.attempts.is_empty() {
             turn = self.first_sight(&view);
@@ -91,10 +84,7 @@ impl Chain {
 
     /// Forgets what is older than the newest `history` attempts, but never what is live.
     pub fn trim(&mut self, history: usize) {
-        let live = self
-            .attempts
-            .iter()
-            .position(|attempt| attempt.phase == Phase::Promoted);
+        let live = self.attempts.iter().position(|attempt| attempt.phase == Phase::Promoted);
         let mut index = 0;
         self.attempts.retain(|_| {
             let keep = index < history || Some(index) == live;
@@ -119,18 +109,10 @@ impl Chain {
             .collect();
         earlier.sort_by_key(|set| (set.revision, set.created));
         for set in earlier {
-            let phase = if stable == Some(&set.hash) {
-                Phase::Promoted
-            } else {
-                Phase::Unknown
-            };
+            let phase = if stable == Some(&set.hash) { Phase::Promoted } else { Phase::Unknown };
             self.push(not_observed(set, phase, view));
         }
-        if self.attempts.is_empty() {
-            Turn::Same
-        } else {
-            Turn::Vital
-        }
+        if self.attempts.is_empty() { Turn::Same } else { Turn::Vital }
     }
 
     /// Makes the live attempt agree with `stableRS` where that changed while nobody looked.
@@ -142,14 +124,13 @@ impl Chain {
             return Turn::Same;
         }
         // One that is older than what was live until then was not what became stable now.
-        let open = self
-            .attempts
-            .iter_mut()
-            .take_while(|attempt| attempt.phase != Phase::Promoted)
-            .find(|attempt| {
-                attempt.hash == stable
-                    && matches!(attempt.phase, Phase::Progressing | Phase::Unknown)
-            });
+        let open =
+            self.attempts.iter_mut().take_while(|attempt| attempt.phase != Phase::Promoted).find(
+                |attempt| {
+                    attempt.hash == stable
+                        && matches!(attempt.phase, Phase::Progressing | Phase::Unknown)
+                },
+            );
         if let Some(attempt) = open {
             attempt.phase = Phase::Promoted;
             attempt.ended = Some(view.now);
@@ -226,9 +207,8 @@ impl Chain {
                     self.close_newest(Phase::Aborted, rollout.aborted_at.unwrap_or(view.now));
                     return Turn::Vital;
                 }
-                let kept = self
-                    .newest()
-                    .is_some_and(|newest| newest.started_source != Source::Observed);
+                let kept =
+                    self.newest().is_some_and(|newest| newest.started_source != Source::Observed);
                 ended.max(if kept { Turn::Moved } else { Turn::Vital })
             }
         }
@@ -249,19 +229,11 @@ impl Chain {
     /// was under way until then is superseded.
     fn open(&mut self, view: &View<'_>) -> Turn {
         let revision = self.revision(view);
-        let last = self
-            .attempts
-            .iter()
-            .map(|attempt| attempt.revision)
-            .max()
-            .unwrap_or(0);
+        let last = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
         let mut unseen: Vec<_> = view
             .replica_sets
             .iter()
-            .filter(|set| {
-                set.revision
-                    .is_some_and(|r| last < r && r < revision && last > 0)
-            })
+            .filter(|set| set.revision.is_some_and(|r| last < r && r < revision && last > 0))
             .filter(|set| self.attempts.iter().all(|attempt| attempt.hash != set.hash))
             .collect();
         unseen.sort_by_key(|set| set.revision);
@@ -292,12 +264,7 @@ impl Chain {
     fn push(&mut self, mut attempt: Attempt) {
         let same =
             |other: &&Attempt| other.hash == attempt.hash && other.revision == attempt.revision;
-        let last = self
-            .attempts
-            .iter()
-            .filter(same)
-            .map(|other| other.number)
-            .max();
+        let last = self.attempts.iter().filter(same).map(|other| other.number).max();
         attempt.number = last.map_or(1, |last| last + 1);
         self.attempts.insert(0, attempt);
     }
@@ -307,12 +274,7 @@ impl Chain {
     /// because a rollback renumbers it.
     fn revision(&self, view: &View<'_>) -> i64 {
         let of_set = view.replica_set(view.current).and_then(|set| set.revision);
-        let known = self
-            .attempts
-            .iter()
-            .map(|attempt| attempt.revision)
-            .max()
-            .unwrap_or(0);
+        let known = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
         match (view.rollout.revision, of_set) {
             (Some(of_rollout), Some(of_set)) if of_set < of_rollout && of_set > known => of_set,
             (Some(of_rollout), _) => of_rollout,
@@ -345,10 +307,7 @@ impl Chain {
         {
             return (at, Source::Status);
         }
-        let new = self
-            .attempts
-            .iter()
-            .all(|attempt| attempt.hash != view.current);
+        let new = self.attempts.iter().all(|attempt| attempt.hash != view.current);
         let made_since =
             |at: &Timestamp| new && newest.is_none_or(|newest| not_before(*at, newest.started));
         let created = view.replica_set(view.current).and_then(|set| set.created);
@@ -368,16 +327,10 @@ impl Chain {
             };
             let older = || {
                 let created = |hash| view.replica_set(hash).and_then(|set| set.created);
-                created(hash)
-                    .zip(created(&live.hash))
-                    .is_some_and(|(this, live)| this < live)
+                created(hash).zip(created(&live.hash)).is_some_and(|(this, live)| this < live)
             };
             let back = self.attempts.iter().any(was_live) || older();
-            let relation = if back {
-                Relation::Rollback
-            } else {
-                Relation::Successor
-            };
+            let relation = if back { Relation::Rollback } else { Relation::Successor };
             follows.push(follow(live, relation));
         }
         if let Some(newest) = self.attempts.first()
@@ -475,17 +428,11 @@ fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) -> Attempt 
 fn date_again(attempt: &mut Attempt, older: &mut [Attempt], set: &ReplicaSetSeen) {
     let new = attempt.number == 1 && older.iter().all(|older| older.hash != set.hash);
     let made_since = |at: &Timestamp| {
-        *at <= attempt.started
-            && older
-                .first()
-                .is_none_or(|older| not_before(*at, older.started))
+        *at <= attempt.started && older.first().is_none_or(|older| not_before(*at, older.started))
     };
     let created = set.created.filter(made_since);
     if let Some(created) = created.filter(|_| new && attempt.started_source == Source::Observed) {
-        if let Some(superseded) = older
-            .first_mut()
-            .filter(|o| o.ended == Some(attempt.started))
-        {
+        if let Some(superseded) = older.first_mut().filter(|o| o.ended == Some(attempt.started)) {
             superseded.ended = Some(created.max(superseded.started));
         }
         attempt.started = created;

@@ -9,11 +9,8 @@ use sha2::{Digest, Sha256};
 /// Generations that are recognised; a KeptnApp that was changed more often sorts by time alone.
 const KNOWN: u32 = 4096;
 
-static GENERATIONS: LazyLock<HashMap<String, u32>> = LazyLock::new(|| {
-    (1..=KNOWN)
-        .map(|generation| (hash(generation), generation))
-        .collect()
-});
+static GENERATIONS: LazyLock<HashMap<String, u32>> =
+    LazyLock::new(|| (1..=KNOWN).map(|generation| (hash(generation), generation)).collect());
 
 /// The generation that a KeptnAppVersion's name tells, if it can be recognised.
 pub fn of_name(name: &str) -> Option<u32> {

@@ -17,6 +17,7 @@ pub mod attempt;
 pub mod attribution;
 pub mod chain;
 pub mod generation;
+mod index;
 pub mod lineage;
 pub mod links;
 pub mod observation;

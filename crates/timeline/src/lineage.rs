@@ -13,25 +13,23 @@
 //! effects. Effects are asked for once and answered by [`Lineage::written`] and
 //! [`Lineage::reported`].
 
+mod reporting;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app_context::{AppContext, ContextWrite, ContextWritten, Standing};
-use crate::attribution::{KeptnObjects, attribute, in_order};
+use crate::app_context::{AppContext, ContextWrite, ContextWritten};
+use crate::attribution::{KeptnObjects, attribute};
 use crate::chain::{Chain, Turn};
+use crate::index::{Index, forget};
 use crate::links::{bounded, wanted_of};
-use crate::observation::{
-    AppVersionSeen, Key, Kind, Observation, ReplicaSetSeen, RolloutSeen, RolloutTraceSeen,
-    Unavailable, WorkloadVersionSeen,
-};
+use crate::observation::{Key, Kind, Observation, RolloutSeen, RolloutTraceSeen, Unavailable};
 use crate::report::Report;
-use crate::standing::{self, RolloutView};
 use crate::traceparent::Traceparent;
 
 /// Facts of one transition arrive within about a second of each other; they are stored together.
 const REPORT_DELAY: SignedDuration = SignedDuration::from_secs(2);
-const REPORT_RETRY: SignedDuration = SignedDuration::from_secs(5);
 
 /// What the owner asks of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,14 +67,10 @@ pub struct Lineage {
     watches: BTreeMap<Kind, Watch>,
     rollouts: BTreeMap<Key, Rollout>,
     traces: BTreeMap<Key, RolloutTraceSeen>,
-    replica_sets: BTreeMap<Key, ReplicaSetSeen>,
-    app_versions: BTreeMap<Key, AppVersionSeen>,
-    workload_versions: BTreeMap<Key, WorkloadVersionSeen>,
+    index: Index,
     contexts: BTreeMap<Key, AppContext>,
-    /// What hangs on what, so that one event costs what it touches.
-    sets_of_rollout: BTreeMap<Key, BTreeSet<Key>>,
-    app_versions_of_app: BTreeMap<Key, BTreeSet<Key>>,
-    workload_versions_of_app: BTreeMap<Key, BTreeSet<Key>>,
+    /// Contexts that wait for a moment.
+    waiting: BTreeSet<Key>,
     rollouts_of_app: BTreeMap<Key, BTreeSet<Key>>,
     touched_rollouts: BTreeSet<Key>,
     touched_apps: BTreeSet<Key>,
@@ -97,10 +91,8 @@ impl Watch {
     fn looked(&self, kind: Kind) -> bool {
         // Without the RolloutTraces a restart would begin every chain anew.
         let optional = kind != Kind::RolloutTrace;
-        let none_to_see = matches!(
-            self.unavailable,
-            Some(Unavailable::NotInstalled | Unavailable::Forbidden(_))
-        );
+        let none_to_see =
+            matches!(self.unavailable, Some(Unavailable::NotInstalled | Unavailable::Forbidden(_)));
         self.listed || (optional && none_to_see)
     }
 }
@@ -129,53 +121,35 @@ impl Rollout {
 
     /// Whether it is live in this app or tries to be.
     fn is_in(&self, app: &str) -> bool {
-        let attempts = [self.chain.live(), self.chain.newest()]
-            .into_iter()
-            .flatten();
-        attempts
-            .filter_map(|attempt| attempt.workload.as_ref())
-            .any(|w| w.app == app)
+        let attempts = [self.chain.live(), self.chain.newest()].into_iter().flatten();
+        attempts.filter_map(|attempt| attempt.workload.as_ref()).any(|w| w.app == app)
     }
 }
 
 impl Lineage {
     /// An owner that has seen nothing.
     pub fn new(options: Options) -> Self {
-        Self {
-            options,
-            ..Self::default()
-        }
+        Self { options, ..Self::default() }
     }
 
     /// Takes in one observation. Nothing is asked of the world before [`Lineage::effects`].
     pub fn observe(&mut self, observation: Observation, now: Timestamp) {
         match observation {
             Observation::Rollout(seen) => self.rollout_seen(seen, now),
-            Observation::ReplicaSet(seen) => self.replica_set_seen(seen),
+            Observation::ReplicaSet(seen) => {
+                self.touched_rollouts.extend(self.index.replica_set(seen));
+            }
             Observation::AppVersion(seen) => {
-                let (key, app) = (seen.key.clone(), Key::new(&seen.key.namespace, &seen.app));
-                self.app_versions_of_app
-                    .entry(app.clone())
-                    .or_default()
-                    .insert(key.clone());
-                self.app_versions.insert(key, seen);
+                let app = self.index.app_version(seen);
                 self.touch_app(&app);
             }
             Observation::WorkloadVersion(seen) => {
-                let (key, app) = (seen.key.clone(), Key::new(&seen.key.namespace, &seen.app));
-                self.workload_versions_of_app
-                    .entry(app.clone())
-                    .or_default()
-                    .insert(key.clone());
-                self.workload_versions.insert(key, seen);
+                let app = self.index.workload_version(seen);
                 self.touch_app(&app);
             }
             Observation::AppContext(seen) => {
                 let key = seen.key.clone();
-                self.contexts
-                    .entry(key.clone())
-                    .or_default()
-                    .observed(seen, now);
+                self.contexts.entry(key.clone()).or_default().observed(seen, now);
                 self.touch_app(&key);
             }
             Observation::RolloutTrace(seen) => self.trace_seen(*seen),
@@ -189,53 +163,23 @@ impl Lineage {
             }
             Observation::Invalid(..) => {}
             Observation::Listed(kind, present) => {
-                for key in self
-                    .keys_of(kind)
-                    .into_iter()
-                    .filter(|key| !present.contains(key))
-                {
+                for key in self.keys_of(kind).into_iter().filter(|key| !present.contains(key)) {
                     self.gone(kind, &key, now);
                 }
-                self.turn_watch(
-                    kind,
-                    Watch {
-                        listed: true,
-                        unavailable: None,
-                    },
-                );
+                self.turn_watch(kind, Watch { listed: true, unavailable: None });
             }
             Observation::Unavailable(kind, why) => {
                 let was = self.watches.get(&kind).is_some_and(|watch| watch.listed);
                 let listed = was && matches!(why, Unavailable::Failed(_));
-                self.turn_watch(
-                    kind,
-                    Watch {
-                        listed,
-                        unavailable: Some(why),
-                    },
-                );
+                self.turn_watch(kind, Watch { listed, unavailable: Some(why) });
             }
         }
     }
 
     /// A write to a KeptnAppContext came back.
     pub fn written(&mut self, app: &Key, result: ContextWritten, now: Timestamp) {
-        self.contexts
-            .entry(app.clone())
-            .or_default()
-            .written(result, now);
+        self.contexts.entry(app.clone()).or_default().written(result, now);
         self.touch_app(app);
-    }
-
-    /// A report was stored, or not.
-    pub fn reported(&mut self, key: &Key, stored: bool, now: Timestamp) {
-        if let Some(rollout) = self.rollouts.get_mut(key) {
-            rollout.reporting = false;
-            if !stored {
-                rollout.report = None;
-                self.schedule_report(key, now + REPORT_RETRY);
-            }
-        }
     }
 
     /// What has to be done now. Each effect is given once; its answer comes back by
@@ -248,9 +192,9 @@ impl Lineage {
             self.refresh(&key, now);
         }
         let mut effects = Vec::new();
-        for (key, context) in &mut self.contexts {
-            if context.wakes(now) {
-                self.touched_apps.insert(key.clone());
+        for app in &self.waiting {
+            if self.contexts.get_mut(app).is_some_and(|context| context.wakes(now)) {
+                self.touched_apps.insert(app.clone());
             }
         }
         for app in std::mem::take(&mut self.touched_apps) {
@@ -271,7 +215,8 @@ impl Lineage {
             return None;
         }
         let reports = self.due_reports.first().map(|(due, _)| *due);
-        let contexts = self.contexts.values().filter_map(AppContext::due).min();
+        let waiting = self.waiting.iter().filter_map(|app| self.contexts.get(app)?.due());
+        let contexts = waiting.min();
         [reports, contexts].into_iter().flatten().min()
     }
 
@@ -282,51 +227,30 @@ impl Lineage {
 
     /// How many Rollouts are known.
     pub fn rollouts(&self) -> usize {
-        self.rollouts
-            .values()
-            .filter(|rollout| rollout.exists())
-            .count()
+        self.rollouts.values().filter(|rollout| rollout.exists()).count()
     }
 
     /// The kinds that cannot be watched now, and those not looked at yet.
     pub fn missing(&self) -> impl Iterator<Item = (Kind, Option<&Unavailable>)> {
-        Kind::ALL
-            .into_iter()
-            .filter_map(|kind| match self.watches.get(&kind) {
-                Some(Watch {
-                    unavailable: Some(why),
-                    ..
-                }) => Some((kind, Some(why))),
-                Some(Watch { listed: true, .. }) => None,
-                Some(_) | None => Some((kind, None)),
-            })
+        Kind::ALL.into_iter().filter_map(|kind| match self.watches.get(&kind) {
+            Some(Watch { unavailable: Some(why), .. }) => Some((kind, Some(why))),
+            Some(Watch { listed: true, .. }) => None,
+            Some(_) | None => Some((kind, None)),
+        })
     }
 
     /// The links that an app wants, each trace once; and how many there was no room for.
     pub fn wanted(&self, app: &Key) -> (Vec<Traceparent>, usize) {
         let rollouts = self.rollouts_of_app.get(app).into_iter().flatten();
-        bounded(
-            rollouts
-                .filter(|key| !self.only_observed(key))
-                .flat_map(|key| {
-                    let rollout = self
-                        .rollouts
-                        .get(key)
-                        .filter(|rollout| rollout.is_in(&app.name));
-                    rollout
-                        .into_iter()
-                        .flat_map(|rollout| wanted_of(&rollout.chain))
-                }),
-        )
+        bounded(rollouts.filter(|key| !self.only_observed(key)).flat_map(|key| {
+            let rollout = self.rollouts.get(key).filter(|rollout| rollout.is_in(&app.name));
+            rollout.into_iter().flat_map(|rollout| wanted_of(&rollout.chain))
+        }))
     }
 
     /// Until every kind was listed once, or cannot be, absence means nothing.
     fn has_looked(&self) -> bool {
-        Kind::ALL.iter().all(|kind| {
-            self.watches
-                .get(kind)
-                .is_some_and(|watch| watch.looked(*kind))
-        })
+        Kind::ALL.iter().all(|kind| self.watches.get(kind).is_some_and(|watch| watch.looked(*kind)))
     }
 
     /// Links are written only on full knowledge: entries of a Rollout that was merely not listed
@@ -345,10 +269,7 @@ impl Lineage {
         rollout.problem = None;
         if rollout.uid.as_ref().is_some_and(|uid| *uid != seen.uid) {
             // Deleted and made again under the same name: another Rollout, another chain.
-            *rollout = Rollout {
-                apps: std::mem::take(&mut rollout.apps),
-                ..Rollout::default()
-            };
+            *rollout = Rollout { apps: std::mem::take(&mut rollout.apps), ..Rollout::default() };
         }
         let changed = rollout.seen.as_ref() != Some(&seen);
         rollout.seen = Some(seen);
@@ -357,18 +278,6 @@ impl Lineage {
             self.fold(&key, now);
         }
         self.touched_rollouts.insert(key);
-    }
-
-    fn replica_set_seen(&mut self, seen: ReplicaSetSeen) {
-        let owner = Key::new(&seen.key.namespace, &seen.rollout);
-        self.sets_of_rollout
-            .entry(owner.clone())
-            .or_default()
-            .insert(seen.key.clone());
-        if self.replica_sets.get(&seen.key) != Some(&seen) {
-            self.replica_sets.insert(seen.key.clone(), seen);
-            self.touched_rollouts.insert(owner);
-        }
     }
 
     fn trace_seen(&mut self, seen: RolloutTraceSeen) {
@@ -383,10 +292,7 @@ impl Lineage {
         // What was stored matters once: to a process that has no chain of its own yet.
         let Some(stored) = stored else { return };
         let rollout = self.rollouts.entry(key.clone()).or_default();
-        let same = rollout
-            .seen
-            .as_ref()
-            .is_none_or(|seen| seen.uid == stored.rollout_uid);
+        let same = rollout.seen.as_ref().is_none_or(|seen| seen.uid == stored.rollout_uid);
         if rollout.chain.attempts().is_empty() && same {
             rollout.chain = Chain::restored(stored.attempts);
             rollout.uid = Some(stored.rollout_uid);
@@ -408,23 +314,8 @@ impl Lineage {
                     }
                 }
             }
-            Kind::ReplicaSet => {
-                if let Some(set) = self.replica_sets.remove(key) {
-                    let owner = Key::new(&key.namespace, &set.rollout);
-                    forget(&mut self.sets_of_rollout, &owner, key);
-                }
-            }
-            Kind::AppVersion => {
-                if let Some(seen) = self.app_versions.remove(key) {
-                    let app = Key::new(&key.namespace, &seen.app);
-                    forget(&mut self.app_versions_of_app, &app, key);
-                }
-            }
-            Kind::WorkloadVersion => {
-                if let Some(seen) = self.workload_versions.remove(key) {
-                    let app = Key::new(&key.namespace, &seen.app);
-                    forget(&mut self.workload_versions_of_app, &app, key);
-                }
+            Kind::ReplicaSet | Kind::AppVersion | Kind::WorkloadVersion => {
+                self.index.remove(kind, key);
             }
             Kind::AppContext => {
                 if let Some(context) = self.contexts.get_mut(key) {
@@ -438,11 +329,7 @@ impl Lineage {
                     rollout.report = None;
                     self.touched_rollouts.insert(key.clone());
                 }
-                if self
-                    .rollouts
-                    .get(key)
-                    .is_some_and(|rollout| !rollout.exists())
-                {
+                if self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {
                     self.gone(Kind::Rollout, key, now);
                 }
             }
@@ -456,34 +343,21 @@ impl Lineage {
         if changed || looked != self.has_looked() {
             self.touched_rollouts.extend(self.rollouts.keys().cloned());
             self.touched_apps.extend(self.contexts.keys().cloned());
-            self.touched_apps
-                .extend(self.rollouts_of_app.keys().cloned());
+            self.touched_apps.extend(self.rollouts_of_app.keys().cloned());
         }
     }
 
     /// Folds the last version of a Rollout beside its ReplicaSets.
     fn fold(&mut self, key: &Key, now: Timestamp) -> Turn {
-        let sets: Vec<&ReplicaSetSeen> = self
-            .sets_of_rollout
-            .get(key)
-            .into_iter()
-            .flatten()
-            .filter_map(|set| self.replica_sets.get(set))
-            .collect();
-        let history = self
-            .traces
-            .get(key)
-            .map_or(10, |trace| trace.settings.history);
+        let history = self.traces.get(key).map_or(10, |trace| trace.settings.history);
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return Turn::Same;
         };
         let Some(seen) = &rollout.seen else {
             return Turn::Same;
         };
-        let sets: Vec<_> = sets
-            .into_iter()
-            .filter(|set| set.rollout_uid == seen.uid)
-            .collect();
+        let sets = self.index.replica_sets_of(key);
+        let sets: Vec<_> = sets.filter(|set| set.rollout_uid == seen.uid).collect();
         if rollout.uid.as_ref() != Some(&seen.uid) {
             rollout.chain = Chain::default();
             rollout.uid = Some(seen.uid.clone());
@@ -521,12 +395,7 @@ impl Lineage {
         }
         for app in apps {
             let app = Key::new(&key.namespace, app);
-            if self
-                .rollouts_of_app
-                .entry(app.clone())
-                .or_default()
-                .insert(key.clone())
-            {
+            if self.rollouts_of_app.entry(app.clone()).or_default().insert(key.clone()) {
                 // Its objects may have arrived before the Rollout that they belong to.
                 self.attribute(key);
             }
@@ -540,30 +409,18 @@ impl Lineage {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
+        let mut keptn = BTreeMap::new();
         // Oldest first: what an attempt follows has to be known before.
         for index in (0..rollout.chain.attempts().len()).rev() {
             let attempt = &rollout.chain.attempts()[index];
-            let workload = attempt.workload.as_ref();
-            let app = workload.map(|workload| Key::new(&key.namespace, &workload.app));
-            let set = attempt.replica_set.as_ref();
-            let set = set.and_then(|set| self.replica_sets.get(&Key::new(&key.namespace, set)));
-            let mut keptn = KeptnObjects::default();
-            if let Some(app) = app {
-                let of = |index: &BTreeMap<Key, BTreeSet<Key>>| index.get(&app).cloned();
-                let names = of(&self.app_versions_of_app).unwrap_or_default();
-                keptn.app_versions = names
-                    .iter()
-                    .filter_map(|name| self.app_versions.get(name))
-                    .collect();
-                in_order(&mut keptn.app_versions);
-                let names = of(&self.workload_versions_of_app).unwrap_or_default();
-                keptn.workload_versions = names
-                    .iter()
-                    .filter_map(|name| self.workload_versions.get(name))
-                    .collect();
-            }
-            let uid = set.map(|set| set.uid.as_str());
-            attribute(rollout.chain.attempts_mut(), index, uid, &keptn);
+            let app = attempt.workload.as_ref().map(|workload| workload.app.clone());
+            let set = attempt.replica_set.as_ref().map(|set| Key::new(&key.namespace, set));
+            let uid = set.and_then(|set| self.index.uid(&set));
+            let keptn = keptn.entry(app).or_insert_with_key(|app| match app {
+                Some(app) => self.index.keptn(&Key::new(&key.namespace, app)),
+                None => KeptnObjects::default(),
+            });
+            attribute(rollout.chain.attempts_mut(), index, uid, keptn);
         }
     }
 
@@ -582,6 +439,10 @@ impl Lineage {
         if self.contexts.get(app).is_some_and(AppContext::is_idle) {
             self.contexts.remove(app);
         }
+        match self.contexts.get(app).and_then(AppContext::due) {
+            Some(_) => self.waiting.insert(app.clone()),
+            None => self.waiting.remove(app),
+        };
         for key in self.rollouts_of_app.get(app).cloned().unwrap_or_default() {
             self.schedule_report(&key, now + REPORT_DELAY);
         }
@@ -591,157 +452,27 @@ impl Lineage {
         self.contexts.get(app).is_some_and(AppContext::holds_ours)
     }
 
-    fn report(&mut self, key: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
-        let Some(rollout) = self.rollouts.get(key) else {
-            return;
-        };
-        let Some(uid) = rollout.uid.clone() else {
-            return;
-        };
-        if rollout.reporting || !rollout.exists() {
-            if let Some(rollout) = self.rollouts.get_mut(key) {
-                rollout.report_due = None;
-            }
-            // An answer or a version of the Rollout comes, and schedules it again.
-            return;
-        }
-        let view = RolloutView {
-            chain: &rollout.chain,
-            problem: rollout.problem.as_deref(),
-            earlier: rollout.report.as_ref(),
-            observe_only: self.only_observed(key),
-            missing: self
-                .missing()
-                .filter_map(|(kind, why)| Some((kind, why?)))
-                .collect(),
-            broken: self.broken_trace(key, &rollout.chain),
-            apps: rollout
-                .apps
-                .iter()
-                .filter(|app| rollout.is_in(app))
-                .map(|app| self.app_standing(key, app, now))
-                .collect(),
-        };
-        let trace = self.traces.get(key);
-        let report = Report {
-            rollout_uid: uid.clone(),
-            observed_generation: trace.and_then(|trace| trace.generation),
-            attempts: rollout.chain.attempts().to_vec(),
-            observed: standing::observed(&view, now),
-            linked: standing::linked(&view, now),
-        };
-        let keep = trace.is_some_and(|trace| trace.settings.keep_after_delete);
-        let owner = (!keep).then_some(uid);
-        let owners = trace.map_or(&[] as &[String], |trace| &trace.owners);
-        let change_owner = match &owner {
-            Some(uid) => owners != std::slice::from_ref(uid),
-            None => !owners.is_empty(),
-        };
-        let told = rollout
-            .report
-            .as_ref()
-            .is_some_and(|told| told.says_as_much_as(&report));
-        let same = told && trace.is_some() && !change_owner;
-        let create = trace.is_none();
-        let Some(rollout) = self.rollouts.get_mut(key) else {
-            return;
-        };
-        rollout.report_due = None;
-        if same {
-            return;
-        }
-        rollout.report = Some(report.clone());
-        rollout.reporting = true;
-        let write = ReportWrite {
-            create,
-            owner,
-            change_owner,
-            report,
-        };
-        effects.push(Effect::WriteReport(key.clone(), Box::new(write)));
-    }
-
-    fn app_standing(&self, key: &Key, app: &str, now: Timestamp) -> (String, Standing, usize) {
-        let app_key = Key::new(&key.namespace, app);
-        let (wanted, left_out) = self.wanted(&app_key);
-        let nothing = AppContext::default();
-        let context = self.contexts.get(&app_key).unwrap_or(&nothing);
-        (app.to_owned(), context.standing(&wanted, now), left_out)
-    }
-
-    /// The KeptnAppVersion of the newest attempt that holds something else than a traceparent, in
-    /// words, while the attempt has no trace.
-    fn broken_trace(&self, key: &Key, chain: &Chain) -> Option<String> {
-        let newest = chain.newest().filter(|newest| newest.trace.is_none())?;
-        let workload = newest.workload.as_ref()?;
-        let app = Key::new(&key.namespace, &workload.app);
-        self.app_versions_of_app.get(&app)?.iter().find_map(|name| {
-            let version = self.app_versions.get(name)?;
-            let lists = |(name, version): &(String, String)| {
-                name == workload.short_name() && *version == workload.version
-            };
-            let broken = version
-                .broken
-                .as_ref()
-                .filter(|_| version.workloads.iter().any(lists))?;
-            Some(format!("KeptnAppVersion {}: {broken}", version.key.name))
-        })
-    }
-
     fn only_observed(&self, key: &Key) -> bool {
         self.options.observe_only
-            || self
-                .traces
-                .get(key)
-                .is_some_and(|trace| trace.settings.observe_only)
-    }
-
-    fn schedule_report(&mut self, key: &Key, due: Timestamp) {
-        let Some(rollout) = self.rollouts.get_mut(key) else {
-            return;
-        };
-        if rollout.report_due.is_some_and(|earlier| earlier <= due) {
-            return;
-        }
-        if let Some(later) = rollout.report_due.replace(due) {
-            self.due_reports.remove(&(later, key.clone()));
-        }
-        self.due_reports.insert((due, key.clone()));
+            || self.traces.get(key).is_some_and(|trace| trace.settings.observe_only)
     }
 
     fn touch_app(&mut self, app: &Key) {
-        self.touched_rollouts
-            .extend(self.rollouts_of_app.get(app).into_iter().flatten().cloned());
+        self.touched_rollouts.extend(self.rollouts_of_app.get(app).into_iter().flatten().cloned());
         self.touched_apps.insert(app.clone());
     }
 
     fn touch_apps_of(&mut self, key: &Key) {
-        let apps = self
-            .rollouts
-            .get(key)
-            .map(|rollout| rollout.apps.clone())
-            .unwrap_or_default();
-        self.touched_apps
-            .extend(apps.into_iter().map(|app| Key::new(&key.namespace, app)));
+        let apps = self.rollouts.get(key).map(|rollout| rollout.apps.clone()).unwrap_or_default();
+        self.touched_apps.extend(apps.into_iter().map(|app| Key::new(&key.namespace, app)));
     }
 
     fn keys_of(&self, kind: Kind) -> Vec<Key> {
         match kind {
             Kind::Rollout => self.rollouts.keys().cloned().collect(),
-            Kind::ReplicaSet => self.replica_sets.keys().cloned().collect(),
-            Kind::AppVersion => self.app_versions.keys().cloned().collect(),
-            Kind::WorkloadVersion => self.workload_versions.keys().cloned().collect(),
+            Kind::ReplicaSet | Kind::AppVersion | Kind::WorkloadVersion => self.index.keys(kind),
             Kind::AppContext => self.contexts.keys().cloned().collect(),
             Kind::RolloutTrace => self.traces.keys().cloned().collect(),
-        }
-    }
-}
-
-fn forget(index: &mut BTreeMap<Key, BTreeSet<Key>>, of: &Key, key: &Key) {
-    if let Some(keys) = index.get_mut(of) {
-        keys.remove(key);
-        if keys.is_empty() {
-            index.remove(of);
         }
     }
 }

@@ -14,9 +14,7 @@ pub const OURS_LIMIT: usize = 8;
 /// An attempt that has just begun has no trace yet, and Keptn is about to read the links for it:
 /// until then they stay what it follows.
 pub fn wanted_of(chain: &Chain) -> impl Iterator<Item = Traceparent> + '_ {
-    let awaited = chain
-        .newest()
-        .filter(|newest| newest.open() && newest.trace.is_none());
+    let awaited = chain.newest().filter(|newest| newest.open() && newest.trace.is_none());
     let followed = awaited.into_iter().flat_map(|newest| &newest.follows);
     [chain.live(), chain.newest()]
         .into_iter()
@@ -60,15 +58,13 @@ pub fn merge(present: &[String], ours: &[String], wanted: &[Traceparent]) -> Spa
     let mut unclaimed: Vec<&String> = ours.iter().collect();
     let is_ours: Vec<bool> = present
         .iter()
-        .map(
-            |entry| match unclaimed.iter().position(|our| *our == entry) {
-                Some(place) => {
-                    unclaimed.swap_remove(place);
-                    true
-                }
-                None => false,
-            },
-        )
+        .map(|entry| match unclaimed.iter().position(|our| *our == entry) {
+            Some(place) => {
+                unclaimed.swap_remove(place);
+                true
+            }
+            None => false,
+        })
         .collect();
     let mut all = Vec::with_capacity(present.len() + wanted.len());
     let mut kept = Vec::new();
@@ -95,9 +91,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn link(n: u8) -> Traceparent {
-        format!("00-{:032x}-{:016x}-01", u32::from(n) + 1, 1)
-            .parse()
-            .unwrap()
+        format!("00-{:032x}-{:016x}-01", u32::from(n) + 1, 1).parse().unwrap()
     }
 
     fn text(ns: &[u8]) -> Vec<String> {
@@ -113,17 +107,9 @@ mod tests {
 
     #[test]
     fn ours_go_when_no_longer_wanted_and_foreign_entries_keep_their_places() {
-        let present = [
-            "a".to_owned(),
-            link(1).to_string(),
-            "b".to_owned(),
-            "a".to_owned(),
-        ];
+        let present = ["a".to_owned(), link(1).to_string(), "b".to_owned(), "a".to_owned()];
         let merged = merge(&present, &text(&[1]), &[link(2)]);
-        assert_eq!(
-            merged.all,
-            ["a".to_owned(), "b".into(), "a".into(), link(2).to_string()]
-        );
+        assert_eq!(merged.all, ["a".to_owned(), "b".into(), "a".into(), link(2).to_string()]);
         assert_eq!(merged.ours, text(&[2]));
     }
 

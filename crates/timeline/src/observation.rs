@@ -24,10 +24,7 @@ pub struct Key {
 impl Key {
     /// The object `name` of `namespace`.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        Self { namespace: namespace.into(), name: name.into() }
     }
 }
 
@@ -164,10 +161,7 @@ pub struct OwnedMetadata {
 impl OwnedMetadata {
     /// The same, borrowed.
     pub fn view(&self) -> Metadata<'_> {
-        Metadata {
-            annotations: &self.annotations,
-            labels: &self.labels,
-        }
+        Metadata { annotations: &self.annotations, labels: &self.labels }
     }
 }
 
@@ -297,10 +291,6 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            history: 10,
-            observe_only: false,
-            keep_after_delete: false,
-        }
+        Self { history: 10, observe_only: false, keep_after_delete: false }
     }
 }

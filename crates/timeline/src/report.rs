@@ -49,11 +49,7 @@ impl Report {
             && self.observed == newer.observed
             && self.linked == newer.linked
             && self.attempts.len() == newer.attempts.len()
-            && self
-                .attempts
-                .iter()
-                .zip(&newer.attempts)
-                .all(|(a, b)| essence(a) == essence(b))
+            && self.attempts.iter().zip(&newer.attempts).all(|(a, b)| essence(a) == essence(b))
     }
 }
 
@@ -66,9 +62,7 @@ impl Condition {
         earlier: Option<&Self>,
         now: Timestamp,
     ) -> Self {
-        let since = earlier
-            .filter(|earlier| earlier.status == status)
-            .map(|earlier| earlier.since);
+        let since = earlier.filter(|earlier| earlier.status == status).map(|earlier| earlier.since);
         // Kubernetes stores conditions to the second; ours must compare equal when read back.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         Self {

@@ -64,20 +64,12 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
         }
     }
     let Some(newest) = view.chain.newest() else {
-        return (
-            None,
-            "NoRevision",
-            "Argo has begun no revision yet".to_owned(),
-        );
+        return (None, "NoRevision", "Argo has begun no revision yet".to_owned());
     };
     if newest.workload.is_none() {
         return match &newest.replica_set {
             Some(_) => (Some(false), "NoWorkload", newest.linked.reason.clone()),
-            None => (
-                None,
-                "Pending",
-                "the ReplicaSet was not seen yet".to_owned(),
-            ),
+            None => (None, "Pending", "the ReplicaSet was not seen yet".to_owned()),
         };
     }
     if let Some(broken) = &view.broken {
@@ -92,11 +84,7 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
             }
             Standing::Linked => {}
             Standing::Pending => {
-                return (
-                    None,
-                    "Pending",
-                    format!("KeptnAppContext {app} is about to be written"),
-                );
+                return (None, "Pending", format!("KeptnAppContext {app} is about to be written"));
             }
             Standing::Contended => {
                 let message = format!(
@@ -123,10 +111,8 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
         return (None, "NoTrace", newest.linked.reason.clone());
     }
     let apps: Vec<&str> = view.apps.iter().map(|(app, ..)| app.as_str()).collect();
-    let message = format!(
-        "KeptnAppContext {} holds what the next revision follows",
-        apps.join(", ")
-    );
+    let message =
+        format!("KeptnAppContext {} holds what the next revision follows", apps.join(", "));
     (Some(true), "Linked", message)
 }
 
@@ -136,23 +122,20 @@ fn unavailable(kind: Kind, why: &Unavailable) -> (&'static str, String) {
     match why {
         Unavailable::NotInstalled => match kind {
             Kind::Rollout => ("ArgoNotInstalled", format!("{resource} is not served")),
-            Kind::RolloutTrace => (
-                "NotInstalled",
-                format!("{resource} is not served: apply crds/"),
-            ),
+            Kind::RolloutTrace => {
+                ("NotInstalled", format!("{resource} is not served: apply crds/"))
+            }
             Kind::ReplicaSet => ("NotServed", format!("{resource} is not served")),
             _ => (
                 "KeptnNotInstalled",
                 format!("{resource} is not served: install Keptn's lifecycle-operator"),
             ),
         },
-        Unavailable::Forbidden(verb) => (
-            "Forbidden",
-            format!("no permission to {verb} {resource}: apply config/rbac again"),
-        ),
-        Unavailable::Failed(error) => (
-            "WatchFailed",
-            format!("{resource} cannot be watched: {error}"),
-        ),
+        Unavailable::Forbidden(verb) => {
+            ("Forbidden", format!("no permission to {verb} {resource}: apply config/rbac again"))
+        }
+        Unavailable::Failed(error) => {
+            ("WatchFailed", format!("{resource} cannot be watched: {error}"))
+        }
     }
 }

@@ -89,11 +89,7 @@ impl FromStr for Traceparent {
         if flags > 2 {
             return Err(TraceparentError::Flags);
         }
-        Ok(Self {
-            trace_id: TraceId(trace_id),
-            span_id,
-            flags,
-        })
+        Ok(Self { trace_id: TraceId(trace_id), span_id, flags })
     }
 }
 
@@ -113,13 +109,7 @@ impl From<Traceparent> for String {
 
 impl fmt::Display for Traceparent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "00-{}-{}-{:02x}",
-            self.trace_id,
-            hex(&self.span_id),
-            self.flags
-        )
+        write!(f, "00-{}-{}-{:02x}", self.trace_id, hex(&self.span_id), self.flags)
     }
 }
 
@@ -159,10 +149,7 @@ fn digit(character: u8) -> Result<u8, TraceparentError> {
 
 fn hex(bytes: &[u8]) -> String {
     let digit = |four: u8| char::from(b"0123456789abcdef"[usize::from(four)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]
@@ -176,10 +163,7 @@ mod tests {
     fn a_traceparent_of_keptn_is_read_and_written_back_unchanged() {
         let read: Traceparent = GOOD.parse().unwrap();
         assert_eq!(read.to_string(), GOOD);
-        assert_eq!(
-            read.trace_id().to_string(),
-            "28e7c919c887709c210854f40838e0d7"
-        );
+        assert_eq!(read.trace_id().to_string(), "28e7c919c887709c210854f40838e0d7");
         assert_eq!(read.span_id(), "bf5933e028d3fc36");
     }
 
@@ -193,10 +177,7 @@ mod tests {
             (GOOD.replacen("00-", "01-", 1), TraceparentError::Version),
             (GOOD.replace('f', "F"), TraceparentError::Digit),
             (GOOD.replace("28e7", "28g7"), TraceparentError::Digit),
-            (
-                format!("00-{}-bf5933e028d3fc36-01", "0".repeat(32)),
-                TraceparentError::ZeroTraceId,
-            ),
+            (format!("00-{}-bf5933e028d3fc36-01", "0".repeat(32)), TraceparentError::ZeroTraceId),
             (
                 format!("00-28e7c919c887709c210854f40838e0d7-{}-01", "0".repeat(16)),
                 TraceparentError::ZeroSpanId,

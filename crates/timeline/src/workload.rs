@@ -79,14 +79,9 @@ impl Workload {
         rollout: Metadata<'_>,
         containers: &[Container],
     ) -> Result<Self, NoWorkload> {
-        let metadata = if template.value("workload", "name").is_some() {
-            template
-        } else {
-            rollout
-        };
-        let workload = metadata
-            .value("workload", "name")
-            .ok_or(NoWorkload::Unnamed)?;
+        let metadata =
+            if template.value("workload", "name").is_some() { template } else { rollout };
+        let workload = metadata.value("workload", "name").ok_or(NoWorkload::Unnamed)?;
         let app = metadata.value("app", "part-of").unwrap_or(workload);
         let (version, hashed) = match metadata.value("version", "version") {
             Some(version) => (version.to_owned(), false),
@@ -94,10 +89,7 @@ impl Workload {
         };
         for (what, value) in [("app", app), ("workload", workload), ("version", &version)] {
             if value.len() > NAME_LIMIT {
-                return Err(NoWorkload::TooLong {
-                    what,
-                    length: value.len(),
-                });
+                return Err(NoWorkload::TooLong { what, length: value.len() });
             }
         }
         Ok(Self {
@@ -126,8 +118,7 @@ impl<'a> Metadata<'a> {
     /// `keptn.sh/<key>`, then `app.kubernetes.io/<recommended>`; annotation before label, empty
     /// counts as absent.
     fn value(&self, key: &str, recommended: &str) -> Option<&'a str> {
-        self.keptn(key)
-            .or_else(|| self.either(&format!("app.kubernetes.io/{recommended}")))
+        self.keptn(key).or_else(|| self.either(&format!("app.kubernetes.io/{recommended}")))
     }
 
     fn keptn(&self, key: &str) -> Option<&'a str> {
@@ -149,10 +140,7 @@ fn version_of(
     chosen: Option<&str>,
 ) -> Result<(String, bool), NoWorkload> {
     if let Some(name) = chosen {
-        let mut found = containers
-            .iter()
-            .filter(|container| container.name == name)
-            .peekable();
+        let mut found = containers.iter().filter(|container| container.name == name).peekable();
         if found.peek().is_none() {
             return Err(NoWorkload::NoSuchContainer);
         }
@@ -207,10 +195,7 @@ pub fn resource_name(parts: &[&str]) -> String {
         if length <= NAME_LIMIT {
             break;
         }
-        let kept = parts[i]
-            .len()
-            .saturating_sub(length - NAME_LIMIT)
-            .max(minimum);
+        let kept = parts[i].len().saturating_sub(length - NAME_LIMIT).max(minimum);
         if kept < parts[i].len() {
             // Kubernetes' names are ASCII; a hostile annotation need not be.
             parts[i] = &parts[i][..parts[i].floor_char_boundary(kept)];
@@ -225,18 +210,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     fn cart(tag: &str) -> Vec<Container> {
-        vec![Container {
-            name: "cart".into(),
-            image: format!("example/cart:{tag}"),
-            env: vec![],
-        }]
+        vec![Container { name: "cart".into(), image: format!("example/cart:{tag}"), env: vec![] }]
     }
 
     /// Annotations, then labels.
@@ -247,16 +225,8 @@ mod tests {
         rollout: Pairs<'_>,
         containers: &[Container],
     ) -> Result<Workload, NoWorkload> {
-        let maps = [
-            map(template.0),
-            map(template.1),
-            map(rollout.0),
-            map(rollout.1),
-        ];
-        let metadata = |i: usize| Metadata {
-            annotations: &maps[i],
-            labels: &maps[i + 1],
-        };
+        let maps = [map(template.0), map(template.1), map(rollout.0), map(rollout.1)];
+        let metadata = |i: usize| Metadata { annotations: &maps[i], labels: &maps[i + 1] };
         Workload::of(metadata(0), metadata(2), containers)
     }
 
@@ -268,10 +238,7 @@ mod tests {
             ("app.kubernetes.io/version", "1.0.0"),
         ];
         let found = workload((&[], labels), (&[], &[]), &cart("9")).unwrap();
-        assert_eq!(
-            (found.app.as_str(), found.name.as_str()),
-            ("shop", "shop-cart")
-        );
+        assert_eq!((found.app.as_str(), found.name.as_str()), ("shop", "shop-cart"));
         assert_eq!(found.short_name(), "cart");
         assert_eq!(found.version_name(), "shop-cart-1.0.0");
         assert!(!found.hashed);
@@ -279,15 +246,10 @@ mod tests {
 
     #[test]
     fn without_an_app_the_workload_is_its_own_app() {
-        let labels: &[_] = &[
-            ("app.kubernetes.io/name", "cart"),
-            ("app.kubernetes.io/version", "1.0.0"),
-        ];
+        let labels: &[_] =
+            &[("app.kubernetes.io/name", "cart"), ("app.kubernetes.io/version", "1.0.0")];
         let found = workload((&[], labels), (&[], &[]), &cart("9")).unwrap();
-        assert_eq!(
-            (found.app.as_str(), found.name.as_str()),
-            ("cart", "cart-cart")
-        );
+        assert_eq!((found.app.as_str(), found.name.as_str()), ("cart", "cart-cart"));
         assert_eq!(found.version_name(), "cart-cart-1.0.0");
     }
 
@@ -295,10 +257,7 @@ mod tests {
     fn keptn_keys_win_over_recommended_ones_and_annotations_over_labels() {
         let found = workload(
             (
-                &[
-                    ("keptn.sh/version", "2"),
-                    ("app.kubernetes.io/name", "by-annotation"),
-                ],
+                &[("keptn.sh/version", "2"), ("app.kubernetes.io/name", "by-annotation")],
                 &[
                     ("keptn.sh/version", "3"),
                     ("keptn.sh/workload", "by-keptn"),
@@ -311,18 +270,13 @@ mod tests {
         )
         .unwrap();
         assert_eq!(found.name, "shop-one-by-keptn");
-        assert_eq!(
-            (found.app.as_str(), found.version.as_str()),
-            ("shop-one", "2")
-        );
+        assert_eq!((found.app.as_str(), found.version.as_str()), ("shop-one", "2"));
     }
 
     #[test]
     fn the_rollout_is_asked_only_if_the_template_names_no_workload() {
-        let rollout: (&[_], &[_]) = (
-            &[("keptn.sh/app", "shop"), ("keptn.sh/workload", "cart")],
-            &[],
-        );
+        let rollout: (&[_], &[_]) =
+            (&[("keptn.sh/app", "shop"), ("keptn.sh/workload", "cart")], &[]);
         let found = workload((&[], &[("app", "cart")]), rollout, &cart("1.0.0")).unwrap();
         // The recording hash-version: what the real webhook computed for this very template.
         assert_eq!(found.version_name(), "shop-cart-3391518271");
@@ -330,27 +284,15 @@ mod tests {
         let found = workload((&[], &[]), rollout, &cart("2.0.0")).unwrap();
         assert_eq!(found.version, "214277426");
         let found = workload((&[("keptn.sh/workload", "pay")], &[]), rollout, &cart("1")).unwrap();
-        assert_eq!(
-            (found.app.as_str(), found.name.as_str()),
-            ("pay", "pay-pay")
-        );
+        assert_eq!((found.app.as_str(), found.name.as_str()), ("pay", "pay-pay"));
     }
 
     #[test]
     fn the_tag_is_the_version_only_of_a_container_that_is_named() {
-        let keys: (&[_], &[_]) = (
-            &[
-                ("keptn.sh/workload", "cart"),
-                ("keptn.sh/container", "cart"),
-            ],
-            &[],
-        );
+        let keys: (&[_], &[_]) =
+            (&[("keptn.sh/workload", "cart"), ("keptn.sh/container", "cart")], &[]);
         let version = |image: &str| {
-            let containers = [Container {
-                name: "cart".into(),
-                image: image.into(),
-                env: vec![],
-            }];
+            let containers = [Container { name: "cart".into(), image: image.into(), env: vec![] }];
             workload(keys, (&[], &[]), &containers).unwrap()
         };
         assert_eq!(version("example/cart:1.2.3-RC1").version, "1.2.3-rc1");
@@ -359,13 +301,7 @@ mod tests {
         assert!(version("example/cart").hashed);
         assert!(version("example/cart:").hashed);
         let none = workload(
-            (
-                &[
-                    ("keptn.sh/workload", "cart"),
-                    ("keptn.sh/container", "other"),
-                ],
-                &[],
-            ),
+            (&[("keptn.sh/workload", "cart"), ("keptn.sh/container", "other")], &[]),
             (&[], &[]),
             &cart("1"),
         );
@@ -385,35 +321,17 @@ mod tests {
         let cut = resource_name(&["a".repeat(70).as_str(), &"w".repeat(250)]);
         assert_eq!(cut.len(), 70 + 1 + 250);
 
-        let labels = [
-            ("keptn.sh/workload", "cart"),
-            ("keptn.sh/app", &"a".repeat(254)),
-        ];
+        let labels = [("keptn.sh/workload", "cart"), ("keptn.sh/app", &"a".repeat(254))];
         let long = workload((&labels, &[]), (&[], &[]), &cart("1"));
-        assert_eq!(
-            long,
-            Err(NoWorkload::TooLong {
-                what: "app",
-                length: 254
-            })
-        );
+        assert_eq!(long, Err(NoWorkload::TooLong { what: "app", length: 254 }));
     }
 
     #[test]
     fn a_version_of_a_million_characters_is_refused_not_carried() {
         let version = "v".repeat(1_000_000);
-        let keys = [
-            ("keptn.sh/workload", "cart"),
-            ("keptn.sh/version", version.as_str()),
-        ];
+        let keys = [("keptn.sh/workload", "cart"), ("keptn.sh/version", version.as_str())];
         let refused = workload((&keys, &[]), (&[], &[]), &[]);
-        assert_eq!(
-            refused,
-            Err(NoWorkload::TooLong {
-                what: "version",
-                length: 1_000_000
-            })
-        );
+        assert_eq!(refused, Err(NoWorkload::TooLong { what: "version", length: 1_000_000 }));
     }
 
     proptest! {

@@ -128,9 +128,7 @@ fn told(
         lineage.effects(at(1000));
     }
     let attempts = lineage.chain(&key("cart")).unwrap().attempts();
-    let traces = attempts
-        .iter()
-        .map(|attempt| attempt.trace.as_ref().map(|t| t.traceparent));
+    let traces = attempts.iter().map(|attempt| attempt.trace.as_ref().map(|t| t.traceparent));
     (traces.rev().collect(), lineage.wanted(&key("shop")).0)
 }
 

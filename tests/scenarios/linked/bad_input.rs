@@ -57,9 +57,7 @@ impl Hand {
         });
         let rollouts = self.api("argoproj.io", "v1alpha1", "Rollout");
         let params = PatchParams::apply("argo").force();
-        let stored = rollouts
-            .patch(name, &params, &Patch::Apply(&rollout))
-            .await?;
+        let stored = rollouts.patch(name, &params, &Patch::Apply(&rollout)).await?;
         Ok(stored.uid().unwrap_or_default())
     }
 
@@ -93,11 +91,7 @@ impl Hand {
             },
         }))
         .map_err(kube::Error::SerdeError)?;
-        self.namespace
-            .api()
-            .create(&PostParams::default(), &set)
-            .await
-            .map(drop)
+        self.namespace.api().create(&PostParams::default(), &set).await.map(drop)
     }
 
     /// Makes a KeptnAppVersion whose phase AppDeploy carries this text.
@@ -128,10 +122,7 @@ impl Hand {
             "currentPhase": "AppDeploy", "status": "Progressing", "phaseTraceIDs": carrier,
         } });
         let params = PatchParams::default();
-        versions
-            .patch_status(name, &params, &Patch::Merge(status))
-            .await
-            .map(drop)
+        versions.patch_status(name, &params, &Patch::Merge(status)).await.map(drop)
     }
 
     /// A whole and healthy Rollout `name` of app `name` at version 1, with its trace.
@@ -169,11 +160,7 @@ fn traceparent(n: u8) -> String {
 
 #[tokio::test]
 async fn broken_absurd_and_hostile_objects_harm_only_themselves() -> Outcome {
-    let options = Options {
-        argo: false,
-        jaeger: false,
-        ..Options::default()
-    };
+    let options = Options { argo: false, jaeger: false, ..Options::default() };
     let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start(options)?));
     install(cluster).await?;
     cluster.apply(LOOSE).await?;
@@ -183,63 +170,34 @@ async fn broken_absurd_and_hostile_objects_harm_only_themselves() -> Outcome {
     operator.ready().await?;
     let namespace = cluster.namespace("bad-input").await?;
     let chains = Chains::of(&namespace, cluster.jaeger());
-    let hand = Hand {
-        client,
-        namespace,
-        chains,
-    };
+    let hand = Hand { client, namespace, chains };
 
     // What Kubernetes lets through of a Rollout.
     hand.rollout("null-status", Value::Null).await?;
-    let message = hand
-        .says("null-status", "Linked", ("Unknown", "NoRevision"))
-        .await?;
+    let message = hand.says("null-status", "Linked", ("Unknown", "NoRevision")).await?;
     assert_eq!(message, "Argo has begun no revision yet");
     let mut odd = status("h1", "h1");
     odd["phase"] = json!("Meditating");
     hand.rollout("unknown-phase", odd).await?;
-    hand.says("unknown-phase", "Observed", ("True", "Following"))
-        .await?;
+    hand.says("unknown-phase", "Observed", ("True", "Following")).await?;
     let mut wrong = status("h1", "h1");
     wrong["abortedAt"] = json!(["not", "a", "time"]);
     hand.rollout("wrong-type", wrong).await?;
-    let message = hand
-        .says("wrong-type", "Observed", ("False", "InvalidObject"))
-        .await?;
-    assert!(
-        message.starts_with("the Rollout cannot be read: "),
-        "{message}"
-    );
+    let message = hand.says("wrong-type", "Observed", ("False", "InvalidObject")).await?;
+    assert!(message.starts_with("the Rollout cannot be read: "), "{message}");
 
     // Traceparents that Keptn would turn into links to nothing.
     let long = "1".repeat(200_000);
     for (name, text, expected) in [
-        (
-            "short",
-            &traceparent(1)[..54],
-            "a traceparent has 55 characters, this has 54",
-        ),
-        (
-            "long",
-            &*long,
-            "a traceparent has 55 characters, this has 200000",
-        ),
-        (
-            "upper",
-            &traceparent(0xab).to_uppercase(),
-            "lower-case hexadecimal digits",
-        ),
+        ("short", &traceparent(1)[..54], "a traceparent has 55 characters, this has 54"),
+        ("long", &*long, "a traceparent has 55 characters, this has 200000"),
+        ("upper", &traceparent(0xab).to_uppercase(), "lower-case hexadecimal digits"),
         ("zeros", &traceparent(0), "the trace id is all zeros"),
     ] {
         hand.healthy(name, text).await?;
-        let message = hand
-            .says(name, "Linked", ("False", "InvalidTraceparent"))
-            .await?;
+        let message = hand.says(name, "Linked", ("False", "InvalidTraceparent")).await?;
         assert!(message.contains(expected), "{message}");
-        assert!(
-            message.contains(&format!("KeptnAppVersion {name}-1-6b86b273")),
-            "{message}"
-        );
+        assert!(message.contains(&format!("KeptnAppVersion {name}-1-6b86b273")), "{message}");
     }
 
     // A KeptnWorkloadVersion that names a ReplicaSet which is not there.
@@ -260,50 +218,30 @@ async fn broken_absurd_and_hostile_objects_harm_only_themselves() -> Outcome {
 
     // Names at and over Kubernetes' limit, and a value as long as the API server takes.
     let (at, over) = ("a".repeat(253), "a".repeat(254));
-    for (name, app, version) in [
-        ("at", &*at, "1"),
-        ("over", &*over, "1"),
-        ("huge", "a", &*long),
-    ] {
+    for (name, app, version) in [("at", &*at, "1"), ("over", &*over, "1"), ("huge", "a", &*long)] {
         let uid = hand.rollout(name, status("h1", "h1")).await?;
-        let keptn = [
-            ("keptn.sh/workload", name),
-            ("keptn.sh/app", app),
-            ("keptn.sh/version", version),
-        ];
+        let keptn =
+            [("keptn.sh/workload", name), ("keptn.sh/app", app), ("keptn.sh/version", version)];
         hand.replica_set(name, &uid, "h1", &keptn).await?;
     }
     // Keptn cuts the app to make room, and then no longer finds it in front of the workload.
     let cut = format!("{}-at", "a".repeat(250));
     hand.app_version(&at, &cut, "1", &traceparent(8)).await?;
     hand.says("at", "Linked", ("True", "Linked")).await?;
-    hand.chains
-        .context_until(&at, "linked", |links| links == [traceparent(8)])
-        .await?;
+    hand.chains.context_until(&at, "linked", |links| links == [traceparent(8)]).await?;
     let message = hand.says("over", "Linked", ("False", "NoWorkload")).await?;
     assert!(message.starts_with("app has 254 characters"), "{message}");
     let message = hand.says("huge", "Linked", ("False", "NoWorkload")).await?;
-    assert!(
-        message.starts_with("version has 200000 characters"),
-        "{message}"
-    );
+    assert!(message.starts_with("version has 200000 characters"), "{message}");
 
     // Others go on, and what was broken heals without a restart.
     hand.healthy("good", &traceparent(9)).await?;
     hand.says("good", "Linked", ("True", "Linked")).await?;
-    hand.chains
-        .context_until("good", "linked", |links| links == [traceparent(9)])
-        .await?;
+    hand.chains.context_until("good", "linked", |links| links == [traceparent(9)]).await?;
     let mut mended = status("h1", "h1");
     mended["abortedAt"] = Value::Null;
     hand.rollout("wrong-type", mended).await?;
-    hand.says("wrong-type", "Observed", ("True", "Following"))
-        .await?;
-    assert!(
-        operator
-            .metric("throughline_watch_events_total", "event=\"invalid\"")
-            .await
-            >= 1.0
-    );
+    hand.says("wrong-type", "Observed", ("True", "Following")).await?;
+    assert!(operator.metric("throughline_watch_events_total", "event=\"invalid\"").await >= 1.0);
     Ok(())
 }

@@ -26,11 +26,7 @@ async fn three_versions_are_one_chain() -> Outcome {
 #[tokio::test]
 async fn a_workload_without_an_app_is_its_own_app() -> Outcome {
     let story = Story::begin("single-service").await?;
-    let manifest = story
-        .shop
-        .rollout("cart")
-        .version("1.0.0")
-        .canary(super::timed());
+    let manifest = story.shop.rollout("cart").version("1.0.0").canary(super::timed());
     let mut cart = story.first(manifest).await?;
     story.update(&mut cart, "2.0.0").await?;
     story
@@ -74,33 +70,21 @@ async fn an_unchanged_version_has_no_trace_and_the_chain_goes_on_over_it() -> Ou
     cart.set_env("b").await?;
     cart.at_revision(2).await?;
     cart.healthy().await?;
-    let same = [
-        "1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None",
-        "2 1.0.0 Promoted [Successor 1] - None",
-    ];
+    let same =
+        ["1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None", "2 1.0.0 Promoted [Successor 1] - None"];
     let trace = story.chains.reads("cart", &same).await?;
     let reason = &trace.status.unwrap_or_default().chain[0].linked.reason;
-    assert!(
-        reason.contains("version 1.0.0 is that of revision 1 already"),
-        "{reason}"
-    );
+    assert!(reason.contains("version 1.0.0 is that of revision 1 already"), "{reason}");
     story.update(&mut cart, "2.0.0").await?;
     let trace = story
         .chains
         .reads(
             "cart",
-            &[
-                same[0],
-                same[1],
-                "3 2.0.0 Promoted [Successor 2] shop-2.0.0-d4735e3a Applied",
-            ],
+            &[same[0], same[1], "3 2.0.0 Promoted [Successor 2] shop-2.0.0-d4735e3a Applied"],
         )
         .await?;
     story.chains.jaeger_agrees(&trace, &[]).await?;
-    Ok(story
-        .chains
-        .context_links("shop", &["shop-2.0.0-d4735e3a"])
-        .await?)
+    Ok(story.chains.context_links("shop", &["shop-2.0.0-d4735e3a"]).await?)
 }
 
 #[tokio::test]
@@ -113,10 +97,7 @@ async fn the_fix_follows_what_is_live_and_what_was_aborted() -> Outcome {
     cart.abort().await?;
     cart.aborted().await?;
     // What is live and what failed are both written ahead.
-    story
-        .chains
-        .context_until("shop", "with two links", |links| links.len() == 2)
-        .await?;
+    story.chains.context_until("shop", "with two links", |links| links.len() == 2).await?;
     cart.apply_version("3.0.0").await?;
     cart.paused().await?;
     cart.promote().await?;
@@ -125,27 +106,18 @@ async fn the_fix_follows_what_is_live_and_what_was_aborted() -> Outcome {
     let trace = story
         .chains
         .trace_until("cart", "three attempts", |trace| {
-            trace
-                .status
-                .as_ref()
-                .is_some_and(|status| status.chain.len() == 3)
+            trace.status.as_ref().is_some_and(|status| status.chain.len() == 3)
         })
         .await?;
     let lines = throughline_tests::chain::lines(&trace);
-    assert_eq!(
-        lines[1],
-        "2 2.0.0 Aborted [Successor 1] shop-2.0.0-d4735e3a Applied"
-    );
+    assert_eq!(lines[1], "2 2.0.0 Aborted [Successor 1] shop-2.0.0-d4735e3a Applied");
     assert!(
         lines[2].starts_with("3 3.0.0 Promoted [Successor 1, After 2] shop-3.0.0-"),
         "{lines:?}"
     );
     assert!(lines[2].ends_with("Applied"), "{lines:?}");
     story.chains.jaeger_agrees(&trace, &[]).await?;
-    story
-        .chains
-        .context_until("shop", "with one link", |links| links.len() == 1)
-        .await?;
+    story.chains.context_until("shop", "with one link", |links| links.len() == 1).await?;
     Ok(())
 }
 
@@ -253,11 +225,7 @@ async fn restarts_and_scaling_are_no_attempts() -> Outcome {
     cart.scale(5).await?;
     cart.healthy().await?;
     story
-        .tells(
-            "cart",
-            &["1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None"],
-            &["shop-1.0.0-6b86b273"],
-        )
+        .tells("cart", &["1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None"], &["shop-1.0.0-6b86b273"])
         .await
 }
 
@@ -281,9 +249,7 @@ async fn a_template_by_reference_is_followed_like_any_other() -> Outcome {
 #[tokio::test]
 async fn blue_green_is_one_chain_too() -> Outcome {
     let story = Story::begin("blue-green").await?;
-    let mut cart = story
-        .first(story.rollout("cart").blue_green(BlueGreen::default()))
-        .await?;
+    let mut cart = story.first(story.rollout("cart").blue_green(BlueGreen::default())).await?;
     story.update(&mut cart, "2.0.0").await?;
     story
         .tells(
@@ -300,15 +266,10 @@ async fn blue_green_is_one_chain_too() -> Outcome {
 #[tokio::test]
 async fn an_image_that_cannot_be_pulled_is_followed_by_its_fix() -> Outcome {
     let story = Story::begin("bad-image").await?;
-    let mut cart = story
-        .first(story.rollout("cart").deadline(5).abort_on_deadline())
-        .await?;
+    let mut cart = story.first(story.rollout("cart").deadline(5).abort_on_deadline()).await?;
     cart.apply_version_with("2.0.0", PodKind::ImagePull).await?;
     cart.aborted().await?;
-    story
-        .chains
-        .context_until("shop", "with two links", |links| links.len() == 2)
-        .await?;
+    story.chains.context_until("shop", "with two links", |links| links.len() == 2).await?;
     let fixed = |it: Manifest| it.version("3.0.0").pods(PodKind::Ready).deadline(60);
     cart.change(fixed).await?;
     cart.healthy_at("3.0.0").await?;
@@ -329,10 +290,7 @@ async fn a_rollout_that_is_made_again_begins_a_chain_of_its_own() -> Outcome {
     let cart = story.first(story.rollout("cart")).await?;
     cart.delete().await?;
     cart.gone().await?;
-    story
-        .chains
-        .context_until("shop", "without our links", <[String]>::is_empty)
-        .await?;
+    story.chains.context_until("shop", "without our links", <[String]>::is_empty).await?;
     let mut cart = story.rollout("cart").version("2.0.0").apply().await?;
     cart.healthy_at("2.0.0").await?;
     story.promoted(&cart, "2.0.0").await?;
@@ -367,28 +325,18 @@ async fn two_rollouts_of_an_app_share_its_links() -> Outcome {
     for name in ["cart", "pay"] {
         let trace = story.chains.trace_until(name, "there", |_| true).await?;
         let chain = trace.status.map(|status| status.chain).unwrap_or_default();
-        let traces = chain
-            .iter()
-            .filter_map(|entry| entry.keptn.as_ref()?.traceparent.clone());
+        let traces = chain.iter().filter_map(|entry| entry.keptn.as_ref()?.traceparent.clone());
         others.extend(traces);
-        heads.extend(
-            chain[0]
-                .keptn
-                .as_ref()
-                .and_then(|keptn| keptn.traceparent.clone()),
-        );
+        heads.extend(chain[0].keptn.as_ref().and_then(|keptn| keptn.traceparent.clone()));
     }
-    for (name, last) in [
-        ("cart", "3 3.0.0 Promoted [Successor 2]"),
-        ("pay", "2 2.0.0 Promoted [Successor 1]"),
-    ] {
+    for (name, last) in
+        [("cart", "3 3.0.0 Promoted [Successor 2]"), ("pay", "2 2.0.0 Promoted [Successor 1]")]
+    {
         let trace = story
             .chains
             .trace_until(name, last, |trace| {
                 let lines = throughline_tests::chain::lines(trace);
-                lines
-                    .last()
-                    .is_some_and(|line| line.starts_with(last) && line.ends_with("Applied"))
+                lines.last().is_some_and(|line| line.starts_with(last) && line.ends_with("Applied"))
             })
             .await?;
         story.chains.jaeger_agrees(&trace, &others).await?;
@@ -396,11 +344,7 @@ async fn two_rollouts_of_an_app_share_its_links() -> Outcome {
     story
         .chains
         .context_until("shop", "with the trace of each", |links| {
-            links
-                .iter()
-                .cloned()
-                .collect::<std::collections::BTreeSet<_>>()
-                == heads
+            links.iter().cloned().collect::<std::collections::BTreeSet<_>>() == heads
         })
         .await?;
     Ok(())

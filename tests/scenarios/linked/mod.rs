@@ -39,11 +39,7 @@ impl Story {
 
     /// Version 1.0.0 of a Rollout of the app `shop`, with two short pauses.
     fn rollout(&self, name: &str) -> Manifest {
-        self.shop
-            .rollout(name)
-            .app("shop")
-            .version("1.0.0")
-            .canary(timed())
+        self.shop.rollout(name).app("shop").version("1.0.0").canary(timed())
     }
 
     /// Applies a first version and waits until the next one would be linked to it.
@@ -67,10 +63,7 @@ impl Story {
         let condition = format!("promoted at {version}");
         self.chains
             .trace_until(rollout.name(), &condition, |trace| {
-                let head = trace
-                    .status
-                    .as_ref()
-                    .and_then(|status| status.head.as_ref());
+                let head = trace.status.as_ref().and_then(|status| status.head.as_ref());
                 head.is_some_and(|head| {
                     head.version == version
                         && head.phase == api::rollout_trace::Phase::Promoted

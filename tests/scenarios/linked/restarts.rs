@@ -47,10 +47,7 @@ async fn killed_at_five_points_of_a_rollout_it_tells_the_same_chain() -> Outcome
     cart.abort().await?;
     cart.aborted().await?;
     operator.resume()?;
-    story
-        .chains
-        .context_until("shop", "with two links", |links| links.len() == 2)
-        .await?;
+    story.chains.context_until("shop", "with two links", |links| links.len() == 2).await?;
     cart.apply_version("4.0.0").await?;
     cart.paused().await?;
     cart.promote().await?;
@@ -66,21 +63,12 @@ async fn killed_at_five_points_of_a_rollout_it_tells_the_same_chain() -> Outcome
     let told = |trace: &RolloutTrace| {
         let lines = lines(trace);
         lines.len() == 4
-            && lines
-                .iter()
-                .zip(expected)
-                .all(|(line, expected)| line.starts_with(expected))
+            && lines.iter().zip(expected).all(|(line, expected)| line.starts_with(expected))
             && lines[3].ends_with("Applied")
     };
-    let trace = story
-        .chains
-        .trace_until("cart", "of four attempts", told)
-        .await?;
+    let trace = story.chains.trace_until("cart", "of four attempts", told).await?;
     story.chains.jaeger_agrees(&trace, &[]).await?;
-    story
-        .chains
-        .context_until("shop", "with one link", |links| links.len() == 1)
-        .await?;
+    story.chains.context_until("shop", "with one link", |links| links.len() == 1).await?;
     Ok(())
 }
 
@@ -91,22 +79,12 @@ fn cluster(options: Options) -> Result<&'static Cluster, Box<dyn std::error::Err
 
 #[tokio::test]
 async fn keptn_and_argo_may_come_after_the_operator_and_every_permission_is_used() -> Outcome {
-    let cluster = cluster(Options {
-        argo: false,
-        audit: true,
-        ..Options::default()
-    })?;
+    let cluster = cluster(Options { argo: false, audit: true, ..Options::default() })?;
     install(cluster).await?;
     let operator = Operator::start(cluster, "throughline", Settings::default()).await?;
     let text = operator.ready().await?;
-    for kind in [
-        "rollouts.argoproj.io",
-        "keptnappversions.lifecycle.keptn.sh",
-    ] {
-        assert!(
-            text.contains(&format!("{kind} is not installed; the rest goes on")),
-            "{text}"
-        );
+    for kind in ["rollouts.argoproj.io", "keptnappversions.lifecycle.keptn.sh"] {
+        assert!(text.contains(&format!("{kind} is not installed; the rest goes on")), "{text}");
     }
     let _keptn = Keptn::from_env()?.start(cluster).await?;
     cluster.install_argo().await?;
@@ -114,11 +92,7 @@ async fn keptn_and_argo_may_come_after_the_operator_and_every_permission_is_used
     let namespace = cluster.namespace("late").await?;
     let shop = Shop::new(&namespace);
     let chains = Chains::of(&namespace, cluster.jaeger());
-    let first = shop
-        .rollout("cart")
-        .app("shop")
-        .version("1.0.0")
-        .canary(timed());
+    let first = shop.rollout("cart").app("shop").version("1.0.0").canary(timed());
     let mut cart = first.apply().await?;
     cart.healthy_at("1.0.0").await?;
     chains.written_ahead("cart", "1.0.0").await?;
@@ -129,18 +103,13 @@ async fn keptn_and_argo_may_come_after_the_operator_and_every_permission_is_used
         "2 2.0.0 Promoted [Successor 1] shop-2.0.0-d4735e3a Applied",
     ];
     let trace = chains.reads("cart", &chain).await?;
-    chains
-        .context_links("shop", &["shop-2.0.0-d4735e3a"])
-        .await?;
+    chains.context_links("shop", &["shop-2.0.0-d4735e3a"]).await?;
     chains.jaeger_agrees(&trace, &[]).await?;
     assert_eq!(operator.ready().await?, "everything is watched\n");
 
     // To be kept is to lose the owner; that is a patch of the RolloutTrace itself.
     let keep = Patch::Merge(json!({ "spec": { "keepAfterDelete": true } }));
-    namespace
-        .api::<RolloutTrace>()
-        .patch("cart", &PatchParams::default(), &keep)
-        .await?;
+    namespace.api::<RolloutTrace>().patch("cart", &PatchParams::default(), &keep).await?;
     // A conflict is what `get` is for: while the operator stands still, a trace appears and a
     // person edits a lot, so that it decides before it has read all of the edits.
     let granted = granted(cluster).await?;
@@ -149,10 +118,7 @@ async fn keptn_and_argo_may_come_after_the_operator_and_every_permission_is_used
     for version in 3..20 {
         let used: BTreeSet<_> = cluster.audit()?.of(account)?.into_keys().collect();
         let beyond: Vec<_> = used.difference(&granted).collect();
-        assert!(
-            beyond.is_empty(),
-            "asked for beyond config/rbac: {beyond:?}"
-        );
+        assert!(beyond.is_empty(), "asked for beyond config/rbac: {beyond:?}");
         if used == granted {
             return Ok(());
         }
@@ -162,10 +128,7 @@ async fn keptn_and_argo_may_come_after_the_operator_and_every_permission_is_used
             let versions: Api<KeptnAppVersion> = namespace.api();
             let listed = versions.list(&ListParams::default()).await?;
             let count = |version: &&KeptnAppVersion| {
-                let phases = version
-                    .status
-                    .as_ref()
-                    .and_then(|it| it.phase_trace_ids.as_ref());
+                let phases = version.status.as_ref().and_then(|it| it.phase_trace_ids.as_ref());
                 phases.is_some_and(|phases| phases.contains_key("AppDeploy"))
             };
             Ok::<_, kube::Error>(listed.iter().filter(count).count())
@@ -175,15 +138,11 @@ async fn keptn_and_argo_may_come_after_the_operator_and_every_permission_is_used
         }
         for edit in 0..50 {
             let edit = json!({ "metadata": { "annotations": { "edit": edit.to_string() } } });
-            contexts
-                .patch("shop", &PatchParams::default(), &Patch::Merge(edit))
-                .await?;
+            contexts.patch("shop", &PatchParams::default(), &Patch::Merge(edit)).await?;
         }
         operator.thaw()?;
         cart.healthy().await?;
-        chains
-            .written_ahead("cart", &format!("{version}.0.0"))
-            .await?;
+        chains.written_ahead("cart", &format!("{version}.0.0")).await?;
     }
     let used: BTreeSet<_> = cluster.audit()?.of(account)?.into_keys().collect();
     let unused: Vec<_> = granted.difference(&used).collect();
@@ -196,9 +155,7 @@ async fn granted(
 ) -> Result<BTreeSet<(String, String)>, Box<dyn std::error::Error>> {
     let mut granted = BTreeSet::new();
     for role in ["throughline", "throughline-link"] {
-        let role = cluster
-            .kubectl(&["get", "clusterrole", role, "-o", "json"])
-            .await?;
+        let role = cluster.kubectl(&["get", "clusterrole", role, "-o", "json"]).await?;
         let role: Value = serde_json::from_str(&role)?;
         for rule in role["rules"].as_array().into_iter().flatten() {
             for resource in rule["resources"].as_array().into_iter().flatten() {
@@ -215,10 +172,7 @@ async fn granted(
 #[tokio::test]
 async fn a_permission_that_is_missing_is_named_and_the_rest_works() -> Outcome {
     let user = User::new("narrow", "token-of-narrow");
-    let options = Options {
-        users: vec![user],
-        ..Options::default()
-    };
+    let options = Options { users: vec![user], ..Options::default() };
     let cluster = cluster(options)?;
     install(cluster).await?;
     let role = json!({
@@ -245,10 +199,7 @@ async fn a_permission_that_is_missing_is_named_and_the_rest_works() -> Outcome {
     });
     cluster.apply(&format!("{role}\n---\n{binding}")).await?;
     let _keptn = Keptn::from_env()?.start(cluster).await?;
-    let settings = Settings {
-        user: "narrow".into(),
-        ..Settings::default()
-    };
+    let settings = Settings { user: "narrow".into(), ..Settings::default() };
     let operator = Operator::start(cluster, "throughline", settings).await?;
     let text = operator.ready().await?;
     let expected = "no permission to list keptnworkloadversions.lifecycle.keptn.sh: \
@@ -258,11 +209,7 @@ async fn a_permission_that_is_missing_is_named_and_the_rest_works() -> Outcome {
     let namespace = cluster.namespace("narrow").await?;
     let shop = Shop::new(&namespace);
     let chains = Chains::of(&namespace, cluster.jaeger());
-    let first = shop
-        .rollout("cart")
-        .app("shop")
-        .version("1.0.0")
-        .canary(timed());
+    let first = shop.rollout("cart").app("shop").version("1.0.0").canary(timed());
     let mut cart = first.apply().await?;
     cart.healthy_at("1.0.0").await?;
     chains.written_ahead("cart", "1.0.0").await?;
@@ -276,14 +223,7 @@ async fn a_permission_that_is_missing_is_named_and_the_rest_works() -> Outcome {
     chains.jaeger_agrees(&trace, &[]).await?;
     let conditions = trace.status.unwrap_or_default().conditions;
     let observed = &conditions[0];
-    assert_eq!(
-        (&*observed.status, &*observed.reason),
-        ("False", "Forbidden")
-    );
-    assert!(
-        observed.message.contains("list keptnworkloadversions"),
-        "{}",
-        observed.message
-    );
+    assert_eq!((&*observed.status, &*observed.reason), ("False", "Forbidden"));
+    assert!(observed.message.contains("list keptnworkloadversions"), "{}", observed.message);
     Ok(())
 }

@@ -28,18 +28,11 @@ impl Stage {
         let cluster = Cluster::shared()?;
         Keptn::shared().await?;
         let namespace = cluster.namespace(prefix).await?;
-        Ok(Self {
-            watched: Watched::new(&namespace),
-            shop: Shop::new(&namespace),
-        })
+        Ok(Self { watched: Watched::new(&namespace), shop: Shop::new(&namespace) })
     }
 
     fn rollout(&self, name: &str) -> Manifest {
-        self.shop
-            .rollout(name)
-            .app("shop")
-            .version("1.0.0")
-            .canary(timed())
+        self.shop.rollout(name).app("shop").version("1.0.0").canary(timed())
     }
 
     async fn link_to(&self, app: &str, version: &str) -> Outcome {
@@ -56,9 +49,7 @@ impl Stage {
         self.watched
             .until(&what, |seen| {
                 let contexts = seen.states.get("keptnappcontexts");
-                contexts
-                    .and_then(|it| it.last())
-                    .is_some_and(|it| it["spec"]["spanLinks"] == link)
+                contexts.and_then(|it| it.last()).is_some_and(|it| it["spec"]["spanLinks"] == link)
             })
             .await
     }
@@ -67,10 +58,7 @@ impl Stage {
     async fn compare(self, recording: &str) -> Outcome {
         let recorded = recorded(recording)?;
         let jaeger = Cluster::shared()?.jaeger();
-        let seen = self
-            .watched
-            .with_traces(&jaeger, recorded.span_count())
-            .await?;
+        let seen = self.watched.with_traces(&jaeger, recorded.span_count()).await?;
         same(recording, &recorded.story(), &seen.story())
     }
 }
@@ -86,13 +74,8 @@ fn same(recording: &str, expected: &str, story: &str) -> Outcome {
 // Lines that only one of the two has.
 fn changes(expected: &str, story: &str) -> String {
     let without = |text: &str, other: &str, sign: &str| {
-        let lines = text
-            .lines()
-            .filter(|line| !other.lines().any(|it| it == *line));
-        lines
-            .map(|line| format!("{sign} {line}\n"))
-            .collect::<Vec<_>>()
-            .concat()
+        let lines = text.lines().filter(|line| !other.lines().any(|it| it == *line));
+        lines.map(|line| format!("{sign} {line}\n")).collect::<Vec<_>>().concat()
     };
     let changes = without(expected, story, "-") + &without(story, expected, "+");
     if changes.is_empty() {

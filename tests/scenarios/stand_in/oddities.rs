@@ -27,15 +27,9 @@ async fn an_app_of_a_user_stays_as_it_is() -> Outcome {
         "spec": {"version": "2026.1", "workloads": [{"name": "cart", "version": "1.0.0"}]},
     });
     namespace.apply(&app.to_string()).await?;
-    stage
-        .watched
-        .app_version("shop-2026.1-6b86b273", "Progressing")
-        .await?;
+    stage.watched.app_version("shop-2026.1-6b86b273", "Progressing").await?;
     stage.rollout("cart").apply().await?.healthy().await?;
-    stage
-        .watched
-        .app_version("shop-2026.1-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-2026.1-6b86b273", "Succeeded").await?;
     let app = namespace.api::<KeptnApp>().get("shop").await?;
     assert_eq!(app.metadata.generation, Some(1));
     assert!(
@@ -47,10 +41,7 @@ async fn an_app_of_a_user_stays_as_it_is() -> Outcome {
             .is_empty()
     );
     let story = stage.watched.ask(Seen::story);
-    assert!(
-        story.contains("trace none, then AppDeploy of shop-2026.1-6b86b273"),
-        "{story}"
-    );
+    assert!(story.contains("trace none, then AppDeploy of shop-2026.1-6b86b273"), "{story}");
     Ok(())
 }
 
@@ -71,15 +62,8 @@ async fn a_malformed_link_does_not_harm_the_others() -> Outcome {
     let jaeger = Cluster::shared()?.jaeger();
     let seen = stage.watched.with_traces(&jaeger, 12).await?;
     let spans: Vec<_> = seen.spans.values().flatten().collect();
-    assert!(
-        spans
-            .iter()
-            .all(|span| span.tags.get("stage").is_some_and(|it| it == "dev"))
-    );
-    let root = spans
-        .iter()
-        .find(|span| span.name == version)
-        .ok_or("no root")?;
+    assert!(spans.iter().all(|span| span.tags.get("stage").is_some_and(|it| it == "dev")));
+    let root = spans.iter().find(|span| span.name == version).ok_or("no root")?;
     // The other link goes to trace 0 and span 0, and Jaeger leaves such links out.
     let traces: Vec<_> = root.links.iter().map(|(trace, _)| &**trace).collect();
     assert_eq!(traces, ["28e7c919c887709c210854f40838e0d7"]);
@@ -93,25 +77,16 @@ async fn failure_and_death() -> Outcome {
     let Keptn::StandIn { binary, .. } = keptn else {
         return Ok(());
     };
-    let pace = Pace {
-        observability: Duration::from_secs(8),
-        ..Pace::fast()
-    };
+    let pace = Pace { observability: Duration::from_secs(8), ..Pace::fast() };
     let keptn = Keptn::StandIn { binary, pace };
     let cluster = Cluster::start(Options::default())?;
     let process = keptn.start(&cluster).await?;
     let namespace = cluster.namespace("late").await?;
     let (shop, watched) = (Shop::new(&namespace), Watched::new(&namespace));
 
-    let cart = shop
-        .rollout("cart")
-        .app("shop")
-        .deadline(10)
-        .abort_on_deadline();
+    let cart = shop.rollout("cart").app("shop").deadline(10).abort_on_deadline();
     let mut cart = cart.canary(super::timed()).apply().await?;
-    watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     cart.apply_version_with("2.0.0", PodKind::ImagePull).await?;
     cart.aborted().await?;
     watched.app_version("shop-2.0.0-d4735e3a", "Failed").await?;
@@ -123,10 +98,7 @@ async fn failure_and_death() -> Outcome {
     let traces = jaeger.traces("lifecycle-operator").await?.len();
     process.kill();
     let pod: Pod = Pod {
-        metadata: ObjectMeta {
-            name: Some("new".into()),
-            ..ObjectMeta::default()
-        },
+        metadata: ObjectMeta { name: Some("new".into()), ..ObjectMeta::default() },
         spec: serde_json::from_value(json!({"containers": [{"name": "a", "image": "a"}]}))?,
         ..Pod::default()
     };
@@ -139,19 +111,11 @@ async fn failure_and_death() -> Outcome {
     pods.create(&PostParams::default(), &pod).await?;
     let within = Duration::from_secs(20);
     let found = jaeger
-        .await_traces("lifecycle-operator", within, "two ghosts more", |it| {
-            it.len() == traces + 2
-        })
+        .await_traces("lifecycle-operator", within, "two ghosts more", |it| it.len() == traces + 2)
         .await?;
-    let ghosts: Vec<_> = found
-        .iter()
-        .filter(|trace| trace.spans.len() == 1)
-        .collect();
+    let ghosts: Vec<_> = found.iter().filter(|trace| trace.spans.len() == 1).collect();
     assert_eq!(ghosts.len(), 2);
-    let versions = namespace
-        .api::<KeptnAppVersion>()
-        .list(&ListParams::default())
-        .await?;
+    let versions = namespace.api::<KeptnAppVersion>().list(&ListParams::default()).await?;
     assert_eq!(versions.items.len(), 2);
     process.check()?;
     Ok(())
@@ -161,27 +125,16 @@ async fn failure_and_death() -> Outcome {
 #[tokio::test]
 async fn an_old_pod_that_dies_brings_its_version_back() -> Outcome {
     let stage = Stage::set("old-pod").await?;
-    let mut cart = stage
-        .rollout("cart")
-        .canary(super::waiting())
-        .apply()
-        .await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    let mut cart = stage.rollout("cart").canary(super::waiting()).apply().await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     cart.apply_version("2.0.0").await?;
     cart.paused_at(1).await?;
     stage.link_to("shop", "shop-2.0.0-d4735e3a").await?;
     let pods = stage.shop.namespace().api::<Pod>();
     let old = ListParams::default().labels("app.kubernetes.io/version=1.0.0");
     let old = pods.list(&old).await?.items.pop().ok_or("no old pod")?;
-    pods.delete(&old.name_any(), &DeleteParams::default().grace_period(0))
-        .await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-4e074085", "Succeeded")
-        .await?;
+    pods.delete(&old.name_any(), &DeleteParams::default().grace_period(0)).await?;
+    stage.watched.app_version("shop-1.0.0-4e074085", "Succeeded").await?;
     let story = stage.watched.ask(Seen::story);
     let replay = "app version shop-1.0.0-4e074085: \"1.0.0\" after \"2.0.0\", [\"cart\" \"1.0.0\"], \
                   links [\"AppDeploy of shop-2.0.0-d4735e3a\"], own trace";
@@ -196,10 +149,7 @@ async fn an_old_pod_that_dies_brings_its_version_back() -> Outcome {
     // It comes back: the open spans of its first attempt are found again, without links.
     cart.promote_full().await?;
     cart.healthy_at("2.0.0").await?;
-    stage
-        .watched
-        .app_version("shop-2.0.0-4b227777", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-2.0.0-4b227777", "Succeeded").await?;
     let story = stage.watched.ask(Seen::story);
     let reuse =
         "links [\"AppDeploy of shop-2.0.0-d4735e3a\"], shop-2.0.0-d4735e3a's trace, Succeeded";
@@ -212,42 +162,18 @@ async fn an_old_pod_that_dies_brings_its_version_back() -> Outcome {
 async fn a_version_that_is_created_again_joins_its_old_trace() -> Outcome {
     let stage = Stage::set("again").await?;
     let mut cart = stage.rollout("cart").replicas(1).canary([]).apply().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     cart.apply_version("2.0.0").await?;
-    stage
-        .watched
-        .app_version("shop-2.0.0-d4735e3a", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-2.0.0-d4735e3a", "Succeeded").await?;
     cart.delete().await?;
     let versions = stage.shop.namespace().api::<KeptnWorkloadVersion>();
     let since = Instant::now();
-    while !versions
-        .list(&ListParams::default())
-        .await?
-        .items
-        .is_empty()
-    {
-        assert!(
-            since.elapsed() < Duration::from_mins(1),
-            "the old versions stay"
-        );
+    while !versions.list(&ListParams::default()).await?.items.is_empty() {
+        assert!(since.elapsed() < Duration::from_mins(1), "the old versions stay");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    stage
-        .rollout("cart")
-        .replicas(1)
-        .canary([])
-        .apply()
-        .await?
-        .healthy()
-        .await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-4e074085", "Succeeded")
-        .await?;
+    stage.rollout("cart").replicas(1).canary([]).apply().await?.healthy().await?;
+    stage.watched.app_version("shop-1.0.0-4e074085", "Succeeded").await?;
     let story = stage.watched.ask(Seen::story);
     let again = "trace none, then AppDeploy of shop-1.0.0-6b86b273, then none, \
                  then AppDeploy of shop-1.0.0-6b86b273, Succeeded";

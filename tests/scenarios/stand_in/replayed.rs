@@ -39,10 +39,7 @@ async fn linear() -> Outcome {
     let stage = Stage::set("linear").await?;
     let mut cart = stage.rollout("cart").apply().await?;
     cart.healthy_at("1.0.0").await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     stage.link_to("shop", "shop-1.0.0-6b86b273").await?;
     update(&stage, &mut cart, "2.0.0", "shop-2.0.0-d4735e3a").await?;
     stage.link_to("shop", "shop-2.0.0-d4735e3a").await?;
@@ -56,10 +53,7 @@ async fn single_service() -> Outcome {
     let stage = Stage::set("single-service").await?;
     let mut cart = stage.shop.rollout("cart").canary(timed()).apply().await?;
     cart.healthy_at("1.0.0").await?;
-    stage
-        .watched
-        .app_version("cart-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("cart-1.0.0-6b86b273", "Succeeded").await?;
     stage.link_to("cart", "cart-1.0.0-6b86b273").await?;
     update(&stage, &mut cart, "2.0.0", "cart-2.0.0-d4735e3a").await?;
     stage.link_to("cart", "cart-2.0.0-d4735e3a").await?;
@@ -72,16 +66,10 @@ async fn single_service() -> Outcome {
 async fn hash_version() -> Outcome {
     let stage = Stage::set("hash-version").await?;
     let mut cart = stage.rollout("cart").annotated().apply().await?;
-    stage
-        .watched
-        .app_version("shop-3391518271-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-3391518271-6b86b273", "Succeeded").await?;
     stage.link_to("shop", "shop-3391518271-6b86b273").await?;
     cart.apply_version("2.0.0").await?;
-    stage
-        .watched
-        .app_version("shop-214277426-d4735e3a", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-214277426-d4735e3a", "Succeeded").await?;
     stage.link_to("shop", "shop-214277426-d4735e3a").await?;
     stage.compare("hash-version").await
 }
@@ -90,10 +78,7 @@ async fn hash_version() -> Outcome {
 async fn same_version() -> Outcome {
     let stage = Stage::set("same-version").await?;
     let mut cart = stage.rollout("cart").env("a").apply().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     for (revision, env) in [(2, "b"), (3, "c")] {
         cart.set_env(env).await?;
         cart.at_revision(revision).await?;
@@ -106,29 +91,17 @@ async fn same_version() -> Outcome {
 async fn abort_retry() -> Outcome {
     let stage = Stage::set("abort-retry").await?;
     let mut cart = stage.rollout("cart").canary(waiting()).apply().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     cart.apply_version("2.0.0").await?;
     cart.paused_at(1).await?;
     cart.abort().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-4e074085", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-4e074085", "Succeeded").await?;
     cart.retry().await?;
     cart.paused_at(1).await?;
-    stage
-        .watched
-        .app_version("shop-2.0.0-4b227777", "Progressing")
-        .await?;
+    stage.watched.app_version("shop-2.0.0-4b227777", "Progressing").await?;
     cart.promote().await?;
     cart.healthy_at("2.0.0").await?;
-    stage
-        .watched
-        .app_version("shop-2.0.0-4b227777", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-2.0.0-4b227777", "Succeeded").await?;
     stage.compare("abort-retry").await
 }
 
@@ -136,22 +109,13 @@ async fn abort_retry() -> Outcome {
 async fn revert_midway() -> Outcome {
     let stage = Stage::set("revert-midway").await?;
     let mut cart = stage.rollout("cart").canary(waiting()).apply().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     cart.apply_version("2.0.0").await?;
     cart.paused_at(1).await?;
     cart.apply_version("1.0.0").await?;
     cart.healthy_at("1.0.0").await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-4e074085", "Succeeded")
-        .await?;
-    stage
-        .watched
-        .app_version("shop-2.0.0-d4735e3a", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-4e074085", "Succeeded").await?;
+    stage.watched.app_version("shop-2.0.0-d4735e3a", "Succeeded").await?;
     stage.compare("revert-midway").await
 }
 
@@ -159,17 +123,11 @@ async fn revert_midway() -> Outcome {
 async fn rollback() -> Outcome {
     let stage = Stage::set("rollback").await?;
     let mut cart = stage.rollout("cart").apply().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     update(&stage, &mut cart, "2.0.0", "shop-2.0.0-d4735e3a").await?;
     cart.undo_to(1).await?;
     cart.healthy_at("1.0.0").await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-4e074085", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-4e074085", "Succeeded").await?;
     stage.compare("rollback").await
 }
 
@@ -177,29 +135,17 @@ async fn rollback() -> Outcome {
 async fn superseded() -> Outcome {
     let stage = Stage::set("superseded").await?;
     let mut cart = stage.rollout("cart").canary(waiting()).apply().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     cart.apply_version("2.0.0").await?;
     cart.paused_at(1).await?;
     cart.apply_version("3.0.0").await?;
     cart.at_revision(3).await?;
     cart.paused_at(1).await?;
-    stage
-        .watched
-        .app_version("shop-3.0.0-4e074085", "Progressing")
-        .await?;
+    stage.watched.app_version("shop-3.0.0-4e074085", "Progressing").await?;
     cart.promote().await?;
     cart.healthy_at("3.0.0").await?;
-    stage
-        .watched
-        .app_version("shop-3.0.0-4e074085", "Succeeded")
-        .await?;
-    stage
-        .watched
-        .app_version("shop-2.0.0-d4735e3a", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-3.0.0-4e074085", "Succeeded").await?;
+    stage.watched.app_version("shop-2.0.0-d4735e3a", "Succeeded").await?;
     stage.compare("superseded").await
 }
 
@@ -226,13 +172,9 @@ async fn play_two_workloads() -> Result<Stage, Box<dyn Error>> {
     let stage = Stage::set("two-workloads").await?;
     let watched = &stage.watched;
     let mut cart = stage.rollout("cart").apply().await?;
-    watched
-        .app_version("shop-1.0.0-6b86b273", "Progressing")
-        .await?;
+    watched.app_version("shop-1.0.0-6b86b273", "Progressing").await?;
     let mut pay = stage.rollout("pay").apply().await?;
-    watched
-        .app_version("shop-9601637160-d4735e3a", "Succeeded")
-        .await?;
+    watched.app_version("shop-9601637160-d4735e3a", "Succeeded").await?;
     stage.link_to("shop", "shop-9601637160-d4735e3a").await?;
     cart.apply_version("2.0.0").await?;
     watched
@@ -251,31 +193,22 @@ async fn play_two_workloads() -> Result<Stage, Box<dyn Error>> {
     tokio::try_join!(cart.apply_version("3.0.0"), pay.apply_version("3.0.0"))?;
     watched
         .until("two versions 3.0.0 succeeded", |seen| {
-            let states = seen
-                .states
-                .get("keptnworkloadversions")
-                .into_iter()
-                .flatten();
+            let states = seen.states.get("keptnworkloadversions").into_iter().flatten();
             let done = states.filter(|it| {
                 it["spec"]["version"] == "3.0.0" && it["status"]["status"] == "Succeeded"
             });
-            let names: std::collections::BTreeSet<_> = done
-                .filter_map(|it| it["metadata"]["name"].as_str())
-                .collect();
+            let names: std::collections::BTreeSet<_> =
+                done.filter_map(|it| it["metadata"]["name"].as_str()).collect();
             names.len() == 2
         })
         .await?;
     if watched.app_deploy("shop-49473cb4f6-ef2d127d").is_none() {
         return Ok(stage);
     }
-    watched
-        .app_version("shop-49473cb4f6-ef2d127d", "Succeeded")
-        .await?;
+    watched.app_version("shop-49473cb4f6-ef2d127d", "Succeeded").await?;
     stage.link_to("shop", "shop-49473cb4f6-ef2d127d").await?;
     cart.apply_version("4.0.0").await?;
-    watched
-        .app_version("shop-d0e2962a9f-e7f6c011", "Succeeded")
-        .await?;
+    watched.app_version("shop-d0e2962a9f-e7f6c011", "Succeeded").await?;
     Ok(stage)
 }
 
@@ -283,17 +216,11 @@ async fn play_two_workloads() -> Result<Stage, Box<dyn Error>> {
 async fn promote_full() -> Outcome {
     let stage = Stage::set("promote-full").await?;
     let mut cart = stage.rollout("cart").canary(waiting()).apply().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     cart.apply_version("2.0.0").await?;
     cart.paused_at(1).await?;
     cart.promote_full().await?;
-    stage
-        .watched
-        .app_version("shop-2.0.0-d4735e3a", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-2.0.0-d4735e3a", "Succeeded").await?;
     stage.compare("promote-full").await
 }
 
@@ -301,10 +228,7 @@ async fn promote_full() -> Outcome {
 async fn restart_and_scale() -> Outcome {
     let stage = Stage::set("restart-and-scale").await?;
     let mut cart = stage.rollout("cart").apply().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     cart.restart().await?;
     cart.restarted().await?;
     cart.scale(5).await?;
@@ -317,14 +241,10 @@ async fn bad_image_then_fix() -> Outcome {
     let stage = Stage::set("bad-image").await?;
     let cart = stage.rollout("cart").canary(waiting()).deadline(3);
     let mut cart = cart.apply().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     cart.apply_version_with("2.0.0", PodKind::ImagePull).await?;
     cart.deadline_exceeded().await?;
-    cart.change(|it| it.version("3.0.0").pods(PodKind::Ready).canary(timed()))
-        .await?;
+    cart.change(|it| it.version("3.0.0").pods(PodKind::Ready).canary(timed())).await?;
     for version in ["shop-2.0.0-d4735e3a", "shop-3.0.0-4e074085"] {
         stage.watched.app_version(version, "Succeeded").await?;
     }
@@ -345,10 +265,7 @@ async fn blue_green() -> Outcome {
         ..BlueGreen::default()
     };
     let mut cart = stage.rollout("cart").blue_green(strategy).apply().await?;
-    stage
-        .watched
-        .app_version("shop-1.0.0-6b86b273", "Succeeded")
-        .await?;
+    stage.watched.app_version("shop-1.0.0-6b86b273", "Succeeded").await?;
     update(&stage, &mut cart, "2.0.0", "shop-2.0.0-d4735e3a").await?;
     stage.compare("bluegreen").await
 }

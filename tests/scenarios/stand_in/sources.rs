@@ -48,16 +48,13 @@ pub(super) fn recorded(name: &str) -> Result<Seen, Box<dyn Error>> {
     for trace in &traces {
         let id = trace["traceID"].as_str().unwrap_or_default().to_owned();
         let spans = trace["spans"].as_array().into_iter().flatten();
-        seen.spans
-            .insert(id, spans.map(|span| recorded_span(trace, span)).collect());
+        seen.spans.insert(id, spans.map(|span| recorded_span(trace, span)).collect());
     }
     Ok(seen)
 }
 
 fn text(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn recorded_span(trace: &Value, span: &Value) -> Span {
@@ -67,11 +64,8 @@ fn recorded_span(trace: &Value, span: &Value) -> Span {
         let references = references.iter().filter(move |it| it["refType"] == kind);
         references.map(|it| (text(&it["traceID"]), text(&it["spanID"])))
     };
-    let fields = |value: &Value| {
-        list(value)
-            .into_iter()
-            .map(|it| (text(&it["key"]), text(&it["value"])))
-    };
+    let fields =
+        |value: &Value| list(value).into_iter().map(|it| (text(&it["key"]), text(&it["value"])));
     Span {
         id: text(&span["spanID"]),
         name: text(&span["operationName"]),
@@ -116,18 +110,11 @@ impl Watched {
                         continue;
                     };
                     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                    seen.states
-                        .entry(resource.to_owned())
-                        .or_default()
-                        .push(object);
+                    seen.states.entry(resource.to_owned()).or_default().push(object);
                 }
             });
         }
-        Self {
-            namespace: namespace.clone(),
-            seen,
-            _tasks: tasks,
-        }
+        Self { namespace: namespace.clone(), seen, _tasks: tasks }
     }
 
     /// Asks what was seen until now.
@@ -156,8 +143,7 @@ impl Watched {
     /// Waits until an app version has a status.
     pub(super) async fn app_version(&self, name: &str, status: &str) -> Result<(), Box<dyn Error>> {
         self.until(&format!("{name} is {status}"), |seen| {
-            seen.last("keptnappversions", name)
-                .is_some_and(|it| it["status"]["status"] == status)
+            seen.last("keptnappversions", name).is_some_and(|it| it["status"]["status"] == status)
         })
         .await
     }
@@ -201,20 +187,9 @@ fn live_spans(trace: &Trace) -> Vec<Span> {
         id: span.span_id.clone(),
         name: span.operation.clone(),
         parent: span.parent().map(str::to_owned),
-        links: span
-            .links()
-            .map(|it| (it.trace_id.clone(), it.span_id.clone()))
-            .collect(),
-        tags: span
-            .tags
-            .iter()
-            .map(|(key, value)| (key.clone(), text(value)))
-            .collect(),
-        events: span
-            .events
-            .iter()
-            .flat_map(|it| it.fields.values().map(text))
-            .collect(),
+        links: span.links().map(|it| (it.trace_id.clone(), it.span_id.clone())).collect(),
+        tags: span.tags.iter().map(|(key, value)| (key.clone(), text(value))).collect(),
+        events: span.events.iter().flat_map(|it| it.fields.values().map(text)).collect(),
         service: span.service.clone(),
     });
     spans.collect()

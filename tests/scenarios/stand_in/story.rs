@@ -40,10 +40,7 @@ impl History<'_> {
     }
 
     fn text(&self, pointer: &str) -> &str {
-        self.last()
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.last().pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The different values of something, in order.
@@ -65,13 +62,8 @@ impl Seen {
     pub(super) fn trace_ids(&self) -> BTreeSet<String> {
         let states = ["keptnappversions", "keptnworkloadversions"].into_iter();
         let carriers = states.flat_map(|kind| self.of(kind)).flat_map(|state| {
-            let phases = state
-                .pointer("/status/phaseTraceIDs")
-                .and_then(Value::as_object);
-            phases
-                .into_iter()
-                .flat_map(|it| it.values())
-                .chain(state.pointer("/spec/traceId"))
+            let phases = state.pointer("/status/phaseTraceIDs").and_then(Value::as_object);
+            phases.into_iter().flat_map(|it| it.values()).chain(state.pointer("/spec/traceId"))
         });
         carriers
             .filter_map(|carrier| carrier["traceparent"].as_str())
@@ -93,12 +85,7 @@ impl Seen {
             let _ = writeln!(story, "app {} managed by {managed}, type {kind}", app.name);
             for spec in app.values(|it| {
                 let spec = &it["spec"];
-                format!(
-                    "{}: {} {}",
-                    it["metadata"]["generation"],
-                    spec["version"],
-                    workloads(spec)
-                )
+                format!("{}: {} {}", it["metadata"]["generation"], spec["version"], workloads(spec))
             }) {
                 let _ = writeln!(story, "  generation {spec}");
             }
@@ -145,9 +132,7 @@ impl Seen {
             }
         }
         let set = |state: &Value| {
-            let name = state["spec"]["resourceReference"]["name"]
-                .as_str()
-                .unwrap_or_default();
+            let name = state["spec"]["resourceReference"]["name"].as_str().unwrap_or_default();
             let place = sets.iter().position(|set| *set == name);
             place.map_or("no set".to_owned(), |place| format!("set {}", place + 1))
         };
@@ -216,11 +201,8 @@ impl Seen {
             let parent = spans.iter().find(|it| it.id == *id);
             parent.map_or("a span that is missing", |it| it.name.as_str())
         });
-        let links: Vec<String> = span
-            .links
-            .iter()
-            .map(|(trace, id)| self.anchor(trace, id))
-            .collect();
+        let links: Vec<String> =
+            span.links.iter().map(|(trace, id)| self.anchor(trace, id)).collect();
         // That a cache lagged behind is no part of the story.
         let events: Vec<&str> = span
             .events
@@ -232,11 +214,7 @@ impl Seen {
             .tags
             .iter()
             .map(|(key, value)| {
-                let value = if key.ends_with(".namespace") {
-                    "NAMESPACE"
-                } else {
-                    value
-                };
+                let value = if key.ends_with(".namespace") { "NAMESPACE" } else { value };
                 format!("{key}={value}")
             })
             .collect();
@@ -256,10 +234,7 @@ impl Seen {
             let name = state["metadata"]["name"].as_str().unwrap_or_default();
             match histories.iter_mut().find(|it| it.name == name) {
                 Some(history) => history.states.push(state),
-                None => histories.push(History {
-                    name,
-                    states: vec![state],
-                }),
+                None => histories.push(History { name, states: vec![state] }),
             }
         }
         histories
@@ -275,21 +250,17 @@ impl Seen {
     }
 
     fn carrier(&self, carrier: &Value) -> String {
-        carrier["traceparent"]
-            .as_str()
-            .map_or("none".to_owned(), |it| {
-                let (trace, span) = ids(it);
-                self.anchor(&trace, &span)
-            })
+        carrier["traceparent"].as_str().map_or("none".to_owned(), |it| {
+            let (trace, span) = ids(it);
+            self.anchor(&trace, &span)
+        })
     }
 
     // The phase of an app version that a traceparent belongs to.
     fn anchor(&self, trace: &str, span: &str) -> String {
         for version in self.histories("keptnappversions") {
             for state in &version.states {
-                let phases = state
-                    .pointer("/status/phaseTraceIDs")
-                    .and_then(Value::as_object);
+                let phases = state.pointer("/status/phaseTraceIDs").and_then(Value::as_object);
                 for (phase, carrier) in phases.into_iter().flatten() {
                     let known = carrier["traceparent"].as_str().map(ids);
                     if known == Some((trace.to_owned(), span.to_owned())) {
@@ -321,26 +292,18 @@ fn first_trace(version: &History<'_>) -> Option<String> {
 
 fn ids(traceparent: &str) -> (String, String) {
     let mut parts = traceparent.split('-').skip(1).map(str::to_owned);
-    (
-        parts.next().unwrap_or_default(),
-        parts.next().unwrap_or_default(),
-    )
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
 fn workloads(spec: &Value) -> String {
     let list = spec["workloads"].as_array().map_or(&[][..], Vec::as_slice);
-    let named = list
-        .iter()
-        .map(|it| format!("{} {}", it["name"], it["version"]));
+    let named = list.iter().map(|it| format!("{} {}", it["name"], it["version"]));
     format!("[{}]", named.collect::<Vec<_>>().join(", "))
 }
 
 fn owner(object: &Value) -> String {
     let owner = &object["metadata"]["ownerReferences"][0];
-    format!(
-        "{} {} controller {}",
-        owner["kind"], owner["name"], owner["controller"]
-    )
+    format!("{} {} controller {}", owner["kind"], owner["name"], owner["controller"])
 }
 
 // Every key that was ever there.
@@ -348,11 +311,7 @@ fn phase_keys(it: &History<'_>) -> String {
     let keys: BTreeSet<&str> = it
         .states
         .iter()
-        .filter_map(|state| {
-            state
-                .pointer("/status/phaseTraceIDs")
-                .and_then(Value::as_object)
-        })
+        .filter_map(|state| state.pointer("/status/phaseTraceIDs").and_then(Value::as_object))
         .flat_map(|phases| phases.keys().map(String::as_str))
         .collect();
     format!("{keys:?}")
@@ -360,13 +319,10 @@ fn phase_keys(it: &History<'_>) -> String {
 
 fn statuses(object: &Value) -> String {
     let status = object["status"].as_object();
-    let said = status
-        .into_iter()
-        .flatten()
-        .map(|(key, value)| match key.as_str() {
-            "phaseTraceIDs" => String::new(),
-            key if key.ends_with("Time") => format!("{key} "),
-            key => format!("{key}={value} "),
-        });
+    let said = status.into_iter().flatten().map(|(key, value)| match key.as_str() {
+        "phaseTraceIDs" => String::new(),
+        key if key.ends_with("Time") => format!("{key} "),
+        key => format!("{key}={value} "),
+    });
     said.collect::<String>().trim_end().to_owned()
 }

@@ -63,10 +63,8 @@ impl Log {
         if record.stage != "ResponseComplete" || !is_write(&record.verb) {
             return;
         }
-        let write = Write {
-            received: record.request_received_timestamp,
-            answered: record.stage_timestamp,
-        };
+        let write =
+            Write { received: record.request_received_timestamp, answered: record.stage_timestamp };
         let key = (object.resource, object.namespace, object.name);
         self.0.entry(key).or_default().push(write);
     }
@@ -85,16 +83,11 @@ pub(super) fn split(log: &Log, app: &App, revision: u32) -> Option<(Duration, Du
     // Its creation comes first and shows no trace.
     let trace = log.of("keptnappversions", namespace, &version).get(1)?;
     let writes = log.of("keptnappcontexts", namespace, name);
-    let link = writes
-        .iter()
-        .find(|write| write.received > trace.received)?;
+    let link = writes.iter().find(|write| write.received > trace.received)?;
     let between = |from: Timestamp, to: Timestamp| {
         Duration::try_from(to.duration_since(from)).unwrap_or_default()
     };
-    Some((
-        between(trace.answered, link.received),
-        between(link.received, link.answered),
-    ))
+    Some((between(trace.answered, link.received), between(link.received, link.answered)))
 }
 
 fn is_write(verb: &str) -> bool {
@@ -140,10 +133,8 @@ impl Tally {
 
     /// Those writes in words: `create 10, patch 20, patch status 30`.
     pub(super) fn words(&self, resource: &str) -> String {
-        let words: Vec<_> = self
-            .written(resource)
-            .map(|(what, count)| format!("{what} {count}"))
-            .collect();
+        let words: Vec<_> =
+            self.written(resource).map(|(what, count)| format!("{what} {count}")).collect();
         words.join(", ")
     }
 
@@ -191,10 +182,7 @@ mod tests {
 
     #[test]
     fn the_link_is_the_first_write_after_the_trace() {
-        let app = App {
-            namespace: "n".into(),
-            name: "cart".into(),
-        };
+        let app = App { namespace: "n".into(), name: "cart".into() };
         let version = app.revision(1).app_version();
         let record = |resource: &str, name: &str, verb: &str, from: u32, to: u32| {
             let text = serde_json::json!({

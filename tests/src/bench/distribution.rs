@@ -50,12 +50,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_values_that_occurred() {
-        let of = |n: u64| {
-            (1..=n)
-                .rev()
-                .map(Duration::from_millis)
-                .collect::<Distribution>()
-        };
+        let of = |n: u64| (1..=n).rev().map(Duration::from_millis).collect::<Distribution>();
         let hundred = of(100);
         assert_eq!(hundred.percentile(50), Duration::from_millis(50));
         assert_eq!(hundred.percentile(99), Duration::from_millis(99));

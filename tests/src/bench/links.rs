@@ -8,11 +8,13 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 
 use super::distribution::Distribution;
+use super::load::Load;
 use super::objects::App;
 use super::observer::Observer;
 use super::stage::Stage;
-use super::{Error, Sizes, audit, say};
+use super::{Error, Sizes, audit, process, say};
 use crate::cluster::Cluster;
+use crate::operator::Operator;
 
 /// From the instant of a revision to Keptn's objects for it, to its trace, and to its promotion.
 const ADMITTED: Duration = Duration::from_millis(200);
@@ -20,6 +22,18 @@ const VISIBLE: Duration = Duration::from_millis(500);
 const PROMOTED: Duration = Duration::from_millis(1500);
 /// A link that did not come by then counts as missing.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was measured.
+#[derive(Debug)]
+pub(super) struct Links {
+    /// The first revision of each app, whose KeptnAppContext is created, and the second, for which
+    /// it is patched.
+    pub(super) waves: [Wave; 2],
+    /// CPU time of the operator for all revisions of both.
+    pub(super) cpu: Duration,
+    /// What the cores did meanwhile.
+    pub(super) busy: String,
+}
 
 /// What one wave of revisions showed.
 #[derive(Debug, Default)]
@@ -38,13 +52,13 @@ pub(super) struct Wave {
     pub(super) late: Duration,
 }
 
-/// The first revision of each app, whose KeptnAppContext is created, and the second, for which it
-/// is patched.
+/// Plays both waves.
 pub(super) async fn measure(
     cluster: &'static Cluster,
+    operator: &Operator,
     stage: &Stage,
     sizes: &Sizes,
-) -> Result<[Wave; 2], Error> {
+) -> Result<Links, Error> {
     let namespaces: Vec<_> = (0..4).map(|n| format!("bench-links-{n}")).collect();
     stage.namespaces(&namespaces).await?;
     let apps: Vec<_> = (0..sizes.warm_up + sizes.links)
@@ -55,6 +69,8 @@ pub(super) async fn measure(
         .collect();
     let observer = Observer::start(cluster).await?;
     let mut waves = [Wave::default(), Wave::default()];
+    let id = process::running(operator)?;
+    let (cpu, load) = (process::cpu(id)?, Load::now(cluster, id));
     for (number, wave) in (1..).zip(&mut waves) {
         say(&format!(
             "link latency: revision {number} of {} apps, {} per s",
@@ -71,6 +87,8 @@ pub(super) async fn measure(
         // The last ones are promoted, and their reports stored.
         sleep(PROMOTED + Duration::from_secs(2)).await;
     }
+    let cpu = process::cpu(id)?.saturating_sub(cpu);
+    let busy = Load::now(cluster, id).since(&load);
     let log = audit::read(cluster)?;
     for (number, wave) in (1..).zip(&mut waves) {
         let apps = &apps[sizes.warm_up..];
@@ -79,7 +97,7 @@ pub(super) async fn measure(
         wave.asked = asked.into_iter().collect();
         wave.served = served.into_iter().collect();
     }
-    Ok(waves)
+    Ok(Links { waves, cpu, busy })
 }
 
 struct Played {
@@ -115,14 +133,7 @@ async fn play(
             sleep_until((slot + PROMOTED).into()).await;
             stage.promote(revision).await?;
             let traceparent = revision.traceparent("AppDeploy");
-            Ok::<_, Error>((
-                index,
-                Played {
-                    traceparent,
-                    scheduled,
-                    late,
-                },
-            ))
+            Ok::<_, Error>((index, Played { traceparent, scheduled, late }))
         });
     }
     let mut played = Vec::with_capacity(apps.len());

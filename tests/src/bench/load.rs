@@ -63,20 +63,11 @@ impl Load {
 
 fn times(stat: &str) -> Times {
     let line = stat.lines().next().unwrap_or_default();
-    let ticks: Vec<u64> = line
-        .split_whitespace()
-        .skip(1)
-        .take(8)
-        .flat_map(str::parse)
-        .collect();
+    let ticks: Vec<u64> = line.split_whitespace().skip(1).take(8).flat_map(str::parse).collect();
     let at = |index: usize| ticks.get(index).copied().unwrap_or(0);
     let (idle, stolen) = (at(3) + at(4), at(7));
     let all = ticks.iter().sum::<u64>();
-    Times {
-        busy: all - idle - stolen,
-        stolen,
-        all,
-    }
+    Times { busy: all - idle - stolen, stolen, all }
 }
 
 #[cfg(test)]
@@ -87,27 +78,10 @@ mod tests {
     fn what_is_not_ours_is_of_others() {
         let stat = "cpu  100 0 50 800 30 5 5 10 0 0\ncpu0 1 1 1\n";
         let machine = times(stat);
-        assert_eq!(
-            machine,
-            Times {
-                busy: 160,
-                stolen: 10,
-                all: 1000
-            }
-        );
+        assert_eq!(machine, Times { busy: 160, stolen: 10, all: 1000 });
         let own = |ms| vec![("etcd".to_owned(), Duration::from_millis(ms))];
-        let later = Load {
-            machine: Times {
-                busy: 260,
-                stolen: 30,
-                all: 1200,
-            },
-            own: own(500),
-        };
-        let earlier = Load {
-            machine,
-            own: own(100),
-        };
+        let later = Load { machine: Times { busy: 260, stolen: 30, all: 1200 }, own: own(500) };
+        let earlier = Load { machine, own: own(100) };
         let words = "50 % busy: etcd 20 %, others 30 %, stolen by the host 10 %";
         assert_eq!(later.since(&earlier), words);
     }

@@ -35,8 +35,7 @@ use crate::cluster::programs::Program;
 use crate::cluster::{self, Cluster};
 use crate::keptn::{self, Keptn};
 use crate::operator::{self, Operator, Settings};
-use links::Wave;
-use load::Load;
+use links::Links;
 use revisions::Revisions;
 use scale::Scale;
 use stage::{Clock, Stage};
@@ -100,45 +99,58 @@ impl Sizes {
     }
 }
 
-/// All that was measured.
+/// A part of the measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Memory and cold start beside many Rollouts.
+    Scale,
+    /// Link latency; beside those Rollouts if they are measured too.
+    Links,
+    /// Writes per revision and requests while idle, with Argo's controller and Keptn.
+    Revisions,
+}
+
+/// What was measured.
 #[derive(Debug)]
 struct Results {
     began: Timestamp,
     took: Duration,
     load: String,
-    staged: Staged,
-    revisions: Revisions,
-}
-
-/// What was measured without controllers.
-#[derive(Debug)]
-struct Staged {
     program: PathBuf,
-    scale: Scale,
-    waves: [Wave; 2],
-    /// CPU time of the operator for all revisions of both waves.
-    cpu: Duration,
-    /// What the cores did meanwhile.
-    busy: String,
+    scale: Option<Scale>,
+    links: Option<Links>,
+    revisions: Option<Revisions>,
 }
 
-/// Measures everything, in about five minutes.
-pub async fn run(sizes: &Sizes, now: Timestamp) -> Result<Report, Error> {
+/// Measures the parts, in about five minutes if they are all.
+pub async fn run(parts: &[Part], sizes: &Sizes, now: Timestamp) -> Result<Report, Error> {
     let since = Instant::now();
-    let load = machine::load();
-    let staged = staged(sizes, Clock::new(now)).await?;
-    let revisions = real(sizes).await?;
-    let results = Results {
+    let mut results = Results {
         began: now,
-        took: since.elapsed(),
-        load,
-        staged,
-        revisions,
+        took: Duration::ZERO,
+        load: machine::load(),
+        program: PathBuf::new(),
+        scale: None,
+        links: None,
+        revisions: None,
     };
+    let clock = Clock::new(now);
+    if parts.contains(&Part::Scale) || parts.contains(&Part::Links) {
+        staged(parts, sizes, clock, &mut results).await?;
+    }
+    if parts.contains(&Part::Revisions) {
+        real(sizes, &mut results).await?;
+    }
+    results.took = since.elapsed();
     Ok(table::of(&results, sizes))
 }
 
-async fn staged(sizes: &Sizes, clock: Clock) -> Result<Staged, Error> {
+async fn staged(
+    parts: &[Part],
+    sizes: &Sizes,
+    clock: Clock,
+    results: &mut Results,
+) -> Result<(), Error> {
     let cluster = start(cluster::Options {
         argo: false,
         jaeger: false,
@@ -150,53 +162,40 @@ async fn staged(sizes: &Sizes, clock: Clock) -> Result<Staged, Error> {
     keptn::install(&client, &keptn::crds()?).await?;
     operator::install(cluster).await?;
     // Nobody but the stage and the operator shall write.
-    for program in [
-        Program::KubeControllerManager,
-        Program::KubeScheduler,
-        Program::Kwok,
-    ] {
+    for program in [Program::KubeControllerManager, Program::KubeScheduler, Program::Kwok] {
         cluster.stop(program)?;
     }
     let stage = Stage::new(client, clock);
     let operator = Operator::start(cluster, "throughline", Settings::default()).await?;
-    let scale = scale::measure(&operator, &stage, sizes).await?;
-    let id = scale::running(&operator)?;
-    let program = process::program(id)?;
-    let (cpu, load) = (process::cpu(id)?, Load::now(cluster, id));
-    let waves = links::measure(cluster, &stage, sizes).await?;
-    let cpu = process::cpu(id)?.saturating_sub(cpu);
-    let busy = Load::now(cluster, id).since(&load);
+    operator.ready().await?;
+    results.program = process::program(process::running(&operator)?)?;
+    if parts.contains(&Part::Scale) {
+        results.scale = Some(scale::measure(&operator, &stage, sizes).await?);
+    }
+    if parts.contains(&Part::Links) {
+        results.links = Some(links::measure(cluster, &operator, &stage, sizes).await?);
+    }
     operator.kill();
     for program in [Program::KubeApiserver, Program::Etcd] {
         cluster.stop(program)?;
     }
-    Ok(Staged {
-        program,
-        scale,
-        waves,
-        cpu,
-        busy,
-    })
+    Ok(())
 }
 
-async fn real(sizes: &Sizes) -> Result<Revisions, Error> {
-    let cluster = start(cluster::Options {
-        audit: true,
-        ..cluster::Options::default()
-    })?;
+async fn real(sizes: &Sizes, results: &mut Results) -> Result<(), Error> {
+    let cluster = start(cluster::Options { audit: true, ..cluster::Options::default() })?;
     let _keptn = Keptn::from_env()?.start(cluster).await?;
     operator::install(cluster).await?;
     let operator = Operator::start(cluster, "throughline", Settings::default()).await?;
-    revisions::measure(cluster, &operator, sizes).await
+    operator.ready().await?;
+    results.program = process::program(process::running(&operator)?)?;
+    results.revisions = Some(revisions::measure(cluster, &operator, sizes).await?);
+    Ok(())
 }
 
 /// A cluster that ends with this process.
 fn start(options: cluster::Options) -> Result<&'static Cluster, Error> {
-    let with = if options.argo {
-        "with Argo"
-    } else {
-        "without controllers"
-    };
+    let with = if options.argo { "with Argo" } else { "without controllers" };
     say(&format!("starting a cluster {with}"));
     Ok(Box::leak(Box::new(Cluster::start(options)?)))
 }

@@ -49,11 +49,7 @@ impl Revision<'_> {
 
     /// Context of the span of a phase.
     pub(super) fn traceparent(&self, phase: &str) -> String {
-        format!(
-            "00-{}-{}-01",
-            self.digits("trace", 32),
-            self.digits(phase, 16)
-        )
+        format!("00-{}-{}-01", self.digits("trace", 32), self.digits(phase, 16))
     }
 
     fn digits(&self, what: &str, count: usize) -> String {
@@ -230,10 +226,8 @@ impl Revision<'_> {
             phases.extend(["AppPostDeployTasks", "AppPostDeployEvaluations"]);
         }
         let carrier = |phase: &str| json!({ "traceparent": self.traceparent(phase) });
-        let traces: serde_json::Map<_, _> = phases
-            .into_iter()
-            .map(|phase| (phase.to_owned(), carrier(phase)))
-            .collect();
+        let traces: serde_json::Map<_, _> =
+            phases.into_iter().map(|phase| (phase.to_owned(), carrier(phase))).collect();
         let state = if over { "Succeeded" } else { "Progressing" };
         let mut status = json!({
             "currentPhase": if over { "Completed" } else { "AppDeploy" },
@@ -283,18 +277,12 @@ mod tests {
 
     #[test]
     fn each_revision_has_a_trace_of_its_own_and_follows_the_one_before() {
-        let app = App {
-            namespace: "n".into(),
-            name: "cart".into(),
-        };
+        let app = App { namespace: "n".into(), name: "cart".into() };
         let [first, second] = [1, 2].map(|number| app.revision(number));
         let link = first.traceparent("AppDeploy");
         assert_eq!(link.len(), 55);
         assert_ne!(link[3..35], second.traceparent("AppDeploy")[3..35]);
-        assert_eq!(
-            second.keptn_app_version()["spec"]["spanLinks"],
-            json!([link])
-        );
+        assert_eq!(second.keptn_app_version()["spec"]["spanLinks"], json!([link]));
         assert_eq!(second.app_version(), "cart-2.0.0-d4735e3a");
         let status = second.rollout_status(false, Timestamp::UNIX_EPOCH);
         assert_eq!(status["status"]["stableRS"], json!(first.hash()));

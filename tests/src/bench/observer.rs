@@ -87,15 +87,9 @@ impl Observer {
             let seen = Arc::clone(&seen);
             move || watch_both(cluster, &seen, open, stopped)
         });
-        let thread = thread.map_err(|source| cluster::Error::Start {
-            program: "a thread".into(),
-            source,
-        })?;
-        let observer = Self {
-            seen,
-            stop: Some(stop),
-            thread: Some(thread),
-        };
+        let thread = thread
+            .map_err(|source| cluster::Error::Start { program: "a thread".into(), source })?;
+        let observer = Self { seen, stop: Some(stop), thread: Some(thread) };
         match opened.await {
             Ok(result) => result.map(|()| observer),
             Err(_) => Err(observer.blind().unwrap_or(Error::Blind {
@@ -140,9 +134,7 @@ fn watch_both(
     open: oneshot::Sender<Result<(), Error>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(source) => {
@@ -154,10 +146,7 @@ fn watch_both(
     runtime.block_on(async {
         let both = async {
             let client = cluster.client().await?;
-            Ok::<_, Error>((
-                lines(&client, APP_VERSIONS).await?,
-                lines(&client, CONTEXTS).await?,
-            ))
+            Ok::<_, Error>((lines(&client, APP_VERSIONS).await?, lines(&client, CONTEXTS).await?))
         };
         let (mut versions, mut contexts) = match both.await {
             Ok(both) => both,
@@ -203,14 +192,9 @@ async fn lines(client: &Client, resource: &'static str) -> Result<Lines, Error> 
             .body(Vec::new())
             .map_err(|error| failed()(kube::Error::HttpError(error)))
     };
-    let list: List = client
-        .request(get(format!("{path}?limit=1"))?)
-        .await
-        .map_err(failed())?;
+    let list: List = client.request(get(format!("{path}?limit=1"))?).await.map_err(failed())?;
     let from = list.metadata.resource_version;
-    let watch = get(format!(
-        "{path}?watch=true&timeoutSeconds=3600&resourceVersion={from}"
-    ))?;
+    let watch = get(format!("{path}?watch=true&timeoutSeconds=3600&resourceVersion={from}"))?;
     let stream = client.request_stream(watch).await.map_err(failed())?;
     Ok(Box::pin(stream).lines().boxed())
 }

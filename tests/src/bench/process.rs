@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Error;
+use crate::cluster;
+use crate::operator::Operator;
 
 /// Linux counts CPU time for user space in hundredths of a second on every architecture.
 const TICK: Duration = Duration::from_millis(10);
@@ -17,13 +19,19 @@ pub(super) struct Memory {
     pub(super) peak: u64,
 }
 
+/// The process id of an operator that should run.
+pub(super) fn running(operator: &Operator) -> Result<u32, Error> {
+    operator.id().ok_or_else(|| {
+        let program = "the operator".into();
+        let hint = "it was not started";
+        cluster::Error::Absent { program, hint }.into()
+    })
+}
+
 /// Reads `VmRSS` and `VmHWM`.
 pub(super) fn memory(id: u32) -> Result<Memory, Error> {
     let (path, text) = read(id, "status")?;
-    memory_in(&text).ok_or_else(|| Error::Process {
-        path,
-        reason: "no VmRSS and VmHWM".into(),
-    })
+    memory_in(&text).ok_or_else(|| Error::Process { path, reason: "no VmRSS and VmHWM".into() })
 }
 
 fn memory_in(status: &str) -> Option<Memory> {
@@ -32,19 +40,13 @@ fn memory_in(status: &str) -> Option<Memory> {
         let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kilobytes * 1024)
     };
-    Some(Memory {
-        resident: bytes("VmRSS:")?,
-        peak: bytes("VmHWM:")?,
-    })
+    Some(Memory { resident: bytes("VmRSS:")?, peak: bytes("VmHWM:")? })
 }
 
 /// The CPU time of all threads so far.
 pub(super) fn cpu(id: u32) -> Result<Duration, Error> {
     let (path, text) = read(id, "stat")?;
-    cpu_in(&text).ok_or_else(|| Error::Process {
-        path,
-        reason: "no utime and stime".into(),
-    })
+    cpu_in(&text).ok_or_else(|| Error::Process { path, reason: "no utime and stime".into() })
 }
 
 fn cpu_in(stat: &str) -> Option<Duration> {
@@ -63,20 +65,14 @@ pub(super) fn ticks(time: Duration) -> u64 {
 /// The file that the process runs.
 pub(super) fn program(id: u32) -> Result<PathBuf, Error> {
     let path = PathBuf::from(format!("/proc/{id}/exe"));
-    std::fs::read_link(&path).map_err(|error| Error::Process {
-        path,
-        reason: error.to_string(),
-    })
+    std::fs::read_link(&path).map_err(|error| Error::Process { path, reason: error.to_string() })
 }
 
 fn read(id: u32, name: &str) -> Result<(PathBuf, String), Error> {
     let path = PathBuf::from(format!("/proc/{id}/{name}"));
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok((path, text)),
-        Err(error) => Err(Error::Process {
-            path,
-            reason: error.to_string(),
-        }),
+        Err(error) => Err(Error::Process { path, reason: error.to_string() }),
     }
 }
 
@@ -87,10 +83,7 @@ mod tests {
     #[test]
     fn memory_and_time_are_read_as_the_kernel_writes_them() {
         let status = "Name:\tthroughline\nVmHWM:\t   20480 kB\nVmRSS:\t   10240 kB\n";
-        let expected = Memory {
-            resident: 10 << 20,
-            peak: 20 << 20,
-        };
+        let expected = Memory { resident: 10 << 20, peak: 20 << 20 };
         assert_eq!(memory_in(status), Some(expected));
         assert_eq!(memory_in("VmRSS:\t1 kB\n"), None);
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 900 0 0 0 125 25 0 0 20 0 3 0 100 1000";

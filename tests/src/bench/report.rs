@@ -47,11 +47,7 @@ impl Report {
         value: impl Into<String>,
         goal: Option<(String, bool)>,
     ) {
-        self.rows.push(Row {
-            measure: measure.into(),
-            value: value.into(),
-            goal,
-        });
+        self.rows.push(Row { measure: measure.into(), value: value.into(), goal });
     }
 
     /// For a terminal of 100 columns.
@@ -138,9 +134,6 @@ mod tests {
         assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
         assert!(text.contains("11.0 ms    <= 10 ms  NO"), "{text}");
         let markdown = report.markdown();
-        assert!(
-            markdown.contains("| link latency, p50 | 11.0 ms | <= 10 ms | NO |"),
-            "{markdown}"
-        );
+        assert!(markdown.contains("| link latency, p50 | 11.0 ms | <= 10 ms | NO |"), "{markdown}");
     }
 }

@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use tokio::time::sleep;
 
 use super::audit::{self, Tally};
-use super::scale::{running, settled};
+use super::scale::settled;
 use super::{Error, Sizes, process, say};
 use crate::chain::Chains;
 use crate::cluster::{Cluster, Namespace};
@@ -37,16 +37,12 @@ pub(super) async fn measure(
     operator: &Operator,
     sizes: &Sizes,
 ) -> Result<Revisions, Error> {
-    operator.ready().await?;
     settled(operator).await?;
-    let id = running(operator)?;
+    let id = process::running(operator)?;
     let namespace = cluster.namespace("bench-revisions").await?;
 
     let before = (audit::operators(cluster)?.len(), process::cpu(id)?);
-    say(&format!(
-        "{} Rollouts, {} versions each, with Argo and Keptn",
-        sizes.real, sizes.versions
-    ));
+    say(&format!("{} Rollouts, {} versions each, with Argo and Keptn", sizes.real, sizes.versions));
     let names = (0..sizes.real).map(|n| format!("service-{n}"));
     let rolled = names.map(|name| roll_out(cluster, &namespace, name, sizes.versions));
     try_join_all(rolled).await?;
@@ -55,11 +51,7 @@ pub(super) async fn measure(
     let tally = Tally::of(&requests[before.0..]);
     let cpu = process::cpu(id)?.saturating_sub(before.1);
 
-    say(&format!(
-        "{} Rollouts more, then {} s of rest",
-        sizes.resting,
-        sizes.rest.as_secs()
-    ));
+    say(&format!("{} Rollouts more, then {} s of rest", sizes.resting, sizes.rest.as_secs()));
     let shop = Shop::new(&namespace);
     let resting = (0..sizes.resting).map(|n| {
         let manifest = shop.rollout(&format!("resting-{n}")).replicas(1);

@@ -10,7 +10,6 @@ use super::objects::App;
 use super::process::{self, Memory};
 use super::stage::Stage;
 use super::{Error, Sizes, say};
-use crate::cluster;
 use crate::operator::Operator;
 
 /// More at once halve what the API server gets done.
@@ -37,9 +36,8 @@ pub(super) async fn measure(
     stage: &Stage,
     sizes: &Sizes,
 ) -> Result<Scale, Error> {
-    operator.ready().await?;
     settled(operator).await?;
-    let empty = process::memory(running(operator)?)?;
+    let empty = process::memory(process::running(operator)?)?;
     operator.kill();
 
     seed(stage, sizes).await?;
@@ -64,18 +62,9 @@ pub(super) async fn measure(
     }
     Ok(Scale {
         empty,
-        full: process::memory(running(operator)?)?,
+        full: process::memory(process::running(operator)?)?,
         cold: cold.into_iter().collect(),
         first_sight,
-    })
-}
-
-/// The process id of an operator that should run.
-pub(super) fn running(operator: &Operator) -> Result<u32, Error> {
-    operator.id().ok_or_else(|| {
-        let program = "the operator".into();
-        let hint = "it was not started";
-        cluster::Error::Absent { program, hint }.into()
     })
 }
 
@@ -114,10 +103,7 @@ pub(super) async fn settled(operator: &Operator) -> Result<Instant, Error> {
 async fn seed(stage: &Stage, sizes: &Sizes) -> Result<(), Error> {
     let namespaces: Vec<_> = (0..10).map(|n| format!("bench-scale-{n}")).collect();
     stage.namespaces(&namespaces).await?;
-    let what = format!(
-        "{} Rollouts with {} revisions each",
-        sizes.rollouts, sizes.revisions
-    );
+    let what = format!("{} Rollouts with {} revisions each", sizes.rollouts, sizes.revisions);
     say(&format!("making {what}"));
     let mut told = Instant::now();
     let mut made = stream::iter(0..sizes.rollouts)

@@ -20,10 +20,7 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new(began: Timestamp) -> Self {
-        Self {
-            began,
-            since: Instant::now(),
-        }
+        Self { began, since: Instant::now() }
     }
 
     fn now(&self) -> Timestamp {
@@ -45,18 +42,10 @@ impl Kind {
         let (group, version, kind, plural) = match self {
             Self::Rollout => ("argoproj.io", "v1alpha1", "Rollout", "rollouts"),
             Self::ReplicaSet => ("apps", "v1", "ReplicaSet", "replicasets"),
-            Self::AppVersion => (
-                "lifecycle.keptn.sh",
-                "v1",
-                "KeptnAppVersion",
-                "keptnappversions",
-            ),
-            Self::WorkloadVersion => (
-                "lifecycle.keptn.sh",
-                "v1",
-                "KeptnWorkloadVersion",
-                "keptnworkloadversions",
-            ),
+            Self::AppVersion => ("lifecycle.keptn.sh", "v1", "KeptnAppVersion", "keptnappversions"),
+            Self::WorkloadVersion => {
+                ("lifecycle.keptn.sh", "v1", "KeptnWorkloadVersion", "keptnworkloadversions")
+            }
         };
         ApiResource {
             group: group.into(),
@@ -106,8 +95,7 @@ impl Stage {
         let rollout_uid = if revision.number == 1 {
             self.create(Kind::Rollout, app, revision.rollout()).await?
         } else {
-            self.patch(Kind::Rollout, app, &app.name, None, revision.applied())
-                .await?
+            self.patch(Kind::Rollout, app, &app.name, None, revision.applied()).await?
         };
         let set = revision.replica_set_of(&rollout_uid);
         let replica_set_uid = self.create(Kind::ReplicaSet, app, set).await?;
@@ -118,32 +106,20 @@ impl Stage {
     /// Keptn makes its objects for the revision, without a trace yet.
     pub(super) async fn admit(&self, revision: Revision<'_>) -> Result<(), Error> {
         let version = revision.keptn_app_version();
-        self.create(Kind::AppVersion, revision.app, version)
-            .await
-            .map(drop)
+        self.create(Kind::AppVersion, revision.app, version).await.map(drop)
     }
 
     /// Keptn begins the span AppDeploy and says so; or it is over with all phases.
     pub(super) async fn deploy(&self, revision: Revision<'_>, over: bool) -> Result<(), Error> {
         let status = revision.app_version_status(over, self.clock.now());
         let name = revision.app_version();
-        self.patch(
-            Kind::AppVersion,
-            revision.app,
-            &name,
-            Some("status"),
-            status,
-        )
-        .await
-        .map(drop)
+        self.patch(Kind::AppVersion, revision.app, &name, Some("status"), status).await.map(drop)
     }
 
     /// Keptn names the trace in the KeptnWorkloadVersion.
     pub(super) async fn name(&self, revision: Revision<'_>, begun: &Begun) -> Result<(), Error> {
         let version = revision.keptn_workload_version(&begun.replica_set_uid);
-        self.create(Kind::WorkloadVersion, revision.app, version)
-            .await
-            .map(drop)
+        self.create(Kind::WorkloadVersion, revision.app, version).await.map(drop)
     }
 
     /// Argo promotes the revision.
@@ -154,9 +130,7 @@ impl Stage {
     async fn rollout_status(&self, revision: Revision<'_>, healthy: bool) -> Result<(), Error> {
         let status = revision.rollout_status(healthy, self.clock.now());
         let name = &revision.app.name;
-        self.patch(Kind::Rollout, revision.app, name, Some("status"), status)
-            .await
-            .map(drop)
+        self.patch(Kind::Rollout, revision.app, name, Some("status"), status).await.map(drop)
     }
 
     fn api(&self, kind: Kind, app: &App) -> Api<DynamicObject> {
@@ -166,15 +140,11 @@ impl Stage {
     // Both give back the uid.
     async fn create(&self, kind: Kind, app: &App, object: Value) -> Result<String, Error> {
         let what = format!("create {kind:?} for {}/{}", app.namespace, app.name);
-        let object: DynamicObject =
-            serde_json::from_value(object).map_err(|error| Error::Manifest {
-                reason: error.to_string(),
-                manifest: what.clone(),
-            })?;
-        let params = PostParams {
-            field_manager: Some(kind.writer().into()),
-            ..PostParams::default()
-        };
+        let object: DynamicObject = serde_json::from_value(object).map_err(|error| {
+            Error::Manifest { reason: error.to_string(), manifest: what.clone() }
+        })?;
+        let params =
+            PostParams { field_manager: Some(kind.writer().into()), ..PostParams::default() };
         let made = self.api(kind, app).create(&params, &object).await;
         let made = made.map_err(Error::api(what))?;
         Ok(made.metadata.uid.unwrap_or_default())
@@ -188,10 +158,8 @@ impl Stage {
         subresource: Option<&str>,
         patch: Value,
     ) -> Result<String, Error> {
-        let params = PatchParams {
-            field_manager: Some(kind.writer().into()),
-            ..PatchParams::default()
-        };
+        let params =
+            PatchParams { field_manager: Some(kind.writer().into()), ..PatchParams::default() };
         let api = self.api(kind, app);
         let patch = Patch::Merge(patch);
         let patched = match subresource {
@@ -209,10 +177,7 @@ impl Stage {
         let listed = contexts.list(&kube::api::ListParams::default()).await;
         let listed = listed.map_err(Error::api("list KeptnAppContexts"))?;
         let has = |context: &&api::keptn::KeptnAppContext| {
-            let links = context
-                .spec
-                .as_ref()
-                .and_then(|spec| spec.span_links.as_ref());
+            let links = context.spec.as_ref().and_then(|spec| spec.span_links.as_ref());
             links.is_some_and(|links| !links.is_empty())
         };
         Ok(listed.iter().filter(has).count())

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use super::distribution::{Distribution, ms};
+use super::links::Links;
+use super::revisions::Revisions;
+use super::scale::Scale;
 use super::{Report, Results, Sizes, machine, megabytes};
 
 const P50: Duration = Duration::from_millis(10);
@@ -15,9 +18,15 @@ const WATCH: f64 = 290.0;
 pub(super) fn of(results: &Results, sizes: &Sizes) -> Report {
     let mut report = Report::default();
     facts(&mut report, results);
-    links(&mut report, results, sizes);
-    revisions(&mut report, results, sizes);
-    scale(&mut report, results, sizes);
+    if let Some(it) = &results.links {
+        links(&mut report, it, sizes);
+    }
+    if let Some(it) = &results.revisions {
+        revisions(&mut report, it, sizes);
+    }
+    if let Some(it) = &results.scale {
+        scale(&mut report, it, sizes);
+    }
     notes(&mut report, results, sizes);
     report
 }
@@ -25,24 +34,15 @@ pub(super) fn of(results: &Results, sizes: &Sizes) -> Report {
 fn facts(report: &mut Report, results: &Results) {
     let seconds = results.took.as_secs();
     report.facts = vec![
-        (
-            "date",
-            format!(
-                "{}, took {seconds} s",
-                results.began.strftime("%Y-%m-%d %H:%M UTC")
-            ),
-        ),
-        (
-            "machine",
-            format!("{}; load {} at the start", machine::machine(), results.load),
-        ),
-        ("operator", machine::operator(&results.staged.program)),
+        ("date", format!("{}, took {seconds} s", results.began.strftime("%Y-%m-%d %H:%M UTC"))),
+        ("machine", format!("{}; load {} at the start", machine::machine(), results.load)),
+        ("operator", machine::operator(&results.program)),
         ("cluster", machine::programs()),
     ];
 }
 
-fn links(report: &mut Report, results: &Results, sizes: &Sizes) {
-    let [created, patched] = &results.staged.waves;
+fn links(report: &mut Report, it: &Links, sizes: &Sizes) {
+    let [created, patched] = &it.waves;
     let all = created.latency.with(&patched.latency);
     let missing = created.missing + patched.missing;
     for (percent, goal) in [(50, P50), (99, P99)] {
@@ -51,33 +51,18 @@ fn links(report: &mut Report, results: &Results, sizes: &Sizes) {
         let words = format!("<= {} ms", goal.as_millis());
         report.goal(measure, ms(value), words, value <= goal);
     }
-    report.row(
-        "  p90; max",
-        format!("{}; {}", ms(all.percentile(90)), ms(all.most())),
-    );
+    report.row("  p90; max", format!("{}; {}", ms(all.percentile(90)), ms(all.most())));
     let parts = [
-        (
-            "  of these KeptnAppContexts created, p50; p99",
-            &created.latency,
-        ),
+        ("  of these KeptnAppContexts created, p50; p99", &created.latency),
         ("  and patched, p50; p99", &patched.latency),
     ];
     for (name, latency) in parts {
         report.row(name, both(latency));
     }
     let parts = [
-        (
-            "  from the scheduled instant, p50; p99",
-            created.scheduled.with(&patched.scheduled),
-        ),
-        (
-            "  API server's clock: until asked, p50; p99",
-            created.asked.with(&patched.asked),
-        ),
-        (
-            "  API server's clock: its own write, p50; p99",
-            created.served.with(&patched.served),
-        ),
+        ("  from the scheduled instant, p50; p99", created.scheduled.with(&patched.scheduled)),
+        ("  API server's clock: until asked, p50; p99", created.asked.with(&patched.asked)),
+        ("  API server's clock: its own write, p50; p99", created.served.with(&patched.served)),
     ];
     for (name, distribution) in &parts {
         report.row(*name, both(distribution));
@@ -85,14 +70,10 @@ fn links(report: &mut Report, results: &Results, sizes: &Sizes) {
     let linked = format!("{} of {}", all.len(), 2 * sizes.links);
     report.goal("links written within 10 s", linked, "all", missing == 0);
     let played = 2 * (sizes.links + sizes.warm_up);
-    report.row(
-        "CPU time per revision, played",
-        ms(each(results.staged.cpu, played)),
-    );
+    report.row("CPU time per revision, played", ms(each(it.cpu, played)));
 }
 
-fn revisions(report: &mut Report, results: &Results, sizes: &Sizes) {
-    let it = &results.revisions;
+fn revisions(report: &mut Report, it: &Revisions, sizes: &Sizes) {
     let per_revision = |count: usize| ratio(count, it.count);
     let links = per_revision(it.tally.writes("keptnappcontexts"));
     report.goal(
@@ -106,10 +87,7 @@ fn revisions(report: &mut Report, results: &Results, sizes: &Sizes) {
     report.row("RolloutTrace writes per revision", format!("{traces:.2}"));
     report.row("  in all", it.tally.words("rollouttraces"));
     report.row("conflicts", it.tally.conflicts.to_string());
-    report.row(
-        "CPU time per revision, with Argo",
-        ms(each(it.cpu, it.count)),
-    );
+    report.row("CPU time per revision, with Argo", ms(each(it.cpu, it.count)));
 
     let seconds = sizes.rest.as_secs();
     let idle = ratio(it.idle.total(), usize::try_from(seconds).unwrap_or(1));
@@ -129,8 +107,7 @@ fn revisions(report: &mut Report, results: &Results, sizes: &Sizes) {
     report.row(format!("CPU time while idle, {seconds} s"), ms(it.idle_cpu));
 }
 
-fn scale(report: &mut Report, results: &Results, sizes: &Sizes) {
-    let it = &results.staged.scale;
+fn scale(report: &mut Report, it: &Scale, sizes: &Sizes) {
     let revisions = sizes.rollouts * usize::try_from(sizes.revisions).unwrap_or(1);
     let size = format!("{} Rollouts, {revisions} revisions", sizes.rollouts);
     report.row("resident memory, no Rollout (peak)", memory(it.empty));
@@ -142,48 +119,56 @@ fn scale(report: &mut Report, results: &Results, sizes: &Sizes) {
         format!("cold start to ready, {} times, median", it.cold.len()),
         ms(it.cold.percentile(50)),
     );
-    report.row(
-        "  fastest; slowest",
-        format!("{}; {}", ms(it.cold.least()), ms(it.cold.most())),
-    );
+    report.row("  fastest; slowest", format!("{}; {}", ms(it.cold.least()), ms(it.cold.most())));
     report.row("first sight until all is linked and stored", {
         format!("{:.1} s", it.first_sight.as_secs_f64())
     });
 }
 
 fn notes(report: &mut Report, results: &Results, sizes: &Sizes) {
-    let [created, patched] = &results.staged.waves;
-    let late = created.late.max(patched.late);
-    report.notes = vec![
+    let mut notes = vec![
         "etcd (without fsync), API server (with an audit log), bench and operator share the cores: \
-         latencies are those of a busy small machine."
-            .into(),
-        format!(
+         times are those of a busy small machine."
+            .to_owned(),
+    ];
+    if let Some(links) = &results.links {
+        let [created, patched] = &links.waves;
+        let beside = results.scale.as_ref().map_or(0, |_| sizes.rollouts);
+        notes.push(format!(
             "Link latency: KeptnAppVersion with AppDeploy seen to KeptnAppContext with the link \
              seen, by a raw watch of both in the bench; {} revisions per s on a fixed schedule, \
-             beside {} Rollouts at rest; the first {} of each wave do not count. The bench asked \
-             at most {} later than scheduled.",
+             beside {beside} Rollouts at rest; the first {} of each wave do not count. The bench \
+             asked at most {} later than scheduled.",
             sizes.per_second,
-            sizes.rollouts,
             sizes.warm_up,
-            ms(late),
-        ),
-        format!("The cores while links were timed: {}.", results.staged.busy),
-        "API server's clock: from its audit log; until asked = answer to Keptn's write to arrival \
-         of ours."
-            .into(),
-        "Writes and idle requests: from the audit log, by user, with the controller of Argo \
-         Rollouts and the stand-in for Keptn."
-            .into(),
-    ];
+            ms(created.late.max(patched.late)),
+        ));
+        notes.push(format!("The cores meanwhile: {}.", links.busy));
+        notes.push(
+            "API server's clock: from its audit log; until asked = answer to Keptn's write to \
+             arrival of ours."
+                .into(),
+        );
+    }
+    if results.revisions.is_some() {
+        notes.push(
+            "Writes and idle requests: from the audit log, by user, with the controller of Argo \
+             Rollouts and the stand-in for Keptn."
+                .into(),
+        );
+    }
+    if results.scale.is_some() {
+        notes.push(
+            "Memory: VmRSS and VmHWM, with the allocator of this build; with Rollouts after a \
+             restart, once everything was read."
+                .into(),
+        );
+    }
+    report.notes = notes;
 }
 
 fn memory(memory: super::process::Memory) -> String {
-    format!(
-        "{} ({})",
-        megabytes(memory.resident),
-        megabytes(memory.peak)
-    )
+    format!("{} ({})", megabytes(memory.resident), megabytes(memory.peak))
 }
 
 fn both(distribution: &Distribution) -> String {

@@ -3,15 +3,18 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum as _};
 use jiff::Timestamp;
-use throughline_tests::bench::{Sizes, run};
+use throughline_tests::bench::{Part, Sizes, run};
 
 /// Measures link latency, writes, idle requests, memory and cold start of `throughline`.
 ///
 /// A missed goal is no failure: the table says so.
 #[derive(Debug, Parser)]
 struct Options {
+    /// Only these parts, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
     /// Small sizes: shows that everything works, in a minute.
     #[arg(long)]
     quick: bool,
@@ -23,12 +26,9 @@ struct Options {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let sizes = if options.quick {
-        Sizes::quick()
-    } else {
-        Sizes::full()
-    };
-    let report = match run(&sizes, now()).await {
+    let sizes = if options.quick { Sizes::quick() } else { Sizes::full() };
+    let parts = if options.only.is_empty() { Part::value_variants() } else { &options.only };
+    let report = match run(parts, &sizes, now()).await {
         Ok(report) => report,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the command's own word")]
@@ -38,11 +38,7 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let shown = if options.markdown {
-        report.markdown()
-    } else {
-        report.text()
-    };
+    let shown = if options.markdown { report.markdown() } else { report.text() };
     match std::io::stdout().write_all(shown.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,

@@ -24,12 +24,7 @@ pub struct User {
 impl User {
     /// A user without any rights but those of everybody.
     pub fn new(name: &str, token: &str) -> Self {
-        Self {
-            name: name.into(),
-            token: token.into(),
-            username: name.into(),
-            groups: Vec::new(),
-        }
+        Self { name: name.into(), token: token.into(), username: name.into(), groups: Vec::new() }
     }
 
     /// The user that a service account of a namespace is.
@@ -71,10 +66,7 @@ pub(crate) struct Access {
 
 impl Access {
     pub(crate) fn write(dir: &Path, server: &str, users: Vec<User>) -> Result<Self, Error> {
-        let access = Self {
-            dir: dir.join("access"),
-            users,
-        };
+        let access = Self { dir: dir.join("access"), users };
         fs::create_dir_all(&access.dir).map_err(Error::file("create", &access.dir))?;
 
         let serving = KeyPair::generate()?;
@@ -88,18 +80,10 @@ impl Access {
         access.put("accounts.pub", &accounts.public_key_pem())?;
 
         let line = |user: &User| {
-            let User {
-                token,
-                username,
-                groups,
-                ..
-            } = user;
+            let User { token, username, groups, .. } = user;
             format!("{token},{username},{username},\"{}\"\n", groups.join(","))
         };
-        access.put(
-            "tokens.csv",
-            &access.users.iter().map(line).collect::<String>(),
-        )?;
+        access.put("tokens.csv", &access.users.iter().map(line).collect::<String>())?;
         for user in &access.users {
             let authority = access.dir.join("serving.crt");
             access.put(&kubeconfig(&user.name), &config(server, &authority, user))?;
@@ -120,10 +104,7 @@ impl Access {
             return Ok(self.file(&kubeconfig(name)));
         }
         let known: Vec<_> = self.users.iter().map(|user| user.name.as_str()).collect();
-        Err(Error::UnknownUser {
-            name: name.into(),
-            known: known.join(", "),
-        })
+        Err(Error::UnknownUser { name: name.into(), known: known.join(", ") })
     }
 
     fn put(&self, name: &str, content: &str) -> Result<(), Error> {

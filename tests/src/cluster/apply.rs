@@ -13,10 +13,8 @@ use super::Error;
 
 /// Applies all documents of a manifest. Those that name no namespace go to the one given.
 pub(super) async fn apply(client: &Client, namespace: &str, manifest: &str) -> Result<(), Error> {
-    let refuse = |reason: String| Error::Manifest {
-        reason,
-        manifest: manifest.chars().take(400).collect(),
-    };
+    let refuse =
+        |reason: String| Error::Manifest { reason, manifest: manifest.chars().take(400).collect() };
     let mut kinds = HashMap::new();
     for document in serde_norway::Deserializer::from_str(manifest) {
         let value = serde_json::Value::deserialize(document).map_err(|e| refuse(e.to_string()))?;
@@ -25,21 +23,13 @@ pub(super) async fn apply(client: &Client, namespace: &str, manifest: &str) -> R
         }
         let object: DynamicObject =
             serde_json::from_value(value).map_err(|error| refuse(error.to_string()))?;
-        let types = object
-            .types
-            .as_ref()
-            .ok_or_else(|| refuse("it has no kind".into()))?;
+        let types = object.types.as_ref().ok_or_else(|| refuse("it has no kind".into()))?;
         let gvk = GroupVersionKind::try_from(types).map_err(|error| refuse(error.to_string()))?;
-        let name = object
-            .metadata
-            .name
-            .as_deref()
-            .ok_or_else(|| refuse("it has no name".into()))?;
+        let name =
+            object.metadata.name.as_deref().ok_or_else(|| refuse("it has no name".into()))?;
         let (resource, capabilities) = match kinds.get(&gvk) {
             Some(known) => known,
-            None => kinds
-                .entry(gvk.clone())
-                .or_insert(discover(client, &gvk).await?),
+            None => kinds.entry(gvk.clone()).or_insert(discover(client, &gvk).await?),
         };
         let api: Api<DynamicObject> = match capabilities.scope {
             Scope::Cluster => Api::all_with(client.clone(), resource),

@@ -15,10 +15,7 @@ const CRDS: [(&str, &str); 5] = [
     ("rollouts", "rollout-crd.yaml"),
     ("analysisruns", "analysis-run-crd.yaml"),
     ("analysistemplates", "analysis-template-crd.yaml"),
-    (
-        "clusteranalysistemplates",
-        "cluster-analysis-template-crd.yaml",
-    ),
+    ("clusteranalysistemplates", "cluster-analysis-template-crd.yaml"),
     ("experiments", "experiment-crd.yaml"),
 ];
 
@@ -39,11 +36,7 @@ impl Cluster {
         let http = crate::jaeger::loopback();
         let url = format!("http://{}/healthz", self.addresses.argo_health);
         self.ready(Program::RolloutsController, async || {
-            let answer = http
-                .get(&url)
-                .send()
-                .await
-                .and_then(reqwest::Response::error_for_status);
+            let answer = http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
             answer.map(drop).map_err(|error| error.to_string())
         })
         .await
@@ -81,7 +74,5 @@ async fn apply(client: &Client, plural: &str, path: impl AsRef<Path>) -> Result<
             manifest: path.display().to_string(),
         })?;
     let answer = client.request_text(request).await;
-    answer
-        .map(drop)
-        .map_err(Error::api(format!("apply CRD {name}")))
+    answer.map(drop).map_err(Error::api(format!("apply CRD {name}")))
 }

@@ -93,9 +93,7 @@ impl Audit {
         let mut text = String::new();
         for line in 1.. {
             text.clear();
-            reader
-                .read_line(&mut text)
-                .map_err(Error::file("read", &self.path))?;
+            reader.read_line(&mut text).map_err(Error::file("read", &self.path))?;
             // Without a line feed it is the end, or a record that is being written.
             if !text.ends_with('\n') {
                 break;
@@ -112,13 +110,7 @@ impl Audit {
     /// Requests by user, verb and resource.
     pub fn counts(&self) -> Result<Counts, Error> {
         let mut counts = Counts::new();
-        for Request {
-            user,
-            verb,
-            resource,
-            ..
-        } in self.requests()?
-        {
+        for Request { user, verb, resource, .. } in self.requests()? {
             *counts.entry((user, verb, resource)).or_default() += 1;
         }
         Ok(counts)

@@ -71,9 +71,7 @@ impl Launch {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         // Jaeger would send spans of its own to the usual port, where another one may listen.
-        command
-            .args(&self.args)
-            .env("OTEL_TRACES_SAMPLER", "always_off");
+        command.args(&self.args).env("OTEL_TRACES_SAMPLER", "always_off");
         command
     }
 
@@ -122,10 +120,7 @@ impl Launch {
 }
 
 fn words(pairs: &[(&str, &str)]) -> Vec<String> {
-    pairs
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect()
+    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
 fn etcd(dir: &Path, ports: &Ports) -> Vec<String> {
@@ -153,10 +148,7 @@ fn api_server(
 ) -> Result<Vec<String>, Error> {
     let file = |name: &str| access.file(name).display().to_string();
     let mut args = words(&[
-        (
-            "--etcd-servers",
-            &format!("http://{}", ports.etcd.address()),
-        ),
+        ("--etcd-servers", &format!("http://{}", ports.etcd.address())),
         ("--bind-address", "127.0.0.1"),
         ("--secure-port", &ports.api.number().to_string()),
         ("--tls-cert-file", &file("serving.crt")),
@@ -216,10 +208,7 @@ fn kwok(kubeconfig: &str, ports: &Ports) -> Result<Vec<String>, Error> {
     ]);
     for entry in fs::read_dir(&stages).map_err(Error::file("read", &stages))? {
         let path = entry.map_err(Error::file("read", &stages))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "yaml")
-        {
+        if path.extension().is_some_and(|extension| extension == "yaml") {
             args.push(format!("--config={}", path.display()));
         }
     }

@@ -198,10 +198,7 @@ impl Cluster {
         if self.options.audit {
             return Ok(Audit::new(&launch::audit_log(&self.dir)));
         }
-        Err(Error::Absent {
-            program: "the audit log".into(),
-            hint: "set Options::audit",
-        })
+        Err(Error::Absent { program: "the audit log".into(), hint: "set Options::audit" })
     }
 
     /// What `kubectl ARGS` writes, as admin.
@@ -238,10 +235,7 @@ impl Cluster {
     /// Name and process id of each program of the cluster.
     pub fn processes(&self) -> Vec<(String, u32)> {
         let running = self.running();
-        running
-            .iter()
-            .map(|(name, (_, process))| (name.clone(), process.id()))
-            .collect()
+        running.iter().map(|(name, (_, process))| (name.clone(), process.id())).collect()
     }
 
     /// Kills a program of the cluster.
@@ -256,9 +250,7 @@ impl Cluster {
     /// needs it has to wait for it.
     pub fn restart(&self, program: Program) -> Result<(), Error> {
         let mut running = self.running();
-        let (launch, process) = running
-            .get_mut(program.name())
-            .ok_or_else(|| absent(program))?;
+        let (launch, process) = running.get_mut(program.name()).ok_or_else(|| absent(program))?;
         process.kill();
         *process = self.group.spawn(program.name(), launch.command())?;
         Ok(())
@@ -277,17 +269,11 @@ impl Cluster {
 }
 
 fn absent(program: Program) -> Error {
-    Error::Absent {
-        program: program.name().into(),
-        hint: "the options leave it out",
-    }
+    Error::Absent { program: program.name().into(), hint: "the options leave it out" }
 }
 
 async fn config(path: &Path) -> Result<Config, Error> {
-    let refuse = |reason: String| Error::Kubeconfig {
-        path: path.into(),
-        reason,
-    };
+    let refuse = |reason: String| Error::Kubeconfig { path: path.into(), reason };
     let file = Kubeconfig::read_from(path).map_err(|error| refuse(error.to_string()))?;
     let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
     let mut config = config.map_err(|error| refuse(error.to_string()))?;
@@ -298,8 +284,6 @@ async fn config(path: &Path) -> Result<Config, Error> {
 
 async fn client(path: &Path) -> Result<Client, Error> {
     let config = config(path).await?;
-    Client::try_from(config).map_err(|error| Error::Kubeconfig {
-        path: path.into(),
-        reason: error.to_string(),
-    })
+    Client::try_from(config)
+        .map_err(|error| Error::Kubeconfig { path: path.into(), reason: error.to_string() })
 }

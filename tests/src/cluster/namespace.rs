@@ -44,17 +44,9 @@ impl Namespace {
             reason: error.to_string(),
             manifest: name.into(),
         })?;
-        let made = Api::all(client.clone())
-            .create(&PostParams::default(), &object)
-            .await;
-        let name = made
-            .map_err(Error::api(format!("create namespace {name}")))?
-            .name_any();
-        Ok(Self {
-            name,
-            client,
-            tools,
-        })
+        let made = Api::all(client.clone()).create(&PostParams::default(), &object).await;
+        let name = made.map_err(Error::api(format!("create namespace {name}")))?.name_any();
+        Ok(Self { name, client, tools })
     }
 
     /// Its name.
@@ -78,9 +70,7 @@ impl Namespace {
 
     /// What `kubectl -n NAMESPACE ARGS` writes.
     pub async fn kubectl(&self, args: &[&str]) -> Result<String, Error> {
-        self.tools
-            .kubectl(&[&["-n", &self.name], args].concat())
-            .await
+        self.tools.kubectl(&[&["-n", &self.name], args].concat()).await
     }
 
     /// What `kubectl argo rollouts -n NAMESPACE ARGS` writes.
@@ -97,11 +87,7 @@ impl Namespace {
     /// Deletes the namespace with all that is in it; does not wait for the end of that.
     pub async fn delete(&self) -> Result<(), Error> {
         let namespaces: Api<Object> = Api::all(self.client());
-        let deleted = namespaces
-            .delete(&self.name, &DeleteParams::default())
-            .await;
-        deleted
-            .map(drop)
-            .map_err(Error::api(format!("delete namespace {}", self.name)))
+        let deleted = namespaces.delete(&self.name, &DeleteParams::default()).await;
+        deleted.map(drop).map_err(Error::api(format!("delete namespace {}", self.name)))
     }
 }

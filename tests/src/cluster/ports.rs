@@ -19,14 +19,9 @@ impl Port {
             let number = listener.local_addr()?.port();
             Ok((listener, number))
         };
-        let (listener, number) = listen().map_err(|source| Error::Start {
-            program: "a listener".into(),
-            source,
-        })?;
-        Ok(Self {
-            number,
-            held: Some(listener),
-        })
+        let (listener, number) =
+            listen().map_err(|source| Error::Start { program: "a listener".into(), source })?;
+        Ok(Self { number, held: Some(listener) })
     }
 
     pub(crate) fn number(&self) -> u16 {

@@ -41,10 +41,7 @@ impl Group {
         let anchor = quiet(&mut Command::new("cat"))
             .process_group(0)
             .spawn()
-            .map_err(|source| Error::Start {
-                program: "cat".into(),
-                source,
-            })?;
+            .map_err(|source| Error::Start { program: "cat".into(), source })?;
         let id = i32::try_from(anchor.id()).map_err(|source| Error::Start {
             program: "cat".into(),
             source: std::io::Error::other(source),
@@ -55,16 +52,8 @@ impl Group {
             .current_dir("/")
             .process_group(0)
             .spawn()
-            .map_err(|source| Error::Start {
-                program: "sh".into(),
-                source,
-            })?;
-        Ok(Self {
-            id,
-            logs,
-            anchor,
-            keeper,
-        })
+            .map_err(|source| Error::Start { program: "sh".into(), source })?;
+        Ok(Self { id, logs, anchor, keeper })
     }
 
     /// The folder stays at the end.
@@ -72,10 +61,7 @@ impl Group {
         let Some(mut said) = self.keeper.stdin.as_ref() else {
             return Ok(());
         };
-        said.write_all(b"keep\n").map_err(|source| Error::Start {
-            program: "sh".into(),
-            source,
-        })
+        said.write_all(b"keep\n").map_err(|source| Error::Start { program: "sh".into(), source })
     }
 
     /// Starts a process of the group. What it writes is appended to `logs/NAME.log`.
@@ -98,12 +84,7 @@ impl Group {
                 program: format!("{name} ({})", command.get_program().to_string_lossy()),
                 source,
             })?;
-        Ok(Process {
-            name: name.into(),
-            log,
-            id: child.id(),
-            child: Mutex::new(child),
-        })
+        Ok(Process { name: name.into(), log, id: child.id(), child: Mutex::new(child) })
     }
 }
 
@@ -118,10 +99,7 @@ impl Drop for Group {
 }
 
 fn quiet(command: &mut Command) -> &mut Command {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null())
 }
 
 /// A running program with its log. Dropping it kills it.
@@ -178,22 +156,13 @@ impl Process {
     /// Sends a signal by name: TERM, INT, HUP, STOP, CONT.
     pub fn signal(&self, signal: &str) -> Result<(), Error> {
         let mut kill = Command::new("sh");
-        kill.args([
-            "-c",
-            r#"kill -s "$1" "$2""#,
-            "kill",
-            signal,
-            &self.id.to_string(),
-        ]);
+        kill.args(["-c", r#"kill -s "$1" "$2""#, "kill", signal, &self.id.to_string()]);
         run(&mut kill).map(drop)
     }
 
     /// Waits until it has ended by itself.
     pub fn wait(&self) -> Result<ExitStatus, Error> {
-        self.child().wait().map_err(|source| Error::Start {
-            program: self.name.clone(),
-            source,
-        })
+        self.child().wait().map_err(|source| Error::Start { program: self.name.clone(), source })
     }
 
     /// The last lines of its log.
@@ -214,29 +183,22 @@ impl Drop for Process {
 
 /// Runs a command to its end and returns what it wrote on stdout.
 pub(crate) fn run(command: &mut Command) -> Result<String, Error> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| Error::Start {
-            program: command.get_program().to_string_lossy().into_owned(),
-            source,
-        })?;
+    let output = command.stdin(Stdio::null()).output().map_err(|source| Error::Start {
+        program: command.get_program().to_string_lossy().into_owned(),
+        source,
+    })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(Error::Command {
         command: words(command),
         status: output.status,
-        said: String::from_utf8_lossy(&[output.stdout, output.stderr].concat())
-            .trim()
-            .into(),
+        said: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().into(),
     })
 }
 
 fn words(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or_default();
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
     let mut words = vec![program.to_string_lossy()];
     words.extend(command.get_args().map(|arg| arg.to_string_lossy()));
     words.join(" ")

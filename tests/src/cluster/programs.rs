@@ -137,27 +137,20 @@ impl Module {
             Self::Kwok => "kwok",
             Self::Jaeger => "jaeger",
         };
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("cluster")
-            .join(name)
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster").join(name)
     }
 
     /// The folder with the files of a module that this one requires, its CRDs for example.
     pub fn files_of(self, required: &str) -> Result<PathBuf, Error> {
         let cache = Cache::of(self)?;
-        let note = cache
-            .folder
-            .join(format!("{}.dir", required.replace('/', "-")));
+        let note = cache.folder.join(format!("{}.dir", required.replace('/', "-")));
         if let Ok(folder) = fs::read_to_string(&note)
             && Path::new(&folder).is_dir()
         {
             return Ok(folder.into());
         }
         let go = |args: &[&str]| {
-            run(Command::new("go")
-                .args(args)
-                .arg(required)
-                .current_dir(self.folder()))
+            run(Command::new("go").args(args).arg(required).current_dir(self.folder()))
         };
         go(&["mod", "download"])?;
         let folder = go(&["list", "-m", "-f", "{{.Dir}}"])?.trim().to_owned();
@@ -181,10 +174,7 @@ impl Cache {
             fs::read(&path).map_err(Error::file("read", path))
         };
         let (go_mod, go_sum) = (read("go.mod")?, read("go.sum")?);
-        let version = Command::new("go")
-            .arg("version")
-            .current_dir(&source)
-            .output();
+        let version = Command::new("go").arg("version").current_dir(&source).output();
         let version = version.map_err(|source| Error::GoMissing {
             version: String::from_utf8_lossy(&go_mod)
                 .lines()
@@ -198,14 +188,9 @@ impl Cache {
             hash.update(part);
         }
         let hash = hash.finalize();
-        let first = hash
-            .first_chunk()
-            .map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let first = hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         let hex = format!("{first:016x}");
-        Ok(Self {
-            module,
-            folder: root().join("throughline/programs").join(hex),
-        })
+        Ok(Self { module, folder: root().join("throughline/programs").join(hex) })
     }
 
     fn build(&self, program: Program, number: usize, of: usize) -> Result<(), Error> {
@@ -234,16 +219,12 @@ impl Cache {
             .stdout(Stdio::null())
             .stderr(written)
             .spawn()
-            .map_err(|source| Error::Start {
-                program: "go".into(),
-                source,
-            })?;
+            .map_err(|source| Error::Start { program: "go".into(), source })?;
         let status = loop {
             let ended = compiler.try_wait();
-            if let Some(status) = ended.map_err(|source| Error::Start {
-                program: "go".into(),
-                source,
-            })? {
+            if let Some(status) =
+                ended.map_err(|source| Error::Start { program: "go".into(), source })?
+            {
                 break status;
             }
             progress.show();
@@ -271,11 +252,7 @@ impl Cache {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) => progress.show(),
                 Err(TryLockError::Error(source)) => {
-                    return Err(Error::File {
-                        action: "lock",
-                        path,
-                        source,
-                    });
+                    return Err(Error::File { action: "lock", path, source });
                 }
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -286,11 +263,7 @@ impl Cache {
 }
 
 fn root() -> PathBuf {
-    let set = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("THROUGHLINE_CACHE")
         .or_else(|| set("XDG_CACHE_HOME"))
         .or_else(|| set("HOME").map(|home| home.join(".cache")))

@@ -17,13 +17,7 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(what: String) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        Self {
-            what,
-            since: Instant::now(),
-            next: Duration::from_secs(2),
-            terminal,
-            shown: false,
-        }
+        Self { what, since: Instant::now(), next: Duration::from_secs(2), terminal, shown: false }
     }
 
     /// Shows what goes on, if it is time for that.
@@ -34,21 +28,14 @@ impl Progress {
         }
         self.next = elapsed + Duration::from_secs(if self.terminal { 1 } else { 15 });
         self.shown = true;
-        self.write(&format!(
-            "test cluster: {}, {} s",
-            self.what,
-            elapsed.as_secs()
-        ));
+        self.write(&format!("test cluster: {}, {} s", self.what, elapsed.as_secs()));
     }
 
     /// Says how long it took, if anything was said before.
     pub(crate) fn end(mut self) {
         if self.shown {
             let seconds = self.since.elapsed().as_secs();
-            self.write(&format!(
-                "test cluster: {}: done after {seconds} s",
-                self.what
-            ));
+            self.write(&format!("test cluster: {}: done after {seconds} s", self.what));
             if self.terminal {
                 self.terminal = false;
                 self.write("");

@@ -95,10 +95,7 @@ impl Cluster {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build()
-                    .map_err(|source| Error::Start {
-                        program: "a runtime".into(),
-                        source,
-                    })?;
+                    .map_err(|source| Error::Start { program: "a runtime".into(), source })?;
                 runtime.block_on(self.complete())
             });
             thread.join().unwrap_or_else(|_| {
@@ -117,31 +114,14 @@ impl Cluster {
             self.launch(Program::Jaeger)?;
         }
         let client = client(&self.access.admin()).await?;
-        self.ready(Program::KubeApiserver, async || {
-            get(&client, "/readyz").await
-        })
-        .await?;
-        for program in [
-            Program::KubeControllerManager,
-            Program::KubeScheduler,
-            Program::Kwok,
-        ] {
+        self.ready(Program::KubeApiserver, async || get(&client, "/readyz").await).await?;
+        for program in [Program::KubeControllerManager, Program::KubeScheduler, Program::Kwok] {
             self.launch(program)?;
         }
         let argo = async {
-            if self.options.argo {
-                self.install_argo_with(&client).await
-            } else {
-                Ok(())
-            }
+            if self.options.argo { self.install_argo_with(&client).await } else { Ok(()) }
         };
-        let jaeger = async {
-            if self.options.jaeger {
-                self.await_jaeger().await
-            } else {
-                Ok(())
-            }
-        };
+        let jaeger = async { if self.options.jaeger { self.await_jaeger().await } else { Ok(()) } };
         tokio::try_join!(self.node(&client), argo, jaeger)?;
         Ok(())
     }
@@ -149,11 +129,7 @@ impl Cluster {
     async fn await_jaeger(&self) -> Result<(), Error> {
         let jaeger = self.jaeger();
         self.ready(Program::Jaeger, async || {
-            jaeger
-                .services()
-                .await
-                .map_err(|error| error.to_string())
-                .map(drop)
+            jaeger.services().await.map_err(|error| error.to_string()).map(drop)
         })
         .await?;
         self.ready(Program::Jaeger, async || {
@@ -179,9 +155,7 @@ impl Cluster {
         let apply = PatchParams::apply("throughline-tests").force();
         let made = nodes.patch("node", &apply, &Patch::Apply(&node)).await;
         made.map_err(Error::api("create the node"))?;
-        let patched = nodes
-            .patch("node", &PatchParams::default(), &Patch::Merge(&bare))
-            .await;
+        let patched = nodes.patch("node", &PatchParams::default(), &Patch::Merge(&bare)).await;
         patched.map_err(Error::api("remove the taint of the node"))?;
 
         let pods: Api<Pod> = Api::namespaced(client.clone(), "default");
@@ -207,9 +181,7 @@ impl Cluster {
             Err(format!("pod {} does not run: {conditions}", pod.name_any()))
         })
         .await?;
-        let deleted = pods
-            .delete("first", &DeleteParams::default().grace_period(0))
-            .await;
+        let deleted = pods.delete("first", &DeleteParams::default().grace_period(0)).await;
         deleted.map_err(Error::api("delete the first pod"))?;
         Ok(())
     }
@@ -220,8 +192,7 @@ impl Cluster {
             Launch::new(program, &self.dir, &mut ports, &self.access, &self.options)?
         };
         let process = self.group.spawn(program.name(), launch.command())?;
-        self.running()
-            .insert(program.name().into(), (launch, process));
+        self.running().insert(program.name().into(), (launch, process));
         Ok(())
     }
 
@@ -254,14 +225,8 @@ impl Cluster {
 }
 
 pub(super) async fn get(client: &Client, path: &str) -> Result<(), String> {
-    let request = http::Request::get(path)
-        .body(Vec::new())
-        .map_err(|error| error.to_string())?;
-    client
-        .request_text(request)
-        .await
-        .map(drop)
-        .map_err(|error| error.to_string())
+    let request = http::Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
+    client.request_text(request).await.map(drop).map_err(|error| error.to_string())
 }
 
 fn needed(options: &Options) -> Vec<Program> {
@@ -283,11 +248,7 @@ fn folder() -> Result<PathBuf, Error> {
             // Kept by an earlier process with the same id.
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(source) => {
-                return Err(Error::File {
-                    action: "create",
-                    path,
-                    source,
-                });
+                return Err(Error::File { action: "create", path, source });
             }
         }
     }

@@ -19,11 +19,7 @@ pub(crate) fn attempt(number: u8, phase: Phase, follows: &[u8]) -> ChainEntry {
             "traceparent": traceparent(*of),
         })
     };
-    let state = if follows.is_empty() {
-        "None"
-    } else {
-        "Applied"
-    };
+    let state = if follows.is_empty() { "None" } else { "Applied" };
     let entry = json!({
         "revision": number,
         "hash": format!("hash{number}"),
@@ -65,20 +61,13 @@ pub(crate) fn trace(number: u8, links: &[u8]) -> Trace {
         trace_id: format!("{of:032x}"),
         span_id: format!("{:016x}", 0xa0 + u64::from(*of)),
     };
-    let parent = Reference {
-        kind: ReferenceKind::ChildOf,
-        trace_id: id.clone(),
-        span_id: root.clone(),
-    };
+    let parent =
+        Reference { kind: ReferenceKind::ChildOf, trace_id: id.clone(), span_id: root.clone() };
     let deploy = format!("{:016x}", 0xa0 + u64::from(number));
     Trace {
         id: id.clone(),
         spans: vec![
-            span(
-                &format!("shop-{number}"),
-                root,
-                links.iter().map(link).collect(),
-            ),
+            span(&format!("shop-{number}"), root, links.iter().map(link).collect()),
             span("AppDeploy", deploy, vec![parent]),
         ],
     }

@@ -7,10 +7,8 @@ use crate::chain::ids;
 
 /// The lines of a chain, newest first, as it stands in a RolloutTrace.
 pub(crate) fn draw(chain: &[ChainEntry], style: Style) -> Vec<String> {
-    let heading = format!(
-        "    {:<4}  {:<8}  {:<11}  {:<32}  follows",
-        "rev", "version", "outcome", "trace"
-    );
+    let heading =
+        format!("    {:<4}  {:<8}  {:<11}  {:<32}  follows", "rev", "version", "outcome", "trace");
     let mut lines = vec![style.paint(Tone::Dim, &heading)];
     for (index, entry) in chain.iter().enumerate() {
         let above = index.checked_sub(1).and_then(|index| chain.get(index));
@@ -53,11 +51,7 @@ fn follows(entry: &ChainEntry, chain: &[ChainEntry], style: Style) -> String {
     if entry.follows.is_empty() {
         return style.paint(Tone::Dim, "nothing: the first");
     }
-    let names: Vec<_> = entry
-        .follows
-        .iter()
-        .map(|follow| called(follow, chain))
-        .collect();
+    let names: Vec<_> = entry.follows.iter().map(|follow| called(follow, chain)).collect();
     let names = names.join(" and ");
     let state = match entry.linked.state {
         LinkState::Applied => return names,
@@ -130,10 +124,7 @@ mod tests {
     fn drawn(chain: &[ChainEntry]) -> Vec<String> {
         let newest_first: Vec<_> = chain.iter().rev().cloned().collect();
         let lines = draw(&newest_first, Style::plain());
-        lines[1..]
-            .iter()
-            .map(|line| line.trim_end().into())
-            .collect()
+        lines[1..].iter().map(|line| line.trim_end().into()).collect()
     }
 
     #[test]
@@ -145,17 +136,11 @@ mod tests {
         ];
         let trace = |number: u8| format!("{number:032x}");
         let expected = [
-            format!(
-                "●   5     5.0.0     promoted     {}  3.0.0 and the aborted 4.0.0",
-                trace(5)
-            ),
+            format!("●   5     5.0.0     promoted     {}  3.0.0 and the aborted 4.0.0", trace(5)),
             "├─╮".into(),
             format!("│ ✗ 4     4.0.0     aborted      {}  3.0.0", trace(4)),
             "├─╯".into(),
-            format!(
-                "●   3     3.0.0     promoted     {}  nothing: the first",
-                trace(3)
-            ),
+            format!("●   3     3.0.0     promoted     {}  nothing: the first", trace(3)),
         ];
         assert_eq!(drawn(&chain), expected);
         assert!(expected.iter().all(|line| line.chars().count() <= 98));
@@ -182,9 +167,6 @@ mod tests {
         late.linked.state = LinkState::Lost;
         let chain = [attempt(1, Phase::Promoted, &[]), late];
         let line = &drawn(&chain)[0];
-        assert!(
-            line.ends_with("1.0.0 (Keptn made its span without the link)"),
-            "{line}"
-        );
+        assert!(line.ends_with("1.0.0 (Keptn made its span without the link)"), "{line}");
     }
 }

@@ -39,9 +39,7 @@ pub struct Settings {
 /// Runs the demo: success if the chain that Jaeger holds is whole.
 pub fn run(settings: Settings) -> ExitCode {
     let steps = Steps::on_stderr();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime.map_err(Error::Runtime) {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error),

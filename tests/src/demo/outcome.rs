@@ -46,32 +46,20 @@ impl Outcome {
         let mut chains = Vec::new();
         for (app, rollout) in story::rollouts() {
             let what = format!("read RolloutTrace {rollout}");
-            let trace = api
-                .get_opt(rollout)
-                .await
-                .map_err(cluster::Error::api(what))?;
+            let trace = api.get_opt(rollout).await.map_err(cluster::Error::api(what))?;
             let entries = trace.and_then(|trace| trace.status);
             let entries = entries.map(|status| status.chain).unwrap_or_default();
-            chains.push(Chain {
-                app,
-                rollout,
-                entries,
-            });
+            chains.push(Chain { app, rollout, entries });
         }
         let traces = readback::traces(&chains, &cluster.jaeger()).await?;
-        let readings = chains
-            .iter()
-            .map(|chain| readback::read(chain, &RELEASES, &chains, &traces))
-            .collect();
+        let readings =
+            chains.iter().map(|chain| readback::read(chain, &RELEASES, &chains, &traces)).collect();
         Ok(Self { chains, readings })
     }
 
     /// Whether Jaeger holds each link that there should be, and no other.
     pub(crate) fn is_whole(&self) -> bool {
-        self.readings
-            .iter()
-            .flatten()
-            .all(|it| it.faults.is_empty())
+        self.readings.iter().flatten().all(|it| it.faults.is_empty())
     }
 
     /// The chains, drawn; what Jaeger says; what kubectl says.
@@ -141,9 +129,7 @@ pub(crate) async fn complaints(cluster: &Cluster) -> Result<Vec<String>, Error> 
     for trace in listed {
         let conditions = trace.status.iter().flat_map(|status| &status.conditions);
         for condition in conditions.filter(|condition| condition.status != "True") {
-            let Condition {
-                reason, message, ..
-            } = condition;
+            let Condition { reason, message, .. } = condition;
             complaints.push(format!("{}: {reason}: {message}", trace.name_any()));
         }
     }

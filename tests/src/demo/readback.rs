@@ -71,9 +71,8 @@ pub(crate) async fn traces(
     jaeger: &Jaeger,
 ) -> Result<BTreeMap<String, Trace>, Error> {
     let entries = chains.iter().flat_map(|chain| &chain.entries);
-    let mut wanted: BTreeSet<String> = entries
-        .filter_map(|entry| anchor(entry).map(|(trace, _)| trace))
-        .collect();
+    let mut wanted: BTreeSet<String> =
+        entries.filter_map(|entry| anchor(entry).map(|(trace, _)| trace)).collect();
     let mut traces: BTreeMap<String, Trace> = BTreeMap::new();
     while let Some(id) = wanted.pop_first() {
         let Some(trace) = jaeger.trace(&id).await? else {
@@ -105,16 +104,10 @@ fn reading(
         reading.faults.push(fault);
         return reading;
     }
-    let expected = if release.bad {
-        Phase::Aborted
-    } else {
-        Phase::Promoted
-    };
+    let expected = if release.bad { Phase::Aborted } else { Phase::Promoted };
     if reading.phase != Some(expected) {
         let is = reading.phase.map_or("unknown", outcome);
-        reading
-            .faults
-            .push(format!("it is {is} and not {}", outcome(expected)));
+        reading.faults.push(format!("it is {is} and not {}", outcome(expected)));
     }
     let faults = compare(&reading, release);
     reading.faults.extend(faults);
@@ -127,22 +120,14 @@ fn fill(
     chains: &[Chain],
     traces: &BTreeMap<String, Trace>,
 ) -> Result<(), String> {
-    let found = chain
-        .entries
-        .iter()
-        .find(|entry| version(entry) == Some(&reading.version));
+    let found = chain.entries.iter().find(|entry| version(entry) == Some(&reading.version));
     let entry = found.ok_or_else(|| {
-        let Reading {
-            rollout, version, ..
-        } = &*reading;
+        let Reading { rollout, version, .. } = &*reading;
         format!("RolloutTrace {rollout} knows nothing of {version}")
     })?;
     reading.phase = Some(entry.phase);
     let (trace, span) = anchor(entry).ok_or("Keptn made no trace of it")?;
-    let name = entry
-        .keptn
-        .as_ref()
-        .and_then(|keptn| keptn.app_version.as_deref());
+    let name = entry.keptn.as_ref().and_then(|keptn| keptn.app_version.as_deref());
     let name = name.ok_or("it has no KeptnAppVersion of its own")?;
     name.clone_into(&mut reading.root);
     let found = traces.get(&trace);
@@ -152,9 +137,7 @@ fn fill(
         .filter(|root| root.parent().is_none())
         .ok_or_else(|| format!("Jaeger has no root span {name} (trace {trace})"))?;
     if !is_there(&trace, &span, traces) {
-        reading.faults.push(format!(
-            "Jaeger has no AppDeploy span {span} (trace {trace})"
-        ));
+        reading.faults.push(format!("Jaeger has no AppDeploy span {span} (trace {trace})"));
     }
     let seen = |link: &Reference| Seen {
         of: owners(link, chain, chains),
@@ -178,17 +161,12 @@ fn compare(reading: &Reading, release: &Release) -> Vec<String> {
         if !seen.there {
             faults.push(format!("it follows span {}, which is not there", seen.span));
         } else if seen.of.is_empty() {
-            faults.push(format!(
-                "it follows span {}, of no known revision",
-                seen.span
-            ));
+            faults.push(format!("it follows span {}, of no known revision", seen.span));
         }
     }
     let expected: BTreeSet<&str> = release.follows.iter().copied().collect();
     for missing in expected.difference(&own) {
-        faults.push(format!(
-            "it does not follow the AppDeploy span of {missing}"
-        ));
+        faults.push(format!("it does not follow the AppDeploy span of {missing}"));
     }
     for more in own.difference(&expected) {
         faults.push(format!("it follows {more} as well, which it should not"));
@@ -234,21 +212,14 @@ fn anchor(entry: &ChainEntry) -> Option<(String, String)> {
 impl Reading {
     /// What is wrong with it, with its name.
     pub(crate) fn said(&self) -> impl Iterator<Item = String> {
-        let Self {
-            rollout, version, ..
-        } = self;
-        self.faults
-            .iter()
-            .map(move |fault| format!("{rollout} {version}: {fault}"))
+        let Self { rollout, version, .. } = self;
+        self.faults.iter().map(move |fault| format!("{rollout} {version}: {fault}"))
     }
 
     /// Its lines: the root, then a line for each span that it follows.
     pub(crate) fn lines(&self, style: Style) -> Vec<String> {
-        let (tone, mark) = if self.faults.is_empty() {
-            (Tone::Good, "✓")
-        } else {
-            (Tone::Bad, "✗")
-        };
+        let (tone, mark) =
+            if self.faults.is_empty() { (Tone::Good, "✓") } else { (Tone::Bad, "✗") };
         let mark = style.paint(tone, mark);
         let mut right = Vec::new();
         let own = |seen: &Seen| seen.of.iter().any(|of| of.rollout == self.rollout);
@@ -286,13 +257,15 @@ impl Reading {
             [] => "no known revision".into(),
             names => names.join(", "),
         };
+        let word = if seen.there { "AppDeploy" } else { "span" };
         let own = seen.of.iter().any(|owner| owner.rollout == self.rollout);
         if own {
             let arrow = style.paint(Tone::Good, "─▶");
             let span = style.paint(Tone::Dim, &seen.span);
-            return format!("{arrow} AppDeploy {span} of {names}");
+            return format!("{arrow} {word:<9} {span} of {names}");
         }
-        style.paint(Tone::Dim, &format!("─▶ AppDeploy {} of {names}", seen.span))
+        let text = format!("─▶ {word:<9} {} of {names}", seen.span);
+        style.paint(Tone::Dim, &text)
     }
 }
 
@@ -302,21 +275,9 @@ mod tests {
     use super::*;
 
     const RELEASES: [Release; 3] = [
-        Release {
-            version: "1.0.0",
-            bad: false,
-            follows: &[],
-        },
-        Release {
-            version: "2.0.0",
-            bad: true,
-            follows: &["1.0.0"],
-        },
-        Release {
-            version: "3.0.0",
-            bad: false,
-            follows: &["1.0.0", "2.0.0"],
-        },
+        Release { version: "1.0.0", bad: false, follows: &[] },
+        Release { version: "2.0.0", bad: true, follows: &["1.0.0"] },
+        Release { version: "3.0.0", bad: false, follows: &["1.0.0", "2.0.0"] },
     ];
 
     fn chain(rollout: &'static str) -> Chain {
@@ -325,11 +286,7 @@ mod tests {
             attempt(2, Phase::Aborted, &[1]),
             attempt(1, Phase::Promoted, &[]),
         ];
-        Chain {
-            app: "shop",
-            rollout,
-            entries,
-        }
+        Chain { app: "shop", rollout, entries }
     }
 
     fn traces(links: [&[u8]; 3]) -> BTreeMap<String, Trace> {
@@ -347,17 +304,9 @@ mod tests {
     #[test]
     fn a_whole_chain_has_no_faults() {
         let chains = [chain("cart")];
-        let readings = read(
-            &chains[0],
-            &RELEASES,
-            &chains,
-            &traces([&[], &[1], &[1, 2]]),
-        );
+        let readings = read(&chains[0], &RELEASES, &chains, &traces([&[], &[1], &[1, 2]]));
         assert_eq!(said(&readings), [""; 0]);
-        let lines: Vec<_> = readings
-            .iter()
-            .flat_map(|it| it.lines(Style::plain()))
-            .collect();
+        let lines: Vec<_> = readings.iter().flat_map(|it| it.lines(Style::plain())).collect();
         let expected = [
             "✓ 1.0.0   shop-1                        follows nothing: the first",
             "✓ 2.0.0   shop-2                        ─▶ AppDeploy 00000000000000a1 of 1.0.0",
@@ -379,12 +328,7 @@ mod tests {
                 "cart 3.0.0: it does not follow the AppDeploy span of 1.0.0",
             ]
         );
-        let readings = read(
-            &chains[0],
-            &RELEASES,
-            &chains,
-            &traces([&[], &[1], &[1, 2, 3]]),
-        );
+        let readings = read(&chains[0], &RELEASES, &chains, &traces([&[], &[1], &[1, 2, 3]]));
         let expected = ["cart 3.0.0: it follows 3.0.0 as well, which it should not"];
         assert_eq!(said(&readings), expected);
     }
@@ -417,9 +361,6 @@ mod tests {
         let readings = read(&chains[0], &RELEASES, &chains, &traces);
         assert_eq!(said(&readings), [""; 0]);
         let lines = readings[2].lines(Style::plain());
-        assert!(
-            lines[2].ends_with("─▶ AppDeploy 00000000000000a4 of pay 4.0.0"),
-            "{lines:?}"
-        );
+        assert!(lines[2].ends_with("─▶ AppDeploy 00000000000000a4 of pay 4.0.0"), "{lines:?}");
     }
 }

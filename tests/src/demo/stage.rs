@@ -48,9 +48,7 @@ async fn built(steps: &Steps, missing: Vec<Program>) -> Result<(), Error> {
     );
     steps.note("programs", &text);
     tokio::task::spawn_blocking(move || programs::build(&missing)).await??;
-    steps
-        .begin("programs", "")
-        .done(&format!("{count} built and kept for the next time"));
+    steps.begin("programs", "").done(&format!("{count} built and kept for the next time"));
     Ok(())
 }
 
@@ -65,11 +63,7 @@ impl Stage {
         operator.ready().await?;
         step.done("all namespaces, as user throughline with the RBAC it ships with");
         let namespace = cluster.namespace_named(NAMESPACE).await?;
-        Ok(Self {
-            namespace,
-            _operator: operator,
-            _keptn: keptn,
-        })
+        Ok(Self { namespace, _operator: operator, _keptn: keptn })
     }
 }
 

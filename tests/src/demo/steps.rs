@@ -61,16 +61,9 @@ impl Steps {
         let mut lines = self.lines();
         let id = lines.next;
         lines.next += 1;
-        lines.live.push(Live {
-            id,
-            subject: subject.into(),
-            doing: doing.into(),
-        });
+        lines.live.push(Live { id, subject: subject.into(), doing: doing.into() });
         lines.redraw("");
-        Step {
-            steps: self.clone(),
-            id,
-        }
+        Step { steps: self.clone(), id }
     }
 
     /// What is no step: a line, or as many as it takes.
@@ -174,9 +167,7 @@ impl Lines {
         text.push_str(above);
         self.drawn = 0;
         if self.terminal {
-            let mark = self
-                .style
-                .paint(Tone::Busy, FRAMES[self.frame % FRAMES.len()]);
+            let mark = self.style.paint(Tone::Busy, FRAMES[self.frame % FRAMES.len()]);
             for live in &self.live {
                 // Without a line break a narrow terminal cuts the line: the count stays right.
                 let line = self.line(&mark, &live.subject, &live.doing);

@@ -36,14 +36,8 @@ pub(crate) struct Release {
 
 /// The apps of the demo.
 pub(crate) const APPS: [App; 2] = [
-    App {
-        name: "shop",
-        rollouts: &["cart"],
-    },
-    App {
-        name: "checkout",
-        rollouts: &["pay", "ship"],
-    },
+    App { name: "shop", rollouts: &["cart"] },
+    App { name: "checkout", rollouts: &["pay", "ship"] },
 ];
 
 /// What is released, one after the other.
@@ -51,20 +45,12 @@ pub(crate) const RELEASES: [Release; 5] = [
     good("1.0.0", &[]),
     good("2.0.0", &["1.0.0"]),
     good("3.0.0", &["2.0.0"]),
-    Release {
-        version: "4.0.0",
-        bad: true,
-        follows: &["3.0.0"],
-    },
+    Release { version: "4.0.0", bad: true, follows: &["3.0.0"] },
     good("5.0.0", &["3.0.0", "4.0.0"]),
 ];
 
 const fn good(version: &'static str, follows: &'static [&'static str]) -> Release {
-    Release {
-        version,
-        bad: false,
-        follows,
-    }
+    Release { version, bad: false, follows }
 }
 
 impl App {
@@ -143,11 +129,7 @@ impl Tale<'_> {
             Entry::Vacant(entry) => entry.insert(self.first(name, release).await?),
             Entry::Occupied(entry) => {
                 let rollout = entry.into_mut();
-                let pods = if release.bad {
-                    PodKind::ImagePull
-                } else {
-                    PodKind::Ready
-                };
+                let pods = if release.bad { PodKind::ImagePull } else { PodKind::Ready };
                 rollout.apply_version_with(release.version, pods).await?;
                 rollout
             }
@@ -225,9 +207,7 @@ impl Tale<'_> {
             };
             let condition = format!("one with the root span {root}");
             let has = |trace: &Trace| trace.span(&root).is_some();
-            self.jaeger
-                .await_trace(&trace, PATIENCE, &condition, has)
-                .await?;
+            self.jaeger.await_trace(&trace, PATIENCE, &condition, has).await?;
         }
         Ok(())
     }
@@ -253,10 +233,8 @@ fn cannot_pull(pod: &Pod, version: &str) -> bool {
     let ours = labels
         .and_then(|labels| labels.get("app.kubernetes.io/version"))
         .is_some_and(|it| it == version);
-    let containers = pod
-        .status
-        .iter()
-        .flat_map(|status| status.container_statuses.iter().flatten());
+    let containers =
+        pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
     let mut waiting = containers.filter_map(|container| container.state.as_ref()?.waiting.as_ref());
     ours && waiting.any(|waiting| {
         let reason = waiting.reason.as_deref();

@@ -23,9 +23,7 @@ impl Style {
     pub(crate) fn of(terminal: bool) -> Self {
         let refused = var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = var_os("TERM").is_some_and(|term| term == "dumb");
-        Self {
-            coloured: terminal && !refused && !dumb,
-        }
+        Self { coloured: terminal && !refused && !dumb }
     }
 
     #[cfg(test)]

@@ -67,14 +67,10 @@ impl Owner {
         if self.requests.get(&identity.app).is_some() {
             return Ok(());
         }
-        let spec = CreationRequestSpec {
-            app_name: identity.app.clone(),
-        };
+        let spec = CreationRequestSpec { app_name: identity.app.clone() };
         let mut request = KeptnAppCreationRequest::new(&identity.app, spec);
         if identity.single_service {
-            request
-                .annotations_mut()
-                .insert(APP_TYPE.into(), SINGLE_SERVICE.into());
+            request.annotations_mut().insert(APP_TYPE.into(), SINGLE_SERVICE.into());
         }
         self.create(&request).await.map(drop)
     }

@@ -32,10 +32,7 @@ pub enum State {
 impl State {
     /// Nothing more happens. Failed and Deprecated count (keptn.md 4.8).
     pub fn is_completed(self) -> bool {
-        matches!(
-            self,
-            Self::Succeeded | Self::Failed | Self::Deprecated | Self::Warning
-        )
+        matches!(self, Self::Succeeded | Self::Failed | Self::Deprecated | Self::Warning)
     }
 }
 
@@ -166,11 +163,7 @@ pub struct Progress {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post_deployment_evaluation_status: Option<State>,
     /// By phase, the context of the span that was started for it.
-    #[serde(
-        rename = "phaseTraceIDs",
-        default,
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(rename = "phaseTraceIDs", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub phase_trace_ids: BTreeMap<String, Carrier>,
     /// First reconcile.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -27,16 +27,10 @@ impl Owner {
         };
         let app = self.apps.get(&request.spec.app_name).cloned();
         // What a user made stays as it is.
-        if app
-            .as_ref()
-            .is_some_and(|a| a.labels().get(MANAGED_BY).is_none_or(|by| by != "keptn"))
-        {
+        if app.as_ref().is_some_and(|a| a.labels().get(MANAGED_BY).is_none_or(|by| by != "keptn")) {
             return self.drop_request(&request).await;
         }
-        let single = request
-            .annotations()
-            .get(APP_TYPE)
-            .is_some_and(|t| t == SINGLE_SERVICE);
+        let single = request.annotations().get(APP_TYPE).is_some_and(|t| t == SINGLE_SERVICE);
         let now = Instant::now();
         // Keptn counts from the creation timestamp, which knows whole seconds only: up to a second
         // less than this.
@@ -61,16 +55,10 @@ impl Owner {
         let current = workloads.iter().map(|(_, workload)| workload.clone());
         match app {
             None => {
-                let spec = AppSpec {
-                    version,
-                    revision: None,
-                    workloads: current.collect(),
-                };
+                let spec = AppSpec { version, revision: None, workloads: current.collect() };
                 let mut app = KeptnApp::new(app_name, spec);
                 app.labels_mut().insert(MANAGED_BY.into(), "keptn".into());
-                app.metadata
-                    .annotations
-                    .clone_from(&request.metadata.annotations);
+                app.metadata.annotations.clone_from(&request.metadata.annotations);
                 self.create(&app).await?;
             }
             Some(mut app) => {
@@ -90,10 +78,8 @@ impl Owner {
         request: &KeptnAppCreationRequest,
     ) -> Result<Option<Duration>, Error> {
         let name = request.name_any();
-        let deleted = self
-            .api::<KeptnAppCreationRequest>()
-            .delete(&name, &DeleteParams::default())
-            .await;
+        let deleted =
+            self.api::<KeptnAppCreationRequest>().delete(&name, &DeleteParams::default()).await;
         match deleted {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_not_found() => {}
@@ -119,28 +105,17 @@ impl Owner {
             app: app.spec.clone(),
             context: self.context(name).await,
             app_name: name.to_owned(),
-            previous_version: if current == app.spec.version {
-                String::new()
-            } else {
-                current
-            },
+            previous_version: if current == app.spec.version { String::new() } else { current },
             trace_id: std::collections::BTreeMap::new(),
         };
         let mut version = KeptnAppVersion::new(&version_name, spec);
         version.metadata.owner_references = app.controller_owner_ref(&()).map(|owner| vec![owner]);
         self.create(&version).await?;
-        app.status
-            .get_or_insert_default()
-            .current_version
-            .clone_from(&app.spec.version);
+        app.status.get_or_insert_default().current_version.clone_from(&app.spec.version);
         self.replace_status(&app).await?;
         for older in (1..generation).rev() {
-            self.deprecate(&resource_name(&[
-                name,
-                &app.spec.version,
-                &generation_hash(older),
-            ]))
-            .await?;
+            self.deprecate(&resource_name(&[name, &app.spec.version, &generation_hash(older)]))
+                .await?;
         }
         Ok(None)
     }
@@ -200,25 +175,11 @@ mod tests {
 
     #[test]
     fn workloads_keep_their_place() {
-        let workload = |name: &str, version: &str| WorkloadRef {
-            name: name.into(),
-            version: version.into(),
-        };
-        let known = [
-            workload("pay", "1"),
-            workload("cart", "1"),
-            workload("old", "1"),
-        ];
-        let current = vec![
-            workload("cart", "2"),
-            workload("mail", "1"),
-            workload("pay", "1"),
-        ];
-        let expected = [
-            workload("pay", "1"),
-            workload("cart", "2"),
-            workload("mail", "1"),
-        ];
+        let workload =
+            |name: &str, version: &str| WorkloadRef { name: name.into(), version: version.into() };
+        let known = [workload("pay", "1"), workload("cart", "1"), workload("old", "1")];
+        let current = vec![workload("cart", "2"), workload("mail", "1"), workload("pay", "1")];
+        let expected = [workload("pay", "1"), workload("cart", "2"), workload("mail", "1")];
         assert_eq!(merged(&known, current), expected);
     }
 }

@@ -17,10 +17,7 @@ impl Owner {
         let Some(mut version) = self.app_versions.get(name).cloned() else {
             return Ok(None);
         };
-        version
-            .progress_mut()
-            .start_time
-            .get_or_insert_with(whole_second);
+        version.progress_mut().start_time.get_or_insert_with(whole_second);
         self.advance(version).await
     }
 }
@@ -56,16 +53,9 @@ impl Phased for KeptnAppVersion {
     // Neither name nor generation: an older generation's open spans are found again
     // (keptnappversion_types.go:459-461).
     fn key(&self) -> String {
-        let trace = self
-            .spec
-            .trace_id
-            .get("traceparent")
-            .map_or("", String::as_str);
+        let trace = self.spec.trace_id.get("traceparent").map_or("", String::as_str);
         let namespace = self.namespace().unwrap_or_default();
-        format!(
-            "{trace}.{}.{namespace}.{}",
-            self.spec.app_name, self.spec.app.version
-        )
+        format!("{trace}.{}.{namespace}.{}", self.spec.app_name, self.spec.app.version)
     }
 
     fn phase_span_name(&self, phase: &str) -> String {
@@ -75,21 +65,11 @@ impl Phased for KeptnAppVersion {
     fn attributes(&self) -> Vec<(String, String)> {
         let named = [
             ("keptn.deployment.app.name", self.spec.app_name.clone()),
-            (
-                "keptn.deployment.app.version",
-                self.spec.app.version.clone(),
-            ),
-            (
-                "keptn.deployment.app.namespace",
-                self.namespace().unwrap_or_default(),
-            ),
+            ("keptn.deployment.app.version", self.spec.app.version.clone()),
+            ("keptn.deployment.app.namespace", self.namespace().unwrap_or_default()),
         ];
         let metadata = self.spec.context.metadata.clone();
-        named
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .chain(metadata)
-            .collect()
+        named.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(metadata).collect()
     }
 
     fn parent(&self) -> Option<SpanContext> {
@@ -117,10 +97,7 @@ impl Phased for KeptnAppVersion {
                 // Pending is what the CRD makes of no status.
                 let status = found.and_then(|version| version.progress().status);
                 let status = Some(status.unwrap_or(State::Pending));
-                WorkloadState {
-                    workload: workload.clone(),
-                    status,
-                }
+                WorkloadState { workload: workload.clone(), status }
             })
             .collect();
         let overall = overall(&workloads);

@@ -12,30 +12,15 @@ use super::error::Error;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const MANIFESTS: [(&str, &str); 6] = [
-    (
-        "keptnapps.yaml",
-        include_str!("../../keptn/crds/keptnapps.yaml"),
-    ),
-    (
-        "keptnappcontexts.yaml",
-        include_str!("../../keptn/crds/keptnappcontexts.yaml"),
-    ),
-    (
-        "keptnappversions.yaml",
-        include_str!("../../keptn/crds/keptnappversions.yaml"),
-    ),
+    ("keptnapps.yaml", include_str!("../../keptn/crds/keptnapps.yaml")),
+    ("keptnappcontexts.yaml", include_str!("../../keptn/crds/keptnappcontexts.yaml")),
+    ("keptnappversions.yaml", include_str!("../../keptn/crds/keptnappversions.yaml")),
     (
         "keptnappcreationrequests.yaml",
         include_str!("../../keptn/crds/keptnappcreationrequests.yaml"),
     ),
-    (
-        "keptnworkloads.yaml",
-        include_str!("../../keptn/crds/keptnworkloads.yaml"),
-    ),
-    (
-        "keptnworkloadversions.yaml",
-        include_str!("../../keptn/crds/keptnworkloadversions.yaml"),
-    ),
+    ("keptnworkloads.yaml", include_str!("../../keptn/crds/keptnworkloads.yaml")),
+    ("keptnworkloadversions.yaml", include_str!("../../keptn/crds/keptnworkloadversions.yaml")),
 ];
 
 /// The CRDs.
@@ -43,10 +28,8 @@ pub fn crds() -> Result<Vec<CustomResourceDefinition>, Error> {
     MANIFESTS
         .iter()
         .map(|(name, text)| {
-            serde_norway::from_str(text).map_err(|source| Error::Manifest {
-                name: (*name).to_owned(),
-                source,
-            })
+            serde_norway::from_str(text)
+                .map_err(|source| Error::Manifest { name: (*name).to_owned(), source })
         })
         .collect()
 }
@@ -67,10 +50,7 @@ pub async fn install(client: &Client, crds: &[CustomResourceDefinition]) -> Resu
         match timeout(PATIENCE, established).await {
             Ok(Ok(_)) => {}
             _ => {
-                return Err(Error::NotEstablished {
-                    name,
-                    seconds: PATIENCE.as_secs(),
-                });
+                return Err(Error::NotEstablished { name, seconds: PATIENCE.as_secs() });
             }
         }
     }
@@ -87,12 +67,7 @@ mod tests {
         assert_eq!(crds.len(), 6);
         for crd in crds {
             assert_eq!(crd.spec.group, "lifecycle.keptn.sh");
-            let stored = crd
-                .spec
-                .versions
-                .iter()
-                .find(|version| version.storage)
-                .unwrap();
+            let stored = crd.spec.versions.iter().find(|version| version.storage).unwrap();
             assert_eq!(stored.name, "v1");
             assert!(stored.subresources.as_ref().unwrap().status.is_some());
         }
@@ -101,26 +76,13 @@ mod tests {
     #[test]
     fn contexts_are_served_in_two_versions_with_one_schema() {
         let crds = crds().unwrap();
-        let contexts = crds
-            .iter()
-            .find(|crd| crd.spec.names.kind == "KeptnAppContext")
-            .unwrap();
-        let [one, beta] = &contexts.spec.versions[..] else {
-            panic!("two versions")
-        };
+        let contexts = crds.iter().find(|crd| crd.spec.names.kind == "KeptnAppContext").unwrap();
+        let [one, beta] = &contexts.spec.versions[..] else { panic!("two versions") };
         assert_eq!((one.name.as_str(), beta.name.as_str()), ("v1", "v1beta1"));
         assert_eq!(one.schema, beta.schema);
-        let spec = &one
-            .schema
-            .as_ref()
-            .unwrap()
-            .open_api_v3_schema
-            .as_ref()
-            .unwrap();
-        let links = &spec.properties.as_ref().unwrap()["spec"]
-            .properties
-            .as_ref()
-            .unwrap()["spanLinks"];
+        let spec = &one.schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
+        let links =
+            &spec.properties.as_ref().unwrap()["spec"].properties.as_ref().unwrap()["spanLinks"];
         assert_eq!(links.type_.as_deref(), Some("array"));
         assert_eq!(links.x_kubernetes_list_type, None);
     }

@@ -16,14 +16,8 @@ pub(super) const GATE: &str = "keptn-prechecks-gate";
 
 /// Whether the pod waits for Keptn.
 pub(super) fn is_gated(pod: &Pod) -> bool {
-    let gates = pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.scheduling_gates.as_deref());
-    gates
-        .unwrap_or_default()
-        .iter()
-        .any(|gate| gate.name == GATE)
+    let gates = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_deref());
+    gates.unwrap_or_default().iter().any(|gate| gate.name == GATE)
 }
 
 impl Owner {
@@ -37,10 +31,7 @@ impl Owner {
             return Ok(None);
         };
         let released = self.workload_versions.iter().any(|version| {
-            let state = version
-                .status
-                .as_ref()
-                .and_then(|status| status.deployment_status);
+            let state = version.status.as_ref().and_then(|status| status.deployment_status);
             version.spec.workload.resource_reference.uid == owner.uid
                 && state.is_some_and(|s| s.is_completed() || s == State::Progressing)
         });
@@ -52,11 +43,7 @@ impl Owner {
             "metadata": {"uid": pod.uid(), "annotations": {"keptn.sh/scheduling-gate-removed": "true"}},
             "spec": {"schedulingGates": null},
         }));
-        match self
-            .api::<Pod>()
-            .patch(name, &PatchParams::default(), &patch)
-            .await
-        {
+        match self.api::<Pod>().patch(name, &PatchParams::default(), &patch).await {
             Ok(pod) => {
                 self.pods.gone(&pod);
                 Ok(None)

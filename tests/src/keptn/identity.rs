@@ -18,13 +18,7 @@ const PRE_TASKS: &str = "keptn.sh/pre-deployment-tasks";
 const POST_TASKS: &str = "keptn.sh/post-deployment-tasks";
 const PRE_EVALUATIONS: &str = "keptn.sh/pre-deployment-evaluations";
 const POST_EVALUATIONS: &str = "keptn.sh/post-deployment-evaluations";
-const OWNERS: [&str; 5] = [
-    "ReplicaSet",
-    "Deployment",
-    "StatefulSet",
-    "DaemonSet",
-    "Rollout",
-];
+const OWNERS: [&str; 5] = ["ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Rollout"];
 
 /// What the webhook makes of a pod.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,30 +62,19 @@ impl Identity {
         };
         let spec = WorkloadSpec {
             app: app.clone(),
-            version: value(&pod.metadata, VERSION)
-                .unwrap_or_default()
-                .to_lowercase(),
+            version: value(&pod.metadata, VERSION).unwrap_or_default().to_lowercase(),
             resource_reference: ResourceReference {
                 kind: owner.kind.clone(),
                 name: owner.name.clone(),
                 uid: owner.uid.clone(),
             },
-            metadata: list(METADATA)
-                .iter()
-                .filter_map(|pair| key_value(pair))
-                .collect(),
+            metadata: list(METADATA).iter().filter_map(|pair| key_value(pair)).collect(),
             pre_deployment_tasks: list(PRE_TASKS),
             post_deployment_tasks: list(POST_TASKS),
             pre_deployment_evaluations: list(PRE_EVALUATIONS),
             post_deployment_evaluations: list(POST_EVALUATIONS),
         };
-        Some(Self {
-            workload: resource_name(&[&app, &named]),
-            app,
-            single_service,
-            spec,
-            owner,
-        })
+        Some(Self { workload: resource_name(&[&app, &named]), app, single_service, spec, owner })
     }
 }
 
@@ -121,14 +104,7 @@ pub(super) fn adopt(parent: &ObjectMeta, pod: &mut Pod) -> bool {
     };
     annotate(&mut pod.metadata, WORKLOAD, workload);
     annotate(&mut pod.metadata, VERSION, &version);
-    let copied = [
-        APP,
-        PRE_TASKS,
-        POST_TASKS,
-        PRE_EVALUATIONS,
-        POST_EVALUATIONS,
-        METADATA,
-    ];
+    let copied = [APP, PRE_TASKS, POST_TASKS, PRE_EVALUATIONS, POST_EVALUATIONS, METADATA];
     for key in copied {
         if let Some(text) = value(parent, key) {
             annotate(&mut pod.metadata, key, text);
@@ -140,9 +116,7 @@ pub(super) fn adopt(parent: &ObjectMeta, pod: &mut Pod) -> bool {
 /// The last owner of a supported kind, with nothing but the fields that Keptn copies.
 pub(super) fn supported_owner(meta: &ObjectMeta) -> Option<OwnerReference> {
     let owners = meta.owner_references.as_deref().unwrap_or_default();
-    let owner = owners
-        .iter()
-        .rfind(|owner| OWNERS.contains(&owner.kind.as_str()))?;
+    let owner = owners.iter().rfind(|owner| OWNERS.contains(&owner.kind.as_str()))?;
     Some(OwnerReference {
         api_version: owner.api_version.clone(),
         kind: owner.kind.clone(),
@@ -161,25 +135,16 @@ fn value<'m>(meta: &'m ObjectMeta, key: &str) -> Option<&'m str> {
         VERSION => Some("app.kubernetes.io/version"),
         _ => None,
     };
-    [Some(key), recommended]
-        .into_iter()
-        .flatten()
-        .find_map(|key| {
-            let read = |map: &'m Option<BTreeMap<String, String>>| {
-                map.as_ref()
-                    .and_then(|map| map.get(key))
-                    .filter(|text| !text.is_empty())
-            };
-            read(&meta.annotations)
-                .or_else(|| read(&meta.labels))
-                .map(String::as_str)
-        })
+    [Some(key), recommended].into_iter().flatten().find_map(|key| {
+        let read = |map: &'m Option<BTreeMap<String, String>>| {
+            map.as_ref().and_then(|map| map.get(key)).filter(|text| !text.is_empty())
+        };
+        read(&meta.annotations).or_else(|| read(&meta.labels)).map(String::as_str)
+    })
 }
 
 fn annotate(meta: &mut ObjectMeta, key: &str, text: &str) {
-    meta.annotations
-        .get_or_insert_default()
-        .insert(key.to_owned(), text.to_owned());
+    meta.annotations.get_or_insert_default().insert(key.to_owned(), text.to_owned());
 }
 
 fn key_value(pair: &str) -> Option<(String, String)> {
@@ -231,15 +196,9 @@ mod tests {
             json!({"app.kubernetes.io/name": "cart", "app.kubernetes.io/version": "1.0.0"});
         let mut pod = pod(&labels, &json!({"keptn.sh/metadata": "a=1,b=2=3,c"}));
         let identity = Identity::of(&mut pod).unwrap();
-        assert_eq!(
-            (identity.app.as_str(), identity.workload.as_str()),
-            ("cart", "cart-cart")
-        );
+        assert_eq!((identity.app.as_str(), identity.workload.as_str()), ("cart", "cart-cart"));
         assert!(identity.single_service);
-        assert_eq!(
-            identity.spec.metadata,
-            BTreeMap::from([("a".into(), "1".into())])
-        );
+        assert_eq!(identity.spec.metadata, BTreeMap::from([("a".into(), "1".into())]));
         assert_eq!(pod.metadata.annotations.unwrap()["keptn.sh/app"], "cart");
     }
 
@@ -258,9 +217,6 @@ mod tests {
         let expected = json!({
             "keptn.sh/app": "shop", "keptn.sh/version": "3391518271", "keptn.sh/workload": "cart",
         });
-        assert_eq!(
-            serde_json::to_value(pod.metadata.annotations).unwrap(),
-            expected
-        );
+        assert_eq!(serde_json::to_value(pod.metadata.annotations).unwrap(), expected);
     }
 }

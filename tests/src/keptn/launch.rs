@@ -47,27 +47,15 @@ impl Keptn {
     /// The real one if the environment names it, else the stand-in.
     pub fn from_env() -> Result<Self, Error> {
         let read = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        Self::choose(
-            read(BINARY).map(PathBuf::from),
-            read(CRDS).map(PathBuf::from),
-        )
+        Self::choose(read(BINARY).map(PathBuf::from), read(CRDS).map(PathBuf::from))
     }
 
     fn choose(binary: Option<PathBuf>, crds: Option<PathBuf>) -> Result<Self, Error> {
         match (binary, crds) {
             (Some(binary), Some(crds)) => Ok(Self::Real { binary, crds }),
-            (Some(_), None) => Err(Error::HalfReal {
-                set: BINARY,
-                missing: CRDS,
-            }),
-            (None, Some(_)) => Err(Error::HalfReal {
-                set: CRDS,
-                missing: BINARY,
-            }),
-            (None, None) => Ok(Self::StandIn {
-                binary: stand_in()?,
-                pace: Pace::fast(),
-            }),
+            (Some(_), None) => Err(Error::HalfReal { set: BINARY, missing: CRDS }),
+            (None, Some(_)) => Err(Error::HalfReal { set: CRDS, missing: BINARY }),
+            (None, None) => Ok(Self::StandIn { binary: stand_in()?, pace: Pace::fast() }),
         }
     }
 
@@ -99,9 +87,7 @@ impl Keptn {
             Self::Real { binary, crds } => {
                 let prepared = real::prepare(cluster, crds).await?;
                 let command = real::command(binary, cluster.kubeconfig());
-                let process = cluster
-                    .spawn(LIFECYCLE_OPERATOR, command)
-                    .map_err(cluster_failed)?;
+                let process = cluster.spawn(LIFECYCLE_OPERATOR, command).map_err(cluster_failed)?;
                 wait_for(&process, async || prepared.serves().await).await?;
                 prepared.register(&client).await?;
                 Ok(process)
@@ -132,11 +118,7 @@ fn stand_in() -> Result<PathBuf, Error> {
         source,
     })?;
     let folder = here.parent().unwrap_or(Path::new("."));
-    let folder = if folder.ends_with("deps") {
-        folder.parent().unwrap_or(folder)
-    } else {
-        folder
-    };
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let path = folder.join(STAND_IN);
     if path.exists() {
         return Ok(path);
@@ -150,24 +132,13 @@ fn stand_in() -> Result<PathBuf, Error> {
 
 fn stand_in_command(binary: &Path, kubeconfig: &Path, otlp: &str, pace: Pace) -> Command {
     let mut command = Command::new(binary);
-    command
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        .args(["--otlp-endpoint", otlp]);
+    command.arg("--kubeconfig").arg(kubeconfig).args(["--otlp-endpoint", otlp]);
     command.args([
         "--pace",
-        if pace.match_retry == Pace::real().match_retry {
-            "real"
-        } else {
-            "fast"
-        },
+        if pace.match_retry == Pace::real().match_retry { "real" } else { "fast" },
     ]);
-    command
-        .arg("--discovery-ms")
-        .arg(pace.discovery.as_millis().to_string());
-    command
-        .arg("--observability-s")
-        .arg(pace.observability.as_secs().to_string());
+    command.arg("--discovery-ms").arg(pace.discovery.as_millis().to_string());
+    command.arg("--observability-s").arg(pace.observability.as_secs().to_string());
     command
 }
 
@@ -188,10 +159,7 @@ async fn wait_for(process: &Process, mut ready: impl AsyncFnMut() -> bool) -> Re
         process.check().map_err(cluster_failed)?;
         if since.elapsed() > PATIENCE {
             let program = process.name().to_owned();
-            return Err(Error::NotReady {
-                program,
-                seconds: PATIENCE.as_secs(),
-            });
+            return Err(Error::NotReady { program, seconds: PATIENCE.as_secs() });
         }
         sleep(Duration::from_millis(50)).await;
     }
@@ -209,11 +177,7 @@ mod tests {
     #[test]
     fn a_real_operator_needs_both_variables() {
         let (binary, crds) = (Some(PathBuf::from("op")), Some(PathBuf::from("crds")));
-        assert!(
-            Keptn::choose(binary.clone(), crds.clone())
-                .unwrap()
-                .is_real()
-        );
+        assert!(Keptn::choose(binary.clone(), crds.clone()).unwrap().is_real());
         for (binary, crds) in [(binary, None), (None, crds)] {
             let error = Keptn::choose(binary, crds).unwrap_err();
             assert!(matches!(error, Error::HalfReal { .. }), "{error}");
@@ -222,20 +186,10 @@ mod tests {
 
     #[test]
     fn the_stand_in_is_told_the_cluster_and_the_pace() {
-        let pace = Pace {
-            discovery: Duration::from_millis(70),
-            ..Pace::fast()
-        };
-        let command = stand_in_command(
-            Path::new("stand-in"),
-            Path::new("kc"),
-            "127.0.0.1:4317",
-            pace,
-        );
-        let args: Vec<_> = command
-            .get_args()
-            .map(|arg| arg.to_string_lossy())
-            .collect();
+        let pace = Pace { discovery: Duration::from_millis(70), ..Pace::fast() };
+        let command =
+            stand_in_command(Path::new("stand-in"), Path::new("kc"), "127.0.0.1:4317", pace);
+        let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
         let expected = "--kubeconfig kc --otlp-endpoint 127.0.0.1:4317 --pace fast \
                         --discovery-ms 70 --observability-s 300";
         assert_eq!(args.join(" "), expected);

@@ -21,10 +21,7 @@ pub fn resource_name(parts: &[&str]) -> String {
         if length <= LONGEST {
             break;
         }
-        let kept = parts[index]
-            .len()
-            .saturating_sub(length - LONGEST)
-            .max(shortest);
+        let kept = parts[index].len().saturating_sub(length - LONGEST).max(shortest);
         if let Some(cut) = parts[index].get(..kept) {
             parts[index] = cut;
         }
@@ -113,18 +110,12 @@ mod tests {
     use super::*;
 
     fn container(name: &str, image: &str) -> Container {
-        Container {
-            name: name.into(),
-            image: Some(image.into()),
-            ..Container::default()
-        }
+        Container { name: name.into(), image: Some(image.into()), ..Container::default() }
     }
 
     #[test]
     fn generations_hash_as_in_keptn_md() {
-        let hashes = [
-            "6b86b273", "d4735e3a", "4e074085", "4b227777", "ef2d127d", "e7f6c011",
-        ];
+        let hashes = ["6b86b273", "d4735e3a", "4e074085", "4b227777", "ef2d127d", "e7f6c011"];
         for (generation, hash) in (1..).zip(hashes) {
             assert_eq!(generation_hash(generation), hash);
         }
@@ -152,27 +143,18 @@ mod tests {
 
     #[test]
     fn a_named_container_gives_its_tag() {
-        let pod = [
-            container("proxy", "mesh/proxy:7"),
-            container("cart", "example/cart:1.2.3"),
-        ];
+        let pod = [container("proxy", "mesh/proxy:7"), container("cart", "example/cart:1.2.3")];
         assert_eq!(pod_version(&pod, Some("cart")).as_deref(), Some("1.2.3"));
         assert_eq!(pod_version(&pod, Some("basket")), None);
         let untagged = |image| pod_version(&[container("cart", image)], Some("cart"));
-        assert_eq!(
-            untagged("localhost:5000/cart").as_deref(),
-            Some("5000/cart")
-        );
+        assert_eq!(untagged("localhost:5000/cart").as_deref(), Some("5000/cart"));
         assert_eq!(untagged("example/cart@sha256:0f").as_deref(), Some("0f"));
         assert_ne!(untagged("example/cart:latest").as_deref(), Some("latest"));
     }
 
     #[test]
     fn names_are_cut_from_the_left_and_never_at_the_end() {
-        assert_eq!(
-            resource_name(&["Shop_A", "cart", "1.0_RC"]),
-            "shop-a-cart-1.0-rc"
-        );
+        assert_eq!(resource_name(&["Shop_A", "cart", "1.0_RC"]), "shop-a-cart-1.0-rc");
         let long = "x".repeat(300);
         assert_eq!(resource_name(&[&long, "cart"]).len(), 253);
         assert!(resource_name(&[&long, "cart"]).ends_with("x-cart"));

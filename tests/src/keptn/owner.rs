@@ -250,11 +250,7 @@ impl Owner {
             .api::<T>()
             .create(&PostParams::default(), object)
             .await
-            .map_err(Error::api(format!(
-                "create {} {}",
-                T::kind(&()),
-                object.name_any()
-            )))?;
+            .map_err(Error::api(format!("create {} {}", T::kind(&()), object.name_any())))?;
         self.learn(created.clone());
         Ok(created)
     }
@@ -284,10 +280,7 @@ impl Owner {
             .api::<T>()
             .replace_status(&name, &PostParams::default(), object)
             .await
-            .map_err(Error::api(format!(
-                "update the status of {} {name}",
-                T::kind(&())
-            )))?;
+            .map_err(Error::api(format!("update the status of {} {name}", T::kind(&()))))?;
         self.learn(replaced.clone());
         Ok(replaced)
     }

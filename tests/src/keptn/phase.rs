@@ -121,8 +121,7 @@ impl Owner {
             scope: T::SCOPE,
         });
         if item.progress().current_phase.is_none() {
-            self.spans
-                .note(&root, format!("{} Pre-Deployment Tasks started", T::TITLE));
+            self.spans.note(&root, format!("{} Pre-Deployment Tasks started", T::TITLE));
         }
         let outcome = self.phases(&mut item, &bound.context).await;
         if item.progress().status == Some(State::Failed) {
@@ -184,9 +183,7 @@ impl Owner {
         });
         if bound.fresh {
             let carrier = Carrier::from([("traceparent".to_owned(), traceparent(&bound.context))]);
-            item.progress_mut()
-                .phase_trace_ids
-                .insert(short.to_owned(), carrier);
+            item.progress_mut().phase_trace_ids.insert(short.to_owned(), carrier);
         }
         key
     }
@@ -205,12 +202,10 @@ impl Owner {
                 progress.status = Some(State::Failed);
                 progress.end_time.get_or_insert_with(whole_second);
                 item.deprecate_rest();
-                self.spans
-                    .end(key, format!("{long} has failed"), Status::error("Failed"));
+                self.spans.end(key, format!("{long} has failed"), Status::error("Failed"));
             }
             state if state.is_completed() => {
-                self.spans
-                    .end(key, format!("{long} has succeeded"), Status::Ok);
+                self.spans.end(key, format!("{long} has succeeded"), Status::Ok);
                 return Ok(true);
             }
             _ => item.progress_mut().status = Some(State::Progressing),

@@ -53,10 +53,7 @@ pub(super) async fn prepare(cluster: &Cluster, crds: &Path) -> Result<Prepared, 
     let namespace = json!({
         "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE},
     });
-    cluster
-        .apply(&namespace.to_string())
-        .await
-        .map_err(cluster_failed)?;
+    cluster.apply(&namespace.to_string()).await.map_err(cluster_failed)?;
     let config = keptn_config(cluster.otlp_grpc()).to_string();
     // The API server serves a new kind a moment after its CRD was accepted.
     let mut attempts = 0;
@@ -67,10 +64,7 @@ pub(super) async fn prepare(cluster: &Cluster, crds: &Path) -> Result<Prepared, 
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    Ok(Prepared {
-        authority: authority.1,
-        authority_pem: authority.0,
-    })
+    Ok(Prepared { authority: authority.1, authority_pem: authority.0 })
 }
 
 /// The command line. No flag for leader election: outside of a cluster that fails.
@@ -80,12 +74,7 @@ pub(super) fn command(binary: &Path, kubeconfig: &Path) -> Command {
         .arg("--kubeconfig")
         .arg(kubeconfig)
         // "0" means none.
-        .args([
-            "--metrics-bind-address",
-            "0",
-            "--health-probe-bind-address",
-            "0",
-        ])
+        .args(["--metrics-bind-address", "0", "--health-probe-bind-address", "0"])
         .envs([
             ("POD_NAMESPACE", NAMESPACE),
             ("POD_NAME", "lifecycle-operator"),
@@ -112,9 +101,7 @@ impl Prepared {
             .with_no_client_auth();
         let stream = TcpStream::connect(address()).await?;
         let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-        TlsConnector::from(Arc::new(config))
-            .connect(name, stream)
-            .await?;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
         Ok(())
     }
 
@@ -158,9 +145,7 @@ fn manifests(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for entry in std::fs::read_dir(folder).map_err(file("read", folder))? {
         let path = entry.map_err(file("read", folder))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_yaml = path
-            .extension()
-            .is_some_and(|extension| extension == "yaml");
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml");
         let is_unused = UNUSED.iter().any(|unused| name.contains(unused));
         if is_yaml && name.contains(".keptn.sh_") && !is_unused {
             paths.push(path);
@@ -182,20 +167,12 @@ fn certificates() -> Result<(Authority, String, String), Error> {
     let key = KeyPair::generate()?;
     let leaf = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()])?
         .signed_by(&key, &authority)?;
-    Ok((
-        (authority.pem(), authority.der().clone()),
-        leaf.pem(),
-        key.serialize_pem(),
-    ))
+    Ok(((authority.pem(), authority.der().clone()), leaf.pem(), key.serialize_pem()))
 }
 
 fn file(action: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path: path.clone(),
-        source,
-    }
+    move |source| Error::File { action, path: path.clone(), source }
 }
 
 #[cfg(test)]
@@ -205,15 +182,10 @@ mod tests {
     #[test]
     fn the_operator_is_told_what_it_needs_and_no_more() {
         let command = command(Path::new("operator"), Path::new("kc"));
-        let args: Vec<_> = command
-            .get_args()
-            .map(|arg| arg.to_string_lossy())
-            .collect();
+        let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
         let expected = "--kubeconfig kc --metrics-bind-address 0 --health-probe-bind-address 0";
         assert_eq!(args.join(" "), expected);
-        let manager = command
-            .get_envs()
-            .find(|(name, _)| *name == "CERT_MANAGER_ENABLED");
+        let manager = command.get_envs().find(|(name, _)| *name == "CERT_MANAGER_ENABLED");
         assert_eq!(manager.and_then(|(_, value)| value), Some("false".as_ref()));
     }
 
@@ -246,10 +218,7 @@ mod tests {
     #[tokio::test]
     async fn the_certificate_is_good_for_loopback() {
         let ((_, authority), leaf, key) = certificates().unwrap();
-        let prepared = Prepared {
-            authority,
-            authority_pem: String::new(),
-        };
+        let prepared = Prepared { authority, authority_pem: String::new() };
         // Nobody listens on the fixed port here, or somebody with another certificate.
         assert!(!prepared.serves().await);
         assert!(leaf.starts_with("-----BEGIN CERTIFICATE-----"));

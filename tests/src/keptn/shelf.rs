@@ -28,11 +28,7 @@ pub(super) enum News {
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
-        Self {
-            objects: BTreeMap::new(),
-            removed: HashSet::new(),
-            arrivals: 0,
-        }
+        Self { objects: BTreeMap::new(), removed: HashSet::new(), arrivals: 0 }
     }
 }
 
@@ -78,11 +74,7 @@ impl<T: ResourceExt> Shelf<T> {
 
     fn drop_same(&mut self, object: &T) {
         let name = object.name_any();
-        if self
-            .objects
-            .get(&name)
-            .is_some_and(|(_, known)| known.uid() == object.uid())
-        {
+        if self.objects.get(&name).is_some_and(|(_, known)| known.uid() == object.uid()) {
             self.objects.remove(&name);
         }
     }
@@ -99,18 +91,13 @@ impl<T: ResourceExt> Shelf<T> {
 
     /// All of them, each with a number that is higher for what came later.
     pub(super) fn by_arrival(&self) -> impl Iterator<Item = (u64, &T)> {
-        self.objects
-            .values()
-            .map(|(arrival, object)| (*arrival, object))
+        self.objects.values().map(|(arrival, object)| (*arrival, object))
     }
 }
 
 // Comparable numbers in practice, and by contract since Kubernetes 1.35.
 fn revision<T: ResourceExt>(object: &T) -> u64 {
-    object
-        .resource_version()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default()
+    object.resource_version().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -51,43 +51,25 @@ pub(super) struct OpenSpans {
 impl OpenSpans {
     /// None open. Spans that end go to `ended`.
     pub(super) fn new(ended: UnboundedSender<SpanData>) -> Self {
-        Self {
-            open: HashMap::new(),
-            ids: RandomIdGenerator::default(),
-            ended,
-        }
+        Self { open: HashMap::new(), ids: RandomIdGenerator::default(), ended }
     }
 
     /// The open span of that key, or a new one (`SpanHandler.GetSpan`).
     pub(super) fn bind(&mut self, key: &str, seed: impl FnOnce() -> Seed) -> Bound {
         if let Some(span) = self.open.get(key) {
-            return Bound {
-                context: span.span_context.clone(),
-                fresh: false,
-            };
+            return Bound { context: span.span_context.clone(), fresh: false };
         }
         let seed = seed();
         let parent = seed.parent.filter(SpanContext::is_valid);
-        let trace = parent
-            .as_ref()
-            .map_or_else(|| self.ids.new_trace_id(), SpanContext::trace_id);
+        let trace = parent.as_ref().map_or_else(|| self.ids.new_trace_id(), SpanContext::trace_id);
         // The sampler is parent-based: only a root is sampled by itself.
-        let flags = parent
-            .as_ref()
-            .map_or(TraceFlags::SAMPLED, SpanContext::trace_flags);
-        let context = SpanContext::new(
-            trace,
-            self.ids.new_span_id(),
-            flags,
-            false,
-            TraceState::default(),
-        );
+        let flags = parent.as_ref().map_or(TraceFlags::SAMPLED, SpanContext::trace_flags);
+        let context =
+            SpanContext::new(trace, self.ids.new_span_id(), flags, false, TraceState::default());
         let now = now();
         let span = SpanData {
             span_context: context.clone(),
-            parent_span_id: parent
-                .as_ref()
-                .map_or(SpanId::INVALID, SpanContext::span_id),
+            parent_span_id: parent.as_ref().map_or(SpanId::INVALID, SpanContext::span_id),
             parent_span_is_remote: parent.as_ref().is_some_and(SpanContext::is_remote),
             span_kind: SpanKind::Consumer,
             name: Cow::Owned(seed.name),
@@ -105,18 +87,13 @@ impl OpenSpans {
             instrumentation_scope: InstrumentationScope::builder(seed.scope).build(),
         };
         self.open.insert(key.to_owned(), span);
-        Bound {
-            context,
-            fresh: true,
-        }
+        Bound { context, fresh: true }
     }
 
     /// Adds an event to an open span.
     pub(super) fn note(&mut self, key: &str, event: impl Into<Cow<'static, str>>) {
         if let Some(span) = self.open.get_mut(key) {
-            span.events
-                .events
-                .push(Event::new(event, now(), Vec::new(), 0));
+            span.events.events.push(Event::new(event, now(), Vec::new(), 0));
         }
     }
 
@@ -144,11 +121,7 @@ fn links(traceparents: &[String]) -> SpanLinks {
         .iter()
         .map(|text| {
             let context = parse_traceparent(text).unwrap_or(SpanContext::NONE);
-            Link::new(
-                context,
-                vec![KeyValue::new("opentracing.ref_type", "follows-from")],
-                0,
-            )
+            Link::new(context, vec![KeyValue::new("opentracing.ref_type", "follows-from")], 0)
         })
         .collect();
     links
@@ -158,9 +131,7 @@ fn links(traceparents: &[String]) -> SpanLinks {
 pub(super) fn parse_traceparent(text: &str) -> Option<SpanContext> {
     let lower_hex = |part: &str, length: usize| {
         part.len() == length
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };
     let parts: Vec<&str> = text.split('-').collect();
     let [version, trace, span, flags, ref rest @ ..] = parts[..] else {
@@ -198,10 +169,7 @@ pub(super) fn traceparent(context: &SpanContext) -> String {
 
 /// The stand-in lives by the clock of the machine, like what it stands in for.
 pub(super) fn now() -> SystemTime {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the spans of a stand-in happen now"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the spans of a stand-in happen now")]
     SystemTime::now()
 }
 
@@ -226,13 +194,8 @@ mod tests {
     fn traceparents_are_read_strictly() {
         assert_eq!(traceparent(&parse_traceparent(LINK).unwrap()), LINK);
         let zero = "00-00000000000000000000000000000000-bf5933e028d3fc36-01";
-        let bad = [
-            &LINK.to_uppercase(),
-            " 00",
-            &format!("{LINK}-x"),
-            &LINK.replace("-01", "-03"),
-            zero,
-        ];
+        let bad =
+            [&LINK.to_uppercase(), " 00", &format!("{LINK}-x"), &LINK.replace("-01", "-03"), zero];
         for text in bad {
             assert_eq!(parse_traceparent(text), None, "{text}");
         }
@@ -246,9 +209,8 @@ mod tests {
         let again = open.bind("k", || seed("shop-1-b", None, &[LINK]));
         assert!(first.fresh && !again.fresh);
         assert_eq!(first.context, again.context);
-        let child = open.bind("k.AppDeploy", || {
-            seed("AppDeploy", Some(first.context.clone()), &[])
-        });
+        let child =
+            open.bind("k.AppDeploy", || seed("AppDeploy", Some(first.context.clone()), &[]));
         assert_eq!(child.context.trace_id(), first.context.trace_id());
         open.end("k", "shop-1-b has finished".into(), Status::Ok);
         let span = spans.try_recv().unwrap();

@@ -49,12 +49,7 @@ pub struct StandIn {
 impl StandIn {
     /// Installs the CRDs, listens, and sends pods its way. When this returns, it works.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let Config {
-            client,
-            otlp_endpoint,
-            webhook_port,
-            pace,
-        } = config;
+        let Config { client, otlp_endpoint, webhook_port, pace } = config;
         install(&client, &crds()?).await?;
         let mut tasks = JoinSet::new();
         let (ended, spans) = unbounded_channel();
@@ -62,22 +57,10 @@ impl StandIn {
         let namespaces = Namespaces::new(client.clone(), pace, ended);
         tasks.spawn(namespaces.clone().follow_namespaces());
         tasks.spawn(namespaces.clone().follow::<KeptnApp>(Object::App));
-        tasks.spawn(
-            namespaces
-                .clone()
-                .follow::<KeptnAppVersion>(Object::AppVersion),
-        );
-        tasks.spawn(
-            namespaces
-                .clone()
-                .follow::<KeptnAppCreationRequest>(Object::CreationRequest),
-        );
+        tasks.spawn(namespaces.clone().follow::<KeptnAppVersion>(Object::AppVersion));
+        tasks.spawn(namespaces.clone().follow::<KeptnAppCreationRequest>(Object::CreationRequest));
         tasks.spawn(namespaces.clone().follow::<KeptnWorkload>(Object::Workload));
-        tasks.spawn(
-            namespaces
-                .clone()
-                .follow::<KeptnWorkloadVersion>(Object::WorkloadVersion),
-        );
+        tasks.spawn(namespaces.clone().follow::<KeptnWorkloadVersion>(Object::WorkloadVersion));
         tasks.spawn(namespaces.clone().follow::<Pod>(Object::Pod));
         tasks.spawn(namespaces.clone().follow::<ReplicaSet>(Object::ReplicaSet));
         tasks.spawn(namespaces.clone().follow::<Rollout>(Object::Rollout));
@@ -96,10 +79,7 @@ impl StandIn {
             .await
             .map_err(Error::api("send pods to the webhook"))?;
         info!(webhook = %address, ?pace, "the stand-in for Keptn runs");
-        Ok(Self {
-            webhook: address,
-            tasks,
-        })
+        Ok(Self { webhook: address, tasks })
     }
 
     /// Starts it and stays until the future is dropped.
@@ -121,10 +101,7 @@ impl StandIn {
 
 /// A client for a kubeconfig file.
 pub async fn client(kubeconfig: &Path) -> Result<Client, Error> {
-    let failed = |source| Error::Kubeconfig {
-        path: kubeconfig.into(),
-        source: Box::new(source),
-    };
+    let failed = |source| Error::Kubeconfig { path: kubeconfig.into(), source: Box::new(source) };
     let file = Kubeconfig::read_from(kubeconfig).map_err(failed)?;
     let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
         .await

@@ -42,13 +42,7 @@ struct Known {
 impl Namespaces {
     /// None yet. Spans that end go to `ended`.
     pub(super) fn new(client: Client, pace: Pace, ended: UnboundedSender<SpanData>) -> Self {
-        Self {
-            client,
-            pace,
-            ended,
-            known: Arc::default(),
-            listed: Arc::new(Semaphore::new(0)),
-        }
+        Self { client, pace, ended, known: Arc::default(), listed: Arc::new(Semaphore::new(0)) }
     }
 
     /// Hands something to the owner of a namespace, who comes into being if need be.
@@ -68,9 +62,7 @@ impl Namespaces {
     /// Whether Keptn is switched on for a namespace: by ANNOTATION, not label (keptn.md 1.1, 2).
     pub(super) async fn is_enabled(&self, namespace: &str) -> Result<bool, kube::Error> {
         let enabled = |annotations: &BTreeMap<String, String>| {
-            annotations
-                .get(ENABLED)
-                .is_some_and(|value| value == "enabled")
+            annotations.get(ENABLED).is_some_and(|value| value == "enabled")
         };
         let cached = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,9 +71,7 @@ impl Namespaces {
         if let Some(cached) = cached {
             return Ok(cached);
         }
-        let namespace = Api::<Namespace>::all(self.client.clone())
-            .get(namespace)
-            .await?;
+        let namespace = Api::<Namespace>::all(self.client.clone()).get(namespace).await?;
         Ok(enabled(namespace.annotations()))
     }
 
@@ -89,10 +79,7 @@ impl Namespaces {
     /// waited for for ever.
     pub(super) async fn listed(&self, kinds: usize) {
         let kinds = u32::try_from(kinds).unwrap_or(u32::MAX);
-        if timeout(PATIENCE, self.listed.acquire_many(kinds))
-            .await
-            .is_err()
-        {
+        if timeout(PATIENCE, self.listed.acquire_many(kinds)).await.is_err() {
             warn!("not every kind is served; the others are followed");
         }
     }
@@ -160,11 +147,8 @@ where
                 seen(object);
             }
             Ok(Event::InitDone) => {
-                let missing: Vec<String> = present
-                    .keys()
-                    .filter(|key| !listed.contains(*key))
-                    .cloned()
-                    .collect();
+                let missing: Vec<String> =
+                    present.keys().filter(|key| !listed.contains(*key)).cloned().collect();
                 for object in missing.iter().filter_map(|key| present.remove(key)) {
                     gone(object);
                 }
@@ -188,9 +172,5 @@ where
 }
 
 fn key<T: ResourceExt>(object: &T) -> String {
-    format!(
-        "{}/{}",
-        object.namespace().unwrap_or_default(),
-        object.name_any()
-    )
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }

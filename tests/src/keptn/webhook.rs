@@ -71,12 +71,7 @@ impl Webhook {
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        Ok(Self {
-            listener,
-            acceptor,
-            address,
-            certificate: cert.pem(),
-        })
+        Ok(Self { listener, acceptor, address, certificate: cert.pem() })
     }
 
     /// Where it listens.
@@ -149,32 +144,20 @@ async fn review(State(namespaces): State<Namespaces>, Json(review): Json<Review>
 
 async fn verdict(namespaces: &Namespaces, request: Request) -> Result<Option<Value>, String> {
     let pod: Pod = serde_json::from_value(request.object).map_err(|error| error.to_string())?;
-    let enabled = namespaces
-        .is_enabled(&request.namespace)
-        .await
-        .map_err(|e| e.to_string())?;
+    let enabled = namespaces.is_enabled(&request.namespace).await.map_err(|e| e.to_string())?;
     // Released pods must not wait for the owner: it waits for the answer to its own update.
     if !enabled || supported_owner(&pod.metadata).is_none() || is_released(&pod) {
         return Ok(None);
     }
     let (answer, verdict) = oneshot::channel();
-    namespaces.send(
-        &request.namespace,
-        Input::Admit(Box::new(pod.clone()), answer),
-    );
-    let admitted = verdict
-        .await
-        .map_err(|_| "the stand-in is going away".to_owned())??;
+    namespaces.send(&request.namespace, Input::Admit(Box::new(pod.clone()), answer));
+    let admitted = verdict.await.map_err(|_| "the stand-in is going away".to_owned())??;
     Ok(difference(&pod, &admitted))
 }
 
 // Only annotations and gates ever change.
 fn difference(before: &Pod, after: &Pod) -> Option<Value> {
-    let gates = |pod: &Pod| {
-        pod.spec
-            .as_ref()
-            .and_then(|spec| spec.scheduling_gates.clone())
-    };
+    let gates = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.clone());
     let mut patch = Vec::new();
     if before.annotations() != after.annotations() {
         patch.push(json!({

@@ -44,11 +44,7 @@ impl Owner {
             tracing::warn!(namespace = self.namespace, name, %error, "no workload version");
             return Ok(Some(self.pace.match_retry));
         }
-        workload
-            .status
-            .get_or_insert_default()
-            .current_version
-            .clone_from(&workload.spec.version);
+        workload.status.get_or_insert_default().current_version.clone_from(&workload.spec.version);
         self.replace_status(&workload).await?;
         Ok(None)
     }
@@ -57,10 +53,7 @@ impl Owner {
         let Some(mut version) = self.workload_versions.get(name).cloned() else {
             return Ok(None);
         };
-        version
-            .progress_mut()
-            .start_time
-            .get_or_insert_with(whole_second);
+        version.progress_mut().start_time.get_or_insert_with(whole_second);
         if version.progress().current_phase.is_none() && !self.join_app(&mut version).await? {
             return Ok(Some(self.pace.match_retry));
         }
@@ -78,9 +71,7 @@ impl Owner {
         }
         let status = version.status.get_or_insert_default();
         if status.app_context_metadata != app.spec.context.metadata {
-            status
-                .app_context_metadata
-                .clone_from(&app.spec.context.metadata);
+            status.app_context_metadata.clone_from(&app.spec.context.metadata);
             *version = self.replace_status(version).await?;
         }
         if version.spec.trace_id.is_empty() {
@@ -123,16 +114,12 @@ impl Owner {
     // reconcile_deploymentstate.go: nothing in it tells which revision is running (keptn.md 4).
     fn is_running(&self, version: &KeptnWorkloadVersion) -> Result<bool, Error> {
         let set = &version.spec.workload.resource_reference;
-        let unknown = |kind: &str, name: &str| Error::Unknown {
-            what: format!("{kind} {name}"),
-        };
+        let unknown = |kind: &str, name: &str| Error::Unknown { what: format!("{kind} {name}") };
         if set.kind != "ReplicaSet" {
             return Err(unknown(&set.kind, &set.name));
         }
-        let set = self
-            .replica_sets
-            .get(&set.name)
-            .ok_or_else(|| unknown("ReplicaSet", &set.name))?;
+        let set =
+            self.replica_sets.get(&set.name).ok_or_else(|| unknown("ReplicaSet", &set.name))?;
         let mut owners = set.owner_references().iter();
         if let Some(owner) = owners.find(|owner| owner.kind == "Rollout") {
             let rollout = self.rollouts.get(&owner.name);
@@ -174,17 +161,10 @@ impl Phased for KeptnWorkloadVersion {
     }
 
     fn key(&self) -> String {
-        let trace = self
-            .spec
-            .trace_id
-            .get("traceparent")
-            .map_or("", String::as_str);
+        let trace = self.spec.trace_id.get("traceparent").map_or("", String::as_str);
         let namespace = self.namespace().unwrap_or_default();
         let workload = &self.spec.workload;
-        format!(
-            "{trace}.{}.{namespace}.{}",
-            self.spec.workload_name, workload.version
-        )
+        format!("{trace}.{}.{namespace}.{}", self.spec.workload_name, workload.version)
     }
 
     fn phase_span_name(&self, phase: &str) -> String {
@@ -195,29 +175,14 @@ impl Phased for KeptnWorkloadVersion {
         let workload = &self.spec.workload;
         let named = [
             ("keptn.deployment.app.name", workload.app.clone()),
-            (
-                "keptn.deployment.workload.name",
-                self.spec.workload_name.clone(),
-            ),
-            (
-                "keptn.deployment.workload.version",
-                workload.version.clone(),
-            ),
-            (
-                "keptn.deployment.workload.namespace",
-                self.namespace().unwrap_or_default(),
-            ),
+            ("keptn.deployment.workload.name", self.spec.workload_name.clone()),
+            ("keptn.deployment.workload.version", workload.version.clone()),
+            ("keptn.deployment.workload.namespace", self.namespace().unwrap_or_default()),
         ];
         let status = self.status.as_ref();
-        let mut metadata = status
-            .map(|s| s.app_context_metadata.clone())
-            .unwrap_or_default();
+        let mut metadata = status.map(|s| s.app_context_metadata.clone()).unwrap_or_default();
         metadata.extend(workload.metadata.clone());
-        named
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .chain(metadata)
-            .collect()
+        named.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(metadata).collect()
     }
 
     fn parent(&self) -> Option<SpanContext> {

@@ -26,12 +26,7 @@ impl Metric {
     /// A metric as the recordings have it: two measurements, both at least 0.95.
     pub fn at(url: &str) -> Self {
         let success = "asFloat(result) >= 0.95".into();
-        Self {
-            url: url.into(),
-            success,
-            count: 2,
-            interval: 2,
-        }
+        Self { url: url.into(), success, count: 2, interval: 2 }
     }
 
     pub(super) fn template(&self, name: &str) -> Value {
@@ -62,10 +57,7 @@ pub struct Gauge {
 impl Gauge {
     /// Listens on a free port, until it is dropped.
     pub async fn show(value: f64) -> Result<Self, Error> {
-        let refuse = |source| Error::Start {
-            program: "the gauge".into(),
-            source,
-        };
+        let refuse = |source| Error::Start { program: "the gauge".into(), source };
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(refuse)?;
         let url = format!("http://{}/", listener.local_addr().map_err(refuse)?);
         let value = Arc::new(Mutex::new(value));

@@ -234,8 +234,7 @@ impl Manifest {
             PodKind::CrashLoop => self.pod_annotation(KIND, "crash-loop"),
             PodKind::OutOfMemory => self.pod_annotation(KIND, "oom"),
             PodKind::Unschedulable => {
-                self.node_selector
-                    .insert("test.throughline.dev/no-such".into(), "node".into());
+                self.node_selector.insert("test.throughline.dev/no-such".into(), "node".into());
                 self
             }
         }
@@ -265,10 +264,7 @@ impl Manifest {
     /// server-side apply, and the second one would take from it the pod hash that Argo Rollouts
     /// has put there, which promotes whatever comes next without analysis.
     pub fn services(&self) -> Vec<Value> {
-        let Strategy::BlueGreen(BlueGreen {
-            active, preview, ..
-        }) = &self.strategy
-        else {
+        let Strategy::BlueGreen(BlueGreen { active, preview, .. }) = &self.strategy else {
             return Vec::new();
         };
         let service = |name| {
@@ -306,11 +302,7 @@ impl Manifest {
         let mut annotations = self.annotations.clone();
         if self.annotated {
             annotations.insert("keptn.sh/workload".into(), self.name.clone());
-            annotations.extend(
-                self.app
-                    .iter()
-                    .map(|app| ("keptn.sh/app".to_owned(), app.clone())),
-            );
+            annotations.extend(self.app.iter().map(|app| ("keptn.sh/app".to_owned(), app.clone())));
         }
         if !annotations.is_empty() {
             metadata["annotations"] = json!(annotations);
@@ -352,10 +344,7 @@ impl Manifest {
         if !self.pod_annotations.is_empty() {
             metadata["annotations"] = json!(self.pod_annotations);
         }
-        let repository = self
-            .image
-            .clone()
-            .unwrap_or_else(|| format!("example/{}", self.name));
+        let repository = self.image.clone().unwrap_or_else(|| format!("example/{}", self.name));
         let mut container =
             json!({ "name": self.name, "image": format!("{repository}:{}", self.version) });
         if let Some(value) = &self.env {

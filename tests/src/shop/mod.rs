@@ -33,9 +33,7 @@ pub struct Shop {
 impl Shop {
     /// A shop without services yet.
     pub fn new(namespace: &Namespace) -> Self {
-        Self {
-            namespace: namespace.clone(),
-        }
+        Self { namespace: namespace.clone() }
     }
 
     /// Its namespace.
@@ -50,8 +48,6 @@ impl Shop {
 
     /// Applies an `AnalysisTemplate` that reads a metric.
     pub async fn analysis_template(&self, name: &str, metric: &Metric) -> Result<(), Error> {
-        self.namespace
-            .apply(&metric.template(name).to_string())
-            .await
+        self.namespace.apply(&metric.template(name).to_string()).await
     }
 }

@@ -22,10 +22,7 @@ pub struct Rollout {
 
 impl Rollout {
     pub(super) fn new(manifest: Manifest) -> Self {
-        Self {
-            manifest,
-            within: Duration::from_secs(90),
-        }
+        Self { manifest, within: Duration::from_secs(90) }
     }
 
     /// How long the waits of this handle wait; 90 s if nothing is said.
@@ -49,11 +46,7 @@ impl Rollout {
     pub fn api(&self) -> Api<DynamicObject> {
         let gvk = GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Rollout");
         let namespace = self.namespace();
-        Api::namespaced_with(
-            namespace.client(),
-            namespace.name(),
-            &ApiResource::from_gvk(&gvk),
-        )
+        Api::namespaced_with(namespace.client(), namespace.name(), &ApiResource::from_gvk(&gvk))
     }
 
     /// Changes the manifest and applies it.
@@ -112,8 +105,7 @@ impl Rollout {
     /// Goes back to the template of a revision. What is applied later starts from the manifest
     /// as it was before.
     pub async fn undo_to(&self, revision: u64) -> Result<(), Error> {
-        self.argo(&["undo", self.name(), &format!("--to-revision={revision}")])
-            .await
+        self.argo(&["undo", self.name(), &format!("--to-revision={revision}")]).await
     }
 
     /// Replaces all pods.
@@ -130,24 +122,14 @@ impl Rollout {
     pub async fn scale(&mut self, replicas: u32) -> Result<(), Error> {
         self.manifest.replicas = replicas;
         let patch = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
-        let patched = self
-            .api()
-            .patch_scale(self.name(), &PatchParams::default(), &patch)
-            .await;
-        patched
-            .map(drop)
-            .map_err(Error::api(format!("scale Rollout {}", self.name())))
+        let patched = self.api().patch_scale(self.name(), &PatchParams::default(), &patch).await;
+        patched.map(drop).map_err(Error::api(format!("scale Rollout {}", self.name())))
     }
 
     /// Deletes it.
     pub async fn delete(&self) -> Result<(), Error> {
-        let deleted = self
-            .api()
-            .delete(self.name(), &DeleteParams::background())
-            .await;
-        deleted
-            .map(drop)
-            .map_err(Error::api(format!("delete Rollout {}", self.name())))
+        let deleted = self.api().delete(self.name(), &DeleteParams::background()).await;
+        deleted.map(drop).map_err(Error::api(format!("delete Rollout {}", self.name())))
     }
 
     async fn argo(&self, args: &[&str]) -> Result<(), Error> {
@@ -157,8 +139,7 @@ impl Rollout {
     /// As it is now.
     pub async fn state(&self) -> Result<State, Error> {
         let got = self.api().get(self.name()).await;
-        got.map(State)
-            .map_err(Error::api(format!("read Rollout {}", self.name())))
+        got.map(State).map_err(Error::api(format!("read Rollout {}", self.name())))
     }
 
     /// Its `ReplicaSets`.
@@ -333,8 +314,6 @@ fn runs(set: &ReplicaSet, hash: &str, version: &str) -> bool {
     let labels = set.metadata.labels.as_ref();
     let template = serde_json::to_value(set.spec.as_ref().and_then(|spec| spec.template.as_ref()));
     let template = template.unwrap_or(Value::Null);
-    labels
-        .and_then(|labels| labels.get("rollouts-pod-template-hash"))
-        .is_some_and(|it| it == hash)
+    labels.and_then(|labels| labels.get("rollouts-pod-template-hash")).is_some_and(|it| it == hash)
         && state::version(&template) == Some(version)
 }

@@ -20,10 +20,7 @@ impl State {
     /// The controller has seen the spec as it is.
     pub fn is_observed(&self) -> bool {
         let generation = self.0.metadata.generation.unwrap_or_default().to_string();
-        let workload = self
-            .0
-            .annotations()
-            .get("rollout.argoproj.io/workload-generation");
+        let workload = self.0.annotations().get("rollout.argoproj.io/workload-generation");
         self.text("/status/observedGeneration") == generation
             && workload.is_none_or(|it| self.text("/status/workloadObservedGeneration") == it)
             // A client has unpaused it and the controller has not seen that yet.
@@ -57,23 +54,13 @@ impl State {
 
     /// The number of the revision.
     pub fn revision(&self) -> Option<u64> {
-        self.0
-            .annotations()
-            .get("rollout.argoproj.io/revision")?
-            .parse()
-            .ok()
+        self.0.annotations().get("rollout.argoproj.io/revision")?.parse().ok()
     }
 
     /// The reasons of the pauses that the controller holds.
     pub fn pauses(&self) -> Vec<&str> {
-        let pauses = self
-            .at("/status/pauseConditions")
-            .as_array()
-            .map_or(&[][..], Vec::as_slice);
-        pauses
-            .iter()
-            .filter_map(|pause| pause["reason"].as_str())
-            .collect()
+        let pauses = self.at("/status/pauseConditions").as_array().map_or(&[][..], Vec::as_slice);
+        pauses.iter().filter_map(|pause| pause["reason"].as_str()).collect()
     }
 
     /// It was aborted.
@@ -83,14 +70,9 @@ impl State {
 
     /// The reason of a condition, `Progressing` for example.
     pub fn reason(&self, condition: &str) -> &str {
-        let conditions = self
-            .at("/status/conditions")
-            .as_array()
-            .map_or(&[][..], Vec::as_slice);
+        let conditions = self.at("/status/conditions").as_array().map_or(&[][..], Vec::as_slice);
         let found = conditions.iter().find(|it| it["type"] == condition);
-        found
-            .and_then(|it| it["reason"].as_str())
-            .unwrap_or_default()
+        found.and_then(|it| it["reason"].as_str()).unwrap_or_default()
     }
 
     /// The version in the template, by its label or else by the tag of the image; `None` with a
@@ -112,8 +94,6 @@ impl State {
 /// The version that a pod template carries.
 pub(super) fn version(template: &Value) -> Option<&str> {
     let label = &template["metadata"]["labels"]["app.kubernetes.io/version"];
-    let image = template
-        .pointer("/spec/containers/0/image")
-        .and_then(Value::as_str);
+    let image = template.pointer("/spec/containers/0/image").and_then(Value::as_str);
     label.as_str().or_else(|| Some(image?.rsplit_once(':')?.1))
 }

@@ -38,11 +38,7 @@ fn take(story: Story, step: Step) -> Story {
     match step {
         Step::Apply(n) => {
             let hash = ["a", "b", "c", "d", "e"][n];
-            if rollout.current_hash.as_deref() == Some(hash) {
-                story
-            } else {
-                story.applies(hash)
-            }
+            if rollout.current_hash.as_deref() == Some(hash) { story } else { story.applies(hash) }
         }
         Step::Promote if rollout.current_hash.is_some() && !rollout.abort => story.gets_promoted(),
         Step::Abort if under_way => story.gets_aborted(),
@@ -59,11 +55,7 @@ fn take(story: Story, step: Step) -> Story {
 fn assert_sound(story: &Story) -> Result<(), TestCaseError> {
     let attempts = story.chain.attempts();
     for (index, attempt) in attempts.iter().enumerate() {
-        prop_assert!(
-            !attempt.open() || index == 0,
-            "open but not the newest: {:?}",
-            story.lines()
-        );
+        prop_assert!(!attempt.open() || index == 0, "open but not the newest: {:?}", story.lines());
         prop_assert!(attempt.ended.is_none_or(|ended| ended >= attempt.started));
         for follow in &attempt.follows {
             prop_assert!(
@@ -76,22 +68,13 @@ fn assert_sound(story: &Story) -> Result<(), TestCaseError> {
             let name = |a: &timeline::attempt::Attempt| (a.hash.clone(), a.revision, a.number);
             name(newer) == name(attempt)
         });
-        prop_assert!(
-            !named_twice,
-            "two attempts of one name: {:?}",
-            story.lines()
-        );
+        prop_assert!(!named_twice, "two attempts of one name: {:?}", story.lines());
     }
     let live = story.chain.live().map(|live| live.hash.as_str());
     // A revision that was never told of is known by nothing but its ReplicaSet.
     let sees_all = !story.is_away() && !story.is_blind();
     if sees_all && story.rollout.current_hash != story.rollout.stable_hash {
-        prop_assert_eq!(
-            live,
-            story.rollout.stable_hash.as_deref(),
-            "{:?}",
-            story.lines()
-        );
+        prop_assert_eq!(live, story.rollout.stable_hash.as_deref(), "{:?}", story.lines());
     }
     Ok(())
 }

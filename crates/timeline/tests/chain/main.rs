@@ -1,9 +1,6 @@
 //! The fold, told as stories: what Argo writes, and the chain that comes of it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a story does not have fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "what a story does not have fails the test")]
 
 mod always;
 mod story;
@@ -113,30 +110,21 @@ fn a_return_to_what_is_live_after_an_abort_is_nothing() {
 
 #[test]
 fn what_is_superseded_is_followed_by_what_replaces_it() {
-    Story::of_a_live()
-        .applies("b")
-        .applies("c")
-        .applies("d")
-        .reads(&[
-            "1 a Promoted []",
-            "2 b Superseded [Successor 1]",
-            "3 c Superseded [Successor 1, Supersedes 2]",
-            "4 d Progressing [Successor 1, Supersedes 3]",
-        ]);
+    Story::of_a_live().applies("b").applies("c").applies("d").reads(&[
+        "1 a Promoted []",
+        "2 b Superseded [Successor 1]",
+        "3 c Superseded [Successor 1, Supersedes 2]",
+        "4 d Progressing [Successor 1, Supersedes 3]",
+    ]);
 }
 
 #[test]
 fn a_rollback_is_an_attempt_that_follows_what_it_replaces() {
-    Story::of_a_live()
-        .applies("b")
-        .gets_promoted()
-        .applies("a")
-        .gets_promoted()
-        .reads(&[
-            "1 a Promoted []",
-            "2 b Promoted [Successor 1]",
-            "3 a Promoted [Rollback 2]",
-        ]);
+    Story::of_a_live().applies("b").gets_promoted().applies("a").gets_promoted().reads(&[
+        "1 a Promoted []",
+        "2 b Promoted [Successor 1]",
+        "3 a Promoted [Rollback 2]",
+    ]);
 }
 
 #[test]
@@ -152,30 +140,21 @@ fn a_rollback_to_what_is_known_only_as_an_old_replica_set_is_one_too() {
 
 #[test]
 fn a_rollback_while_another_revision_is_under_way_supersedes_that() {
-    Story::of_a_live()
-        .applies("b")
-        .gets_promoted()
-        .applies("c")
-        .applies("a")
-        .reads(&[
-            "1 a Promoted []",
-            "2 b Promoted [Successor 1]",
-            "3 c Superseded [Successor 2]",
-            "4 a Progressing [Rollback 2, Supersedes 3]",
-        ]);
+    Story::of_a_live().applies("b").gets_promoted().applies("c").applies("a").reads(&[
+        "1 a Promoted []",
+        "2 b Promoted [Successor 1]",
+        "3 c Superseded [Successor 2]",
+        "4 a Progressing [Rollback 2, Supersedes 3]",
+    ]);
 }
 
 #[test]
 fn the_same_template_after_a_revert_is_a_new_attempt() {
-    Story::of_a_live()
-        .applies("b")
-        .applies("a")
-        .applies("b")
-        .reads(&[
-            "1 a Promoted []",
-            "2 b Reverted [Successor 1]",
-            "4 b Progressing [Successor 1, After 2]",
-        ]);
+    Story::of_a_live().applies("b").applies("a").applies("b").reads(&[
+        "1 a Promoted []",
+        "2 b Reverted [Successor 1]",
+        "4 b Progressing [Successor 1, After 2]",
+    ]);
 }
 
 #[test]
@@ -204,9 +183,7 @@ fn a_new_number_of_the_live_replica_set_is_nothing() {
 
 #[test]
 fn the_annotation_of_the_next_revision_comes_before_its_hash_and_is_nothing() {
-    Story::of_a_live()
-        .changes(|story| story.rollout.revision = Some(2))
-        .nothing_happened();
+    Story::of_a_live().changes(|story| story.rollout.revision = Some(2)).nothing_happened();
 }
 
 #[test]
@@ -229,16 +206,7 @@ fn a_rollout_without_a_status_has_no_attempts() {
 
 #[test]
 fn an_attempt_that_is_over_stays_as_it_ended() {
-    let story = Story::of_a_live()
-        .applies("b")
-        .gets_aborted()
-        .applies("c")
-        .gets_promoted();
-    let phases: Vec<Phase> = story
-        .chain
-        .attempts()
-        .iter()
-        .map(|attempt| attempt.phase)
-        .collect();
+    let story = Story::of_a_live().applies("b").gets_aborted().applies("c").gets_promoted();
+    let phases: Vec<Phase> = story.chain.attempts().iter().map(|attempt| attempt.phase).collect();
     assert_eq!(phases, [Phase::Promoted, Phase::Aborted, Phase::Promoted]);
 }

@@ -85,9 +85,7 @@ impl Story {
         if self.rollout.stable_hash != self.rollout.current_hash {
             self.rollout.completed = Some((true, self.now));
         }
-        self.rollout
-            .stable_hash
-            .clone_from(&self.rollout.current_hash);
+        self.rollout.stable_hash.clone_from(&self.rollout.current_hash);
         self.rollout.healthy = true;
         self.told()
     }
@@ -151,11 +149,7 @@ impl Story {
 
     pub(crate) fn told(mut self) -> Self {
         if !self.away {
-            let sets = if self.blind {
-                Vec::new()
-            } else {
-                self.sets.iter().collect()
-            };
+            let sets = if self.blind { Vec::new() } else { self.sets.iter().collect() };
             self.turn = self.chain.observe(&self.rollout, &sets, self.now);
         }
         self
@@ -204,28 +198,15 @@ impl Story {
 
 pub(crate) fn lines(attempts: &[Attempt]) -> Vec<String> {
     let number = |number| {
-        if number == 1 {
-            String::new()
-        } else {
-            format!("#{number}")
-        }
+        if number == 1 { String::new() } else { format!("#{number}") }
     };
     let line = |attempt: &Attempt| {
         let follows = attempt.follows.iter().map(|follow| {
-            format!(
-                "{} {}{}",
-                follow.relation,
-                follow.revision,
-                number(follow.number)
-            )
+            format!("{} {}{}", follow.relation, follow.revision, number(follow.number))
         });
         let follows: Vec<String> = follows.collect();
         let (revision, hash, phase) = (attempt.revision, &attempt.hash, attempt.phase);
-        format!(
-            "{revision}{} {hash} {phase} [{}]",
-            number(attempt.number),
-            follows.join(", ")
-        )
+        format!("{revision}{} {hash} {phase} [{}]", number(attempt.number), follows.join(", "))
     };
     attempts.iter().rev().map(line).collect()
 }

@@ -11,13 +11,9 @@ use crate::story::{Story, key, lines};
 
 #[test]
 fn what_is_superseded_ends_when_what_replaces_it_began_however_late_that_is_told() {
-    let story = Story::of_a_live()
-        .applies("b")
-        .while_away(|story| story.applies("c"))
-        .changes(|_| {});
-    let [newest, superseded, ..] = story.chain.attempts() else {
-        panic!()
-    };
+    let story =
+        Story::of_a_live().applies("b").while_away(|story| story.applies("c")).changes(|_| {});
+    let [newest, superseded, ..] = story.chain.attempts() else { panic!() };
     assert_eq!(newest.started_source, Source::Status);
     assert_eq!(superseded.ended, Some(newest.started));
 }
@@ -28,10 +24,7 @@ fn a_promotion_while_away_is_dated_by_argo() {
         .applies("b")
         .while_away(|story| story.gets_promoted().changes(|_| {}).changes(|_| {}))
         .reads(&["1 a Promoted []", "2 b Promoted [Successor 1]"]);
-    assert_eq!(
-        story.newest().ended,
-        story.rollout.completed.map(|(_, at)| at)
-    );
+    assert_eq!(story.newest().ended, story.rollout.completed.map(|(_, at)| at));
 }
 
 #[test]
@@ -46,36 +39,18 @@ fn an_abort_and_a_retry_while_away_leave_no_mark() {
 #[test]
 fn revisions_that_passed_while_away_are_known_to_have_been_there() {
     Story::of_a_live()
-        .while_away(|story| {
-            story
-                .applies("b")
-                .gets_promoted()
-                .applies("c")
-                .gets_promoted()
-        })
-        .reads(&[
-            "1 a Promoted []",
-            "2 b Unknown []",
-            "3 c Promoted [Successor 1, After 2]",
-        ]);
+        .while_away(|story| story.applies("b").gets_promoted().applies("c").gets_promoted())
+        .reads(&["1 a Promoted []", "2 b Unknown []", "3 c Promoted [Successor 1, After 2]"]);
     Story::of_a_live()
         .while_away(|story| story.applies("b").gets_promoted().applies("c"))
-        .reads(&[
-            "1 a Promoted []",
-            "2 b Promoted [Successor 1]",
-            "3 c Progressing [Successor 2]",
-        ]);
+        .reads(&["1 a Promoted []", "2 b Promoted [Successor 1]", "3 c Progressing [Successor 2]"]);
 }
 
 #[test]
 fn at_first_sight_the_old_replica_sets_are_what_was_there_before() {
     Story::begins()
         .while_away(|story| story.applies("a").gets_promoted().applies("b").applies("c"))
-        .reads(&[
-            "1 a Promoted []",
-            "2 b Unknown []",
-            "3 c Progressing [Successor 1, After 2]",
-        ]);
+        .reads(&["1 a Promoted []", "2 b Unknown []", "3 c Progressing [Successor 1, After 2]"]);
 }
 
 #[test]
@@ -101,11 +76,7 @@ fn what_is_live_comes_before_what_replaces_it_even_if_its_replica_set_is_told_la
 #[test]
 fn without_the_annotation_the_replica_set_tells_the_revision() {
     Story::of_a_live()
-        .while_away(|story| {
-            story
-                .applies("b")
-                .changes(|story| story.rollout.revision = None)
-        })
+        .while_away(|story| story.applies("b").changes(|story| story.rollout.revision = None))
         .reads(&["1 a Promoted []", "2 b Progressing [Successor 1]"]);
 }
 
@@ -141,12 +112,8 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
     new.rollout.uid = "uid-2".to_owned();
     let new = new.applies("b").gets_promoted();
 
-    let condition = Condition {
-        status: None,
-        reason: String::new(),
-        message: String::new(),
-        since: old.now,
-    };
+    let condition =
+        Condition { status: None, reason: String::new(), message: String::new(), since: old.now };
     let report = Report {
         rollout_uid: old.rollout.uid.clone(),
         observed_generation: None,
@@ -174,10 +141,7 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
     }
     for kind in Kind::ALL {
         let present = matches!(kind, Kind::Rollout | Kind::RolloutTrace).then(key);
-        lineage.observe(
-            Observation::Listed(kind, present.into_iter().collect()),
-            new.now,
-        );
+        lineage.observe(Observation::Listed(kind, present.into_iter().collect()), new.now);
     }
     let effects = lineage.effects(new.now);
     let told = effects.iter().find_map(|effect| match effect {

@@ -51,11 +51,7 @@ impl ApiServer {
     }
 
     fn tell(&mut self, kind: Kind, observation: Observation, at: Timestamp) {
-        self.watches.entry(kind).or_default().push_back(Event {
-            at,
-            observation,
-            matters: false,
-        });
+        self.watches.entry(kind).or_default().push_back(Event { at, observation, matters: false });
     }
 
     /// Says of the last event of a kind whether anything was decided by it.
@@ -68,9 +64,7 @@ impl ApiServer {
     /// The turns of a Rollout that wait to be told.
     pub(crate) fn waiting(&self, rollout: &Key) -> usize {
         let events = self.watches.get(&Kind::Rollout).into_iter().flatten();
-        events
-            .filter(|event| event.matters && tells_of(&event.observation, rollout))
-            .count()
+        events.filter(|event| event.matters && tells_of(&event.observation, rollout)).count()
     }
 
     /// The next event of a kind; a watch is in order, but knows nothing of the others.
@@ -87,9 +81,8 @@ impl ApiServer {
         self.watches.remove(&kind);
         let of_kind = || self.objects.iter().filter(|((of, _), _)| *of == kind);
         let present: BTreeSet<Key> = of_kind().map(|((_, key), _)| key.clone()).collect();
-        let mut told: Vec<Observation> = of_kind()
-            .map(|(_, observation)| observation.clone())
-            .collect();
+        let mut told: Vec<Observation> =
+            of_kind().map(|(_, observation)| observation.clone()).collect();
         told.push(Observation::Listed(kind, present));
         told
     }
@@ -105,9 +98,7 @@ impl ApiServer {
     /// Whether somebody took our entries away five times within ten minutes.
     pub(crate) fn was_fought_over(&self, app: &Key) -> bool {
         self.resets.get(app).is_some_and(|resets| {
-            resets
-                .windows(5)
-                .any(|five| five[4].duration_since(five[0]).as_secs() <= 600)
+            resets.windows(5).any(|five| five[4].duration_since(five[0]).as_secs() <= 600)
         })
     }
 
@@ -174,13 +165,7 @@ impl ApiServer {
                 "spec": { "spanLinks": links.all },
             }),
             (ContextWrite::Patch { .. }, None) => return ContextWritten::Conflict(None),
-            (
-                ContextWrite::Patch {
-                    resource_version,
-                    links,
-                },
-                Some(present),
-            ) => {
+            (ContextWrite::Patch { resource_version, links }, Some(present)) => {
                 let patch = json!({
                     "metadata": {
                         "resourceVersion": resource_version,
@@ -217,14 +202,8 @@ impl ApiServer {
     }
 
     fn note_reset(&mut self, app: &Key, before: &Value, after: Option<&Value>, at: Timestamp) {
-        let (was, is) = (
-            span_links(before),
-            after.map(span_links).unwrap_or_default(),
-        );
-        if ours(before)
-            .iter()
-            .any(|our| was.contains(our) && !is.contains(our))
-        {
+        let (was, is) = (span_links(before), after.map(span_links).unwrap_or_default());
+        if ours(before).iter().any(|our| was.contains(our) && !is.contains(our)) {
             self.resets.entry(app.clone()).or_default().push(at);
         }
     }
@@ -236,18 +215,12 @@ fn tells_of(observation: &Observation, rollout: &Key) -> bool {
 
 fn span_links(context: &Value) -> Vec<String> {
     let links = context["spec"]["spanLinks"].as_array();
-    links
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect()
+    links.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn ours(context: &Value) -> Vec<String> {
     let text = context["metadata"]["annotations"][OURS].as_str();
-    text.and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default()
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 fn marked(ours: &[String]) -> String {
@@ -257,10 +230,7 @@ fn marked(ours: &[String]) -> String {
 fn seen(app: &Key, context: &Value) -> AppContextSeen {
     AppContextSeen {
         key: app.clone(),
-        resource_version: context["metadata"]["resourceVersion"]
-            .as_str()
-            .unwrap()
-            .to_owned(),
+        resource_version: context["metadata"]["resourceVersion"].as_str().unwrap().to_owned(),
         span_links: span_links(context),
         ours: ours(context),
     }
@@ -302,11 +272,7 @@ fn foreign(context: &Value) -> Vec<String> {
 }
 
 fn assert_nothing_foreign_changed(before: &Value, after: &Value) {
-    assert_eq!(
-        foreign(before),
-        foreign(after),
-        "foreign entries: {before} became {after}"
-    );
+    assert_eq!(foreign(before), foreign(after), "foreign entries: {before} became {after}");
     let others = |context: &Value| {
         let mut context = context.clone();
         context["metadata"]["resourceVersion"] = Value::Null;
@@ -315,14 +281,8 @@ fn assert_nothing_foreign_changed(before: &Value, after: &Value) {
             annotations.as_object_mut().unwrap().remove(OURS);
         }
         // An empty map is none, as for the API server.
-        if context["metadata"]["annotations"]
-            .as_object()
-            .is_some_and(serde_json::Map::is_empty)
-        {
-            context["metadata"]
-                .as_object_mut()
-                .unwrap()
-                .remove("annotations");
+        if context["metadata"]["annotations"].as_object().is_some_and(serde_json::Map::is_empty) {
+            context["metadata"].as_object_mut().unwrap().remove("annotations");
         }
         context
     };
@@ -341,13 +301,8 @@ pub(crate) enum Edit {
 }
 
 impl Edit {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::AddTheirs,
-        Self::TakeOne,
-        Self::Reorder,
-        Self::CopyOneOfOurs,
-        Self::OtherFields,
-    ];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::AddTheirs, Self::TakeOne, Self::Reorder, Self::CopyOneOfOurs, Self::OtherFields];
 
     pub(crate) fn perform(self, context: &mut Value, n: u8) {
         let mut links = span_links(context);

@@ -14,15 +14,8 @@ pub(crate) const ROLLOUTS: [&str; 2] = ["cart", "pay"];
 pub(crate) const APPS: [&str; 2] = ["shop", "market"];
 /// Application and version of each template. The fifth is built anew from the sources of the
 /// first; the sixth moves to another app.
-const TEMPLATES: [(usize, &str); 7] = [
-    (0, "1"),
-    (0, "2"),
-    (0, "3"),
-    (0, "4"),
-    (0, "1"),
-    (1, "5"),
-    (0, "6"),
-];
+const TEMPLATES: [(usize, &str); 7] =
+    [(0, "1"), (0, "2"), (0, "3"), (0, "4"), (0, "1"), (1, "5"), (0, "6")];
 /// How many templates a random interleaving chooses from.
 pub(crate) const RANDOM_TEMPLATES: u8 = 6;
 /// Never tried before the end, so nothing about it is ambiguous.
@@ -108,59 +101,39 @@ impl Cluster {
         if self.rollouts[r].uid.is_none() {
             self.uids += 1;
             let uid = Some(format!("uid-{r}-{}", self.uids));
-            self.rollouts[r] = Rollout {
-                uid,
-                created: whole(now),
-                ..Rollout::default()
-            };
+            self.rollouts[r] = Rollout { uid, created: whole(now), ..Rollout::default() };
             self.tell(server, r, now, false);
         }
         self.name_workloads(server, r, now);
         let rollout = &mut self.rollouts[r];
         rollout.revision += 1;
         let uid = rollout.uid.clone().unwrap();
-        let set = rollout
-            .sets
-            .entry(template)
-            .or_insert_with(|| ReplicaSetSeen {
-                key: Key::new(NAMESPACE, format!("{}-{}", ROLLOUTS[r], hash_of(template))),
-                uid: format!("{uid}-{template}"),
-                rollout: ROLLOUTS[r].to_owned(),
-                rollout_uid: uid,
-                hash: hash_of(template),
-                revision: None,
-                created: Some(whole(now)),
-                template: Template::Decided(Ok(Workload {
-                    app: APPS[app_of(template)].to_owned(),
-                    name: format!("{}-{}", APPS[app_of(template)], ROLLOUTS[r]),
-                    version: version_of(template).to_owned(),
-                    hashed: false,
-                })),
-            });
+        let set = rollout.sets.entry(template).or_insert_with(|| ReplicaSetSeen {
+            key: Key::new(NAMESPACE, format!("{}-{}", ROLLOUTS[r], hash_of(template))),
+            uid: format!("{uid}-{template}"),
+            rollout: ROLLOUTS[r].to_owned(),
+            rollout_uid: uid,
+            hash: hash_of(template),
+            revision: None,
+            created: Some(whole(now)),
+            template: Template::Decided(Ok(Workload {
+                app: APPS[app_of(template)].to_owned(),
+                name: format!("{}-{}", APPS[app_of(template)], ROLLOUTS[r]),
+                version: version_of(template).to_owned(),
+                hashed: false,
+            })),
+        });
         set.revision = Some(rollout.revision);
         let set = set.clone();
-        server.put(
-            Kind::ReplicaSet,
-            set.key.clone(),
-            Observation::ReplicaSet(set),
-            now,
-        );
+        server.put(Kind::ReplicaSet, set.key.clone(), Observation::ReplicaSet(set), now);
         self.tell(server, r, now, false);
 
         let rollout = &mut self.rollouts[r];
         let reverts = rollout.stable == Some(template);
-        if let Some(newest) = rollout
-            .attempts
-            .last_mut()
-            .filter(|newest| newest.is_open())
-        {
+        if let Some(newest) = rollout.attempts.last_mut().filter(|newest| newest.is_open()) {
             // Argo calls the first revision stable even if it never was healthy.
             let first = rollout.stable == was;
-            newest.outcome = if first {
-                Outcome::Promoted
-            } else {
-                Outcome::Other
-            };
+            newest.outcome = if first { Outcome::Promoted } else { Outcome::Other };
             newest.ended = Some(now);
         }
         rollout.current = Some(template);
@@ -257,11 +230,7 @@ impl Cluster {
         for (template, set) in rollout.sets {
             server.delete(Kind::ReplicaSet, &set.key, now);
             let app = app_of(template);
-            server.delete(
-                Kind::WorkloadVersion,
-                &workload_version_key(app, r, template),
-                now,
-            );
+            server.delete(Kind::WorkloadVersion, &workload_version_key(app, r, template), now);
             if self.apps[app].versions.remove(ROLLOUTS[r]).is_some() {
                 self.make_app_version(server, app, now);
             }
@@ -283,12 +252,7 @@ impl Cluster {
             completed: rollout.completed,
             metadata: OwnedMetadata::default(),
         };
-        server.put(
-            Kind::Rollout,
-            seen.key.clone(),
-            Observation::Rollout(seen),
-            now,
-        );
+        server.put(Kind::Rollout, seen.key.clone(), Observation::Rollout(seen), now);
         server.last_matters(Kind::Rollout, matters);
     }
 }
@@ -306,9 +270,7 @@ impl Rollout {
     }
 
     pub(crate) fn live(&self) -> Option<usize> {
-        self.attempts
-            .iter()
-            .rposition(|attempt| attempt.outcome == Outcome::Promoted)
+        self.attempts.iter().rposition(|attempt| attempt.outcome == Outcome::Promoted)
     }
 }
 

@@ -62,12 +62,7 @@ impl Cluster {
             replica_set_uid: Some(set),
             trace: this.named.get(&name).copied(),
         };
-        server.put(
-            Kind::WorkloadVersion,
-            key,
-            Observation::WorkloadVersion(seen),
-            now,
-        );
+        server.put(Kind::WorkloadVersion, key, Observation::WorkloadVersion(seen), now);
     }
 
     /// Keptn's spans are known, some hundred milliseconds after the KeptnAppVersion.
@@ -85,11 +80,7 @@ impl Cluster {
     pub(crate) fn name_workloads(&mut self, server: &mut ApiServer, r: usize, now: Timestamp) {
         self.spans_are_known(server, now);
         for (index, app) in self.apps.iter_mut().enumerate() {
-            let names = app
-                .unnamed
-                .keys()
-                .filter(|name| name.0 == ROLLOUTS[r])
-                .cloned();
+            let names = app.unnamed.keys().filter(|name| name.0 == ROLLOUTS[r]).cloned();
             for name in names.collect::<Vec<_>>() {
                 let listing = app.made.iter().rfind(|version| version.lists(&name));
                 let Some(trace) = listing.map(|version| version.trace) else {
@@ -107,12 +98,7 @@ impl Cluster {
                     trace: Some(trace),
                 };
                 let key = seen.key.clone();
-                server.put(
-                    Kind::WorkloadVersion,
-                    key,
-                    Observation::WorkloadVersion(seen),
-                    now,
-                );
+                server.put(Kind::WorkloadVersion, key, Observation::WorkloadVersion(seen), now);
             }
         }
     }
@@ -170,20 +156,12 @@ impl AppVersion {
 
     pub(crate) fn tell(&self, server: &mut ApiServer, now: Timestamp) {
         let seen = self.seen.clone();
-        server.put(
-            Kind::AppVersion,
-            seen.key.clone(),
-            Observation::AppVersion(seen),
-            now,
-        );
+        server.put(Kind::AppVersion, seen.key.clone(), Observation::AppVersion(seen), now);
     }
 }
 
 pub(crate) fn workload_version_key(app: usize, r: usize, template: u8) -> Key {
-    Key::new(
-        NAMESPACE,
-        format!("{}-{}-{}", APPS[app], ROLLOUTS[r], version_of(template)),
-    )
+    Key::new(NAMESPACE, format!("{}-{}-{}", APPS[app], ROLLOUTS[r], version_of(template)))
 }
 
 fn traceparent(n: u32) -> Traceparent {

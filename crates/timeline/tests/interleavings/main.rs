@@ -14,6 +14,7 @@ mod cluster;
 mod keptn;
 mod oracle;
 mod world;
+mod writes;
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -22,7 +23,8 @@ use timeline::Kind;
 
 use api_server::Edit;
 use cluster::{RANDOM_TEMPLATES, app_key};
-use world::{Fate, World};
+use world::World;
+use writes::Fate;
 
 /// One small step of somebody.
 #[derive(Debug, Clone)]
@@ -46,6 +48,7 @@ enum Action {
     Deliver(Kind),
     DeliverAll,
     Relist(Kind),
+    GoAway(Kind),
     Commit(u8, Fate),
     Answer(u8),
     CollectGarbage,
@@ -59,6 +62,13 @@ fn action(rollouts: usize) -> impl Strategy<Value = Action> {
     // Mostly the app that the Rollouts are in.
     let app = prop_oneof![7 => Just(0usize), 1 => Just(1usize)];
     let kind = prop::sample::select(Kind::ALL.to_vec());
+    // Without Rollouts and RolloutTraces nothing goes on at all.
+    let away = prop::sample::select(vec![
+        Kind::ReplicaSet,
+        Kind::AppVersion,
+        Kind::WorkloadVersion,
+        Kind::AppContext,
+    ]);
     let edit = prop::sample::select(Edit::ALL.to_vec());
     let fate = prop_oneof![
         8 => Just(Fate::Done),
@@ -84,6 +94,7 @@ fn action(rollouts: usize) -> impl Strategy<Value = Action> {
         12 => kind.clone().prop_map(Deliver),
         8 => Just(DeliverAll),
         1 => kind.prop_map(Relist),
+        1 => away.prop_map(GoAway),
         10 => (any::<u8>(), fate).prop_map(|(n, fate)| Commit(n, fate)),
         8 => any::<u8>().prop_map(Answer),
         1 => Just(CollectGarbage),
@@ -123,6 +134,7 @@ impl World {
             Deliver(kind) => drop(self.deliver(kind)),
             DeliverAll => self.deliver_all(),
             Relist(kind) => self.relist(kind),
+            GoAway(kind) => self.go_away(kind),
             Commit(n, fate) => self.commit(n, fate),
             Answer(n) => drop(self.answer(n)),
             CollectGarbage => self.collect_garbage(),
@@ -135,14 +147,8 @@ impl World {
 
 fn interleavings(rollouts: usize, default: u32) {
     let asked = std::env::var("THROUGHLINE_INTERLEAVINGS").ok();
-    let cases = asked
-        .and_then(|cases| cases.parse().ok())
-        .unwrap_or(default);
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let cases = asked.and_then(|cases| cases.parse().ok()).unwrap_or(default);
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let actions = prop::collection::vec(action(rollouts), 1..50);
     let outcome = TestRunner::new(config).run(&(any::<bool>(), actions), |(prompt, actions)| {
         let mut world = World::new();

@@ -62,9 +62,7 @@ fn of_rollout(
 /// The attempt's own trace, or that of what it followed first.
 fn standing(cluster: &Cluster, r: usize, rollout: &Rollout, index: usize) -> Option<Traceparent> {
     own(cluster, r, rollout, index).or_else(|| {
-        let followed = rollout.attempts[index]
-            .live_before
-            .or_else(|| index.checked_sub(1))?;
+        let followed = rollout.attempts[index].live_before.or_else(|| index.checked_sub(1))?;
         standing(cluster, r, rollout, followed)
     })
 }
@@ -77,29 +75,18 @@ fn own(cluster: &Cluster, r: usize, rollout: &Rollout, index: usize) -> Option<T
     let same = |other: &&crate::cluster::Tried| {
         app_of(other.template) == app && version_of(other.template) == version
     };
-    let first = !rollout.attempts[..index]
-        .iter()
-        .any(|earlier| same(&earlier));
+    let first = !rollout.attempts[..index].iter().any(|earlier| same(&earlier));
     // When a retry began nobody records: it counts from the end of the try before.
     let retried = index.checked_sub(1).filter(|before| {
         let failed = &rollout.attempts[*before];
         failed.outcome == Outcome::Aborted && failed.template == attempt.template
     });
-    let began = retried
-        .and_then(|before| rollout.attempts[before].ended)
-        .unwrap_or(attempt.began);
+    let began = retried.and_then(|before| rollout.attempts[before].ended).unwrap_or(attempt.began);
     // Its time ends when it failed or when the next one came; the first at a version may be named
     // late, but not by a later try.
     let next = rollout.attempts.get(index + 1).map(|next| next.began);
-    let again = rollout.attempts[index + 1..]
-        .iter()
-        .find(same)
-        .map(|next| next.began);
-    let over = if attempt.outcome == Outcome::Promoted {
-        next
-    } else {
-        attempt.ended.or(next)
-    };
+    let again = rollout.attempts[index + 1..].iter().find(same).map(|next| next.began);
+    let over = if attempt.outcome == Outcome::Promoted { next } else { attempt.ended.or(next) };
     let until = if first { again } else { over };
     let mut versions = cluster.apps[app]
         .made
@@ -107,9 +94,7 @@ fn own(cluster: &Cluster, r: usize, rollout: &Rollout, index: usize) -> Option<T
         .filter(|seen| seen.lists(&name) && seen.made_between(began, until));
     // Keptn's own word; not if it is a word about an earlier Rollout of that name.
     let named = cluster.apps[app].named.get(&name).filter(|_| first);
-    let mut own = named
-        .filter(|named| versions.clone().any(|seen| seen.trace == **named))
-        .copied();
+    let mut own = named.filter(|named| versions.clone().any(|seen| seen.trace == **named)).copied();
     own = own.or_else(|| versions.next().map(|seen| seen.trace));
     // A retry that found its pods still there goes on in the trace of the try before.
     own.or_else(|| self::own(cluster, r, rollout, retried?))

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
+use timeline::app_context::ContextWrite;
 use timeline::attempt::Attempt;
 use timeline::chain::Chain;
 use timeline::lineage::{Effect, Options};
-use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace};
+use timeline::observation::Unavailable;
 use timeline::{Key, Kind, Lineage, Observation};
 
 use crate::api_server::ApiServer;
 use crate::cluster::{APPS, Cluster, LAST_TEMPLATE, ROLLOUTS, app_key, rollout_key};
 use crate::oracle::truth;
+use crate::writes::{Fate, Write};
 
 /// Later than this, what is told is told late: the core's slack between two clocks.
 const LATE: SignedDuration = SignedDuration::from_millis(900);
@@ -21,38 +22,15 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) server: ApiServer,
     pub(crate) cluster: Cluster,
-    operator: Lineage,
-    writes: Vec<Write>,
+    pub(crate) operator: Lineage,
+    pub(crate) writes: Vec<Write>,
     /// Turns of each Rollout that the operator was told of, and up to which one that is stored.
     told: [usize; 2],
-    stored: [usize; 2],
+    pub(crate) stored: [usize; 2],
     /// All writes to KeptnAppContexts that arrived at the API server.
-    context_writes: Vec<ContextWrite>,
-}
-
-/// A write of the operator's on its way to the API server, or the answer on its way back.
-struct Write {
-    effect: Effect,
-    told: [usize; 2],
-    answer: Option<Answer>,
-    /// The operator that asked for it crashed: nobody waits for the answer.
-    orphan: bool,
-}
-
-enum Answer {
-    Context(ContextWritten),
-    Report(bool),
-}
-
-/// What becomes of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It is carried out.
-    Done,
-    /// It is carried out, but the operator hears that it failed.
-    AnswerLost,
-    /// It is not carried out.
-    Refused,
+    pub(crate) context_writes: Vec<ContextWrite>,
+    /// Kinds that the API server does not serve for now.
+    away: BTreeSet<Kind>,
 }
 
 impl World {
@@ -66,6 +44,7 @@ impl World {
             told: [0; 2],
             stored: [0; 2],
             context_writes: Vec::new(),
+            away: BTreeSet::new(),
         };
         world.relist_all();
         world
@@ -84,12 +63,10 @@ impl World {
                     && matches!((&write.effect, &effect), (Effect::WriteContext(a, _), Effect::WriteContext(b, _)) if a == b)
             });
             assert!(!twice, "two writes to one KeptnAppContext at once");
-            self.writes.push(Write {
-                effect,
-                told: self.told,
-                answer: None,
-                orphan: false,
-            });
+            let blind = self.away.iter().any(|kind| *kind != Kind::WorkloadVersion);
+            let links = matches!(effect, Effect::WriteContext(..));
+            assert!(!(blind && links), "links are written on partial knowledge");
+            self.writes.push(Write { effect, told: self.told, answer: None, orphan: false });
         }
         let due = self.operator.due();
         assert!(
@@ -100,7 +77,8 @@ impl World {
     }
 
     pub(crate) fn deliver(&mut self, kind: Kind) -> bool {
-        let Some(event) = self.server.next_event(kind) else {
+        let event = self.server.next_event(kind);
+        let Some(event) = event.filter(|_| !self.away.contains(&kind)) else {
             return false;
         };
         if event.matters
@@ -129,9 +107,18 @@ impl World {
                 self.cluster.rollouts[r].late |= waiting > 0;
             }
         }
+        self.away.remove(&kind);
         for observation in self.server.list(kind) {
             self.operator.observe(observation, self.now);
         }
+        self.act();
+    }
+
+    /// The API server ceases to serve a kind, until it is listed again.
+    pub(crate) fn go_away(&mut self, kind: Kind) {
+        self.away.insert(kind);
+        let why = Unavailable::NotInstalled;
+        self.operator.observe(Observation::Unavailable(kind, why), self.now);
         self.act();
     }
 
@@ -154,111 +141,6 @@ impl World {
         self.writes.retain(|write| write.answer.is_none());
         self.writes.iter_mut().for_each(|write| write.orphan = true);
         self.relist_all();
-    }
-
-    /// A write arrives at the API server.
-    pub(crate) fn commit(&mut self, n: u8, fate: Fate) {
-        let open = self
-            .writes
-            .iter()
-            .filter(|write| write.answer.is_none())
-            .count();
-        if open == 0 {
-            return;
-        }
-        let mut open = self
-            .writes
-            .iter()
-            .enumerate()
-            .filter(|(_, write)| write.answer.is_none());
-        let place = usize::from(n) % open.clone().count();
-        let index = open.nth(place).unwrap().0;
-        let mut write = self.writes.remove(index);
-        let failed = || WriteProblem::Failed("the API server gave no answer".to_owned());
-        write.answer = Some(match &write.effect {
-            Effect::WriteContext(app, context) => {
-                self.context_writes.push(context.clone());
-                Answer::Context(match fate {
-                    Fate::Done => self.server.write(app, context, self.now),
-                    Fate::AnswerLost => {
-                        self.server.write(app, context, self.now);
-                        ContextWritten::Failed(failed())
-                    }
-                    Fate::Refused => ContextWritten::Failed(failed()),
-                })
-            }
-            Effect::WriteReport(..) => {
-                let stored = fate != Fate::Refused && self.store(&write);
-                Answer::Report(stored && fate == Fate::Done)
-            }
-        });
-        if !write.orphan {
-            self.writes.insert(index, write);
-        }
-    }
-
-    fn store(&mut self, write: &Write) -> bool {
-        let Effect::WriteReport(key, report) = &write.effect else {
-            return false;
-        };
-        let there = self.server.get(Kind::RolloutTrace, key);
-        if there.is_none() && !report.create {
-            return false;
-        }
-        let owners = match there {
-            Some(Observation::RolloutTrace(seen)) if report.create || !report.change_owner => {
-                seen.owners.clone()
-            }
-            _ => report.owner.iter().cloned().collect(),
-        };
-        let r = index_of(key);
-        if self.cluster.rollouts[r].uid.as_ref() == Some(&report.report.rollout_uid) {
-            self.stored[r] = self.stored[r].max(write.told[r]);
-        }
-        let seen = RolloutTraceSeen {
-            key: key.clone(),
-            generation: Some(1),
-            owners,
-            // The second Rollout's trace outlives it.
-            settings: Settings {
-                keep_after_delete: r == 1,
-                ..Settings::default()
-            },
-            stored: Some(StoredTrace {
-                rollout_uid: report.report.rollout_uid.clone(),
-                attempts: report.report.attempts.clone(),
-                report: report.report.clone(),
-            }),
-        };
-        let observation = Observation::RolloutTrace(Box::new(seen));
-        self.server
-            .put(Kind::RolloutTrace, key.clone(), observation, self.now);
-        true
-    }
-
-    /// An answer arrives at the operator.
-    pub(crate) fn answer(&mut self, n: u8) -> bool {
-        let answered = self
-            .writes
-            .iter()
-            .enumerate()
-            .filter(|(_, write)| write.answer.is_some());
-        let places: Vec<usize> = answered.map(|(index, _)| index).collect();
-        let Some(place) = places.get(usize::from(n) % places.len().max(1)) else {
-            return false;
-        };
-        let write = self.writes.remove(*place);
-        match (write.effect, write.answer) {
-            (Effect::WriteContext(app, _), Some(Answer::Context(written))) => {
-                self.operator.written(&app, written, self.now);
-            }
-            (Effect::WriteReport(key, _), Some(Answer::Report(stored))) => {
-                self.operator.reported(&key, stored, self.now);
-            }
-            _ => unreachable!("an answer of another kind"),
-        }
-        self.act();
-        true
     }
 
     /// The garbage collector takes a RolloutTrace whose owners are gone.
@@ -305,6 +187,9 @@ impl World {
     /// After everything came to rest: the links are those that are wanted, and nothing is written
     /// any more, not even when everything is listed again an hour later.
     pub(crate) fn must_be_right(&mut self) {
+        for kind in std::mem::take(&mut self.away) {
+            self.relist(kind);
+        }
         for r in 0..ROLLOUTS.len() {
             self.cluster.name_workloads(&mut self.server, r, self.now);
         }
@@ -333,10 +218,7 @@ impl World {
         let told = || {
             let chains = (0..ROLLOUTS.len()).filter_map(|r| self.operator.chain(&rollout_key(r)));
             let chains: Vec<Vec<String>> = chains.map(described).collect();
-            format!(
-                "{}: {links:#?}, ours {ours:#?}; {truth:#?}; chains {chains:#?}",
-                APPS[app]
-            )
+            format!("{}: {links:#?}, ours {ours:#?}; {truth:#?}; chains {chains:#?}", APPS[app])
         };
         for wanted in &truth.wanted {
             let entry = wanted.to_string();
@@ -346,11 +228,7 @@ impl World {
             let link = entry.parse().unwrap();
             let right = truth.wanted.contains(&link) || truth.allowed.contains(&link);
             assert!(right, "{entry} is there and should not; {}", told());
-            assert!(
-                !ours[..index].contains(entry),
-                "{entry} is ours twice; {}",
-                told()
-            );
+            assert!(!ours[..index].contains(entry), "{entry} is ours twice; {}", told());
         }
     }
 
@@ -360,12 +238,10 @@ impl World {
         let step = SignedDuration::from_secs(20);
         for r in 0..ROLLOUTS.len() {
             self.pass(step);
-            self.cluster
-                .apply(&mut self.server, r, LAST_TEMPLATE, self.now);
+            self.cluster.apply(&mut self.server, r, LAST_TEMPLATE, self.now);
             self.deliver_all();
             self.quiesce(step);
-            self.cluster
-                .pods_start(&mut self.server, r, false, self.now);
+            self.cluster.pods_start(&mut self.server, r, false, self.now);
             self.quiesce(step);
             self.cluster.promote(&mut self.server, r, self.now);
             self.quiesce(step);
@@ -386,9 +262,6 @@ fn described(chain: &Chain) -> Vec<String> {
     chain.attempts().iter().map(line).collect()
 }
 
-fn index_of(rollout: &Key) -> usize {
-    ROLLOUTS
-        .iter()
-        .position(|name| *name == rollout.name)
-        .unwrap()
+pub(crate) fn index_of(rollout: &Key) -> usize {
+    ROLLOUTS.iter().position(|name| *name == rollout.name).unwrap()
 }

@@ -1,0 +1,114 @@
+//! When a RolloutTrace is written, and what it says then.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Effect, Lineage, ReportWrite};
+use crate::app_context::{AppContext, Standing};
+use crate::chain::Chain;
+use crate::observation::Key;
+use crate::report::Report;
+use crate::standing::{self, RolloutView};
+
+const REPORT_RETRY: SignedDuration = SignedDuration::from_secs(5);
+
+impl Lineage {
+    /// A report was stored, or not.
+    pub fn reported(&mut self, key: &Key, stored: bool, now: Timestamp) {
+        if let Some(rollout) = self.rollouts.get_mut(key) {
+            rollout.reporting = false;
+            if !stored {
+                rollout.report = None;
+                self.schedule_report(key, now + REPORT_RETRY);
+            }
+        }
+    }
+
+    pub(super) fn report(&mut self, key: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
+        let Some(rollout) = self.rollouts.get(key) else {
+            return;
+        };
+        let Some(uid) = rollout.uid.clone() else {
+            return;
+        };
+        if rollout.reporting || !rollout.exists() {
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.report_due = None;
+            }
+            // An answer or a version of the Rollout comes, and schedules it again.
+            return;
+        }
+        let view = RolloutView {
+            chain: &rollout.chain,
+            problem: rollout.problem.as_deref(),
+            earlier: rollout.report.as_ref(),
+            observe_only: self.only_observed(key),
+            missing: self.missing().filter_map(|(kind, why)| Some((kind, why?))).collect(),
+            broken: self.broken_trace(key, &rollout.chain),
+            apps: rollout
+                .apps
+                .iter()
+                .filter(|app| rollout.is_in(app))
+                .map(|app| self.app_standing(key, app, now))
+                .collect(),
+        };
+        let trace = self.traces.get(key);
+        let report = Report {
+            rollout_uid: uid.clone(),
+            observed_generation: trace.and_then(|trace| trace.generation),
+            attempts: rollout.chain.attempts().to_vec(),
+            observed: standing::observed(&view, now),
+            linked: standing::linked(&view, now),
+        };
+        let keep = trace.is_some_and(|trace| trace.settings.keep_after_delete);
+        let owner = (!keep).then_some(uid);
+        let owners = trace.map_or(&[] as &[String], |trace| &trace.owners);
+        let change_owner = match &owner {
+            Some(uid) => owners != std::slice::from_ref(uid),
+            None => !owners.is_empty(),
+        };
+        let told = rollout.report.as_ref().is_some_and(|told| told.says_as_much_as(&report));
+        let same = told && trace.is_some() && !change_owner;
+        let create = trace.is_none();
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        rollout.report_due = None;
+        if same {
+            return;
+        }
+        rollout.report = Some(report.clone());
+        rollout.reporting = true;
+        let write = ReportWrite { create, owner, change_owner, report };
+        effects.push(Effect::WriteReport(key.clone(), Box::new(write)));
+    }
+
+    fn app_standing(&self, key: &Key, app: &str, now: Timestamp) -> (String, Standing, usize) {
+        let app_key = Key::new(&key.namespace, app);
+        let (wanted, left_out) = self.wanted(&app_key);
+        let nothing = AppContext::default();
+        let context = self.contexts.get(&app_key).unwrap_or(&nothing);
+        (app.to_owned(), context.standing(&wanted, now), left_out)
+    }
+
+    /// The KeptnAppVersion of the newest attempt that holds something else than a traceparent, in
+    /// words, while the attempt has no trace.
+    fn broken_trace(&self, key: &Key, chain: &Chain) -> Option<String> {
+        let newest = chain.newest().filter(|newest| newest.trace.is_none())?;
+        let workload = newest.workload.as_ref()?;
+        let app = Key::new(&key.namespace, &workload.app);
+        self.index.broken_trace(&app, workload)
+    }
+
+    pub(super) fn schedule_report(&mut self, key: &Key, due: Timestamp) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        if rollout.report_due.is_some_and(|earlier| earlier <= due) {
+            return;
+        }
+        if let Some(later) = rollout.report_due.replace(due) {
+            self.due_reports.remove(&(later, key.clone()));
+        }
+        self.due_reports.insert((due, key.clone()));
+    }
+}
