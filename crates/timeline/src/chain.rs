@@ -349,7 +349,8 @@ impl Chain {
     /// Fills in what only a ReplicaSet tells, whenever it arrives.
     fn enrich(&mut self, rollout: &RolloutSeen, replica_sets: &[&ReplicaSetSeen]) -> Turn {
         let mut turn = Turn::Same;
-        for index in 0..self.attempts.len() {
+        // Oldest first: when one began is bounded by the one before.
+        for index in (0..self.attempts.len()).rev() {
             let Some((attempt, older)) = self.attempts[index..].split_first_mut() else {
                 break;
             };

@@ -126,6 +126,12 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_is_marked_as_ours_twice_stands_once() {
+        let merged = merge(&text(&[1, 1]), &text(&[1, 1]), &[link(1)]);
+        assert_eq!((merged.all, merged.ours), (text(&[1]), text(&[1])));
+    }
+
+    #[test]
     fn at_most_eight_traces_are_linked_and_each_once() {
         let (kept, left_out) = bounded((0..12).chain(0..3).map(link));
         assert_eq!((kept.len(), left_out), (OURS_LIMIT, 4));

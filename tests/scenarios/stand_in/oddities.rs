@@ -106,7 +106,7 @@ async fn failure_and_death() -> Outcome {
     let denied = pods.create(&PostParams::default(), &pod).await;
     assert!(denied.is_err_and(|error| error.to_string().contains("mpod.keptn.sh")));
 
-    // Versions that had ended leave another root in a trace of its own (keptn.md 4.7).
+    // Versions that had ended leave another root in a trace of its own (docs/keptn.md 4.7).
     let process = keptn.start(&cluster).await?;
     pods.create(&PostParams::default(), &pod).await?;
     let within = Duration::from_secs(20);
@@ -121,7 +121,7 @@ async fn failure_and_death() -> Outcome {
     Ok(())
 }
 
-// "Confirmed by running" in keptn.md: the replay of the old version claims to follow the new one.
+// "Confirmed by running" in docs/keptn.md: the replay of the old version claims to follow the new one.
 #[tokio::test]
 async fn an_old_pod_that_dies_brings_its_version_back() -> Outcome {
     let stage = Stage::set("old-pod").await?;
@@ -157,7 +157,7 @@ async fn an_old_pod_that_dies_brings_its_version_back() -> Outcome {
     Ok(())
 }
 
-// keptn.md 4.9 and "Confirmed by running": the new workload version keeps the old trace.
+// docs/keptn.md 4.9 and "Confirmed by running": the new workload version keeps the old trace.
 #[tokio::test]
 async fn a_version_that_is_created_again_joins_its_old_trace() -> Outcome {
     let stage = Stage::set("again").await?;

@@ -1,4 +1,4 @@
-//! What the pod webhook does (keptn.md 1.1).
+//! What the pod webhook does (docs/keptn.md 1.1).
 
 use std::fmt::Debug;
 
@@ -33,7 +33,7 @@ impl Owner {
                 return Ok(pod);
             }
         }
-        // Whatever gates there were are replaced (keptn.md 1.1, 5).
+        // Whatever gates there were are replaced (docs/keptn.md 1.1, 5).
         if let Some(spec) = pod.spec.as_mut() {
             spec.scheduling_gates = Some(vec![PodSchedulingGate { name: GATE.into() }]);
         }
@@ -46,7 +46,7 @@ impl Owner {
     }
 
     // An error denies the pod, and the ReplicaSet controller comes again with another one
-    // (keptn.md 1.1, 6).
+    // (docs/keptn.md 1.1, 6).
     async fn register(&mut self, identity: &Identity) -> Result<(), Error> {
         let owners = Some(vec![identity.owner.clone()]);
         let Some(known) = self.workloads.get(&identity.workload) else {
@@ -75,7 +75,7 @@ impl Owner {
         self.create(&request).await.map(drop)
     }
 
-    // The live parent, not the template's (keptn.md 1.1, 4). Keptn asks a cache; a parent that the
+    // The live parent, not the template's (docs/keptn.md 1.1, 4). Keptn asks a cache; a parent that the
     // cache lacks makes it let the pod pass, which no test should depend on.
     async fn parent(&self, pod: &Pod) -> Result<Option<ObjectMeta>, Error> {
         let Some(owner) = supported_owner(&pod.metadata) else {

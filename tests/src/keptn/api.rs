@@ -30,7 +30,7 @@ pub enum State {
 }
 
 impl State {
-    /// Nothing more happens. Failed and Deprecated count (keptn.md 4.8).
+    /// Nothing more happens. Failed and Deprecated count (docs/keptn.md 4.8).
     pub fn is_completed(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Deprecated | Self::Warning)
     }
@@ -168,7 +168,7 @@ pub struct Progress {
     /// First reconcile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
-    /// Completion, well or badly. Deprecation does not set it (keptn.md 3).
+    /// Completion, well or badly. Deprecation does not set it (docs/keptn.md 3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_time: Option<Time>,
 }
@@ -274,7 +274,7 @@ pub struct WorkloadSpec {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadVersionSpec {
-    /// The workload's spec; follows it while the version stays the same (keptn.md 4.3).
+    /// The workload's spec; follows it while the version stays the same (docs/keptn.md 4.3).
     #[serde(flatten)]
     pub workload: WorkloadSpec,
     /// Name of the workload.

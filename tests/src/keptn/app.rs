@@ -1,4 +1,4 @@
-//! From a creation request to the app, and from the app to its version (keptn.md 1.4 and 3).
+//! From a creation request to the app, and from the app to its version (docs/keptn.md 1.4 and 3).
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ impl Owner {
     }
 
     // Asked for, not cached: what a test wrote before is there. NotFound and any other error give
-    // an empty context (keptn.md 3).
+    // an empty context (docs/keptn.md 3).
     async fn context(&self, app: &str) -> ContextSpec {
         match self.api::<KeptnAppContext>().get_opt(app).await {
             Ok(context) => context.map(|context| context.spec).unwrap_or_default(),
@@ -132,7 +132,7 @@ impl Owner {
         }
     }
 
-    // Even one that had succeeded; its spans stay open, its end time as it was (keptn.md 3).
+    // Even one that had succeeded; its spans stay open, its end time as it was (docs/keptn.md 3).
     async fn deprecate(&mut self, name: &str) -> Result<(), Error> {
         let Some(mut version) = self.app_versions.get(name).cloned() else {
             return Ok(());

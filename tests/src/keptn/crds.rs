@@ -1,4 +1,4 @@
-//! The CRDs of Keptn's group, as small as the stand-in can do with (keptn.md 5).
+//! The CRDs of Keptn's group, as small as the stand-in can do with (docs/keptn.md 5).
 
 use std::time::Duration;
 

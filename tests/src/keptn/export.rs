@@ -15,7 +15,7 @@ use super::error::Error;
 // Keptn's batches take up to 5 s; a test would only wait for that.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// An OTLP gRPC exporter that presents itself as Keptn (keptn.md 6.1).
+/// An OTLP gRPC exporter that presents itself as Keptn (docs/keptn.md 6.1).
 pub(super) fn exporter(endpoint: &str) -> Result<SpanExporter, Error> {
     // Keptn takes host:port, without a scheme.
     let endpoint = match endpoint.split_once("://") {

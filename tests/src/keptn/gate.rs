@@ -1,4 +1,4 @@
-//! Taking the scheduling gate away (keptn.md 4.8).
+//! Taking the scheduling gate away (docs/keptn.md 4.8).
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl Owner {
         if !released {
             return Ok(Some(self.pace.gate_poll));
         }
-        // The annotation makes the webhook let this update pass (keptn.md 1.1, 5).
+        // The annotation makes the webhook let this update pass (docs/keptn.md 1.1, 5).
         let patch = Patch::Merge(json!({
             "metadata": {"uid": pod.uid(), "annotations": {"keptn.sh/scheduling-gate-removed": "true"}},
             "spec": {"schedulingGates": null},

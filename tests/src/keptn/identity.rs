@@ -1,4 +1,4 @@
-//! Which workload, app and version a pod belongs to (keptn.md 1.1 and 1.2).
+//! Which workload, app and version a pod belongs to (docs/keptn.md 1.1 and 1.2).
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl Identity {
         let named = value(&pod.metadata, WORKLOAD)?.to_owned();
         if value(&pod.metadata, VERSION).is_none() {
             let containers = pod.spec.as_ref().map_or(&[][..], |spec| &spec.containers);
-            // Without a version the names are invalid and nothing works (keptn.md 1.2), which is
+            // Without a version the names are invalid and nothing works (docs/keptn.md 1.2), which is
             // what happens in Keptn as well.
             if let Some(version) = pod_version(containers, value(&pod.metadata, CONTAINER)) {
                 annotate(&mut pod.metadata, VERSION, &version);
@@ -78,7 +78,7 @@ impl Identity {
     }
 }
 
-/// Whether the pod itself names a workload. Then its parent is never asked (keptn.md 1.1, 4).
+/// Whether the pod itself names a workload. Then its parent is never asked (docs/keptn.md 1.1, 4).
 pub(super) fn is_annotated(pod: &Pod) -> bool {
     value(&pod.metadata, WORKLOAD).is_some()
 }

@@ -2,7 +2,7 @@
 //!
 //! Keptn itself cannot be a dependency of this project. The stand-in makes the same objects and
 //! the same spans as Keptn does at commit 40e195d78dd1, its oddities included, and is held to
-//! recordings of the real one: `tests/recordings`. Where a comment names `keptn.md`, it means the
+//! recordings of the real one: `tests/recordings`. Where a comment names `docs/keptn.md`, it means the
 //! notes on Keptn's behaviour from which the stand-in was written; file names are those of
 //! Keptn's `lifecycle-operator`.
 //!

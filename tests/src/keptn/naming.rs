@@ -1,4 +1,4 @@
-//! How Keptn names things, and the hashes it uses for it (keptn.md 1.3 and 1.4).
+//! How Keptn names things, and the hashes it uses for it (docs/keptn.md 1.3 and 1.4).
 
 use std::fmt::Write as _;
 
@@ -49,7 +49,7 @@ pub fn app_version(workloads: &[(&str, &str)]) -> String {
     hex(&Sha256::digest(all), 10)
 }
 
-/// Version of a pod that names none (keptn.md 1.2, `calculateVersion`): the tag of the container
+/// Version of a pod that names none (docs/keptn.md 1.2, `calculateVersion`): the tag of the container
 /// that is called `container`, else FNV-1a over names, images and environment of the containers up
 /// to there. `None` when `container` is given and not there.
 pub fn pod_version(containers: &[Container], container: Option<&str>) -> Option<String> {

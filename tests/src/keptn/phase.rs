@@ -125,7 +125,7 @@ impl Owner {
         }
         let outcome = self.phases(&mut item, &bound.context).await;
         if item.progress().status == Some(State::Failed) {
-            // Also when it had failed before: then this is a span of its own (keptn.md 4.7).
+            // Also when it had failed before: then this is a span of its own (docs/keptn.md 4.7).
             let event = format!("{} has failed", item.name_any());
             self.spans.end(&root, event, Status::error("Failed"));
         }
@@ -171,7 +171,7 @@ impl Owner {
         self.finish(item).await
     }
 
-    // The key is set with a new span only: what is reused leaves none (keptn.md 2.2).
+    // The key is set with a new span only: what is reused leaves none (docs/keptn.md 2.2).
     fn enter<T: Phased>(&mut self, item: &mut T, short: &str, root: &SpanContext) -> String {
         let key = item.span_key(short);
         let bound = self.spans.bind(&key, || Seed {

@@ -1,4 +1,4 @@
-//! What a real lifecycle-operator needs outside of a cluster of its own (keptn.md 7). It has been
+//! What a real lifecycle-operator needs outside of a cluster of its own (docs/keptn.md 7). It has been
 //! written from its source; where there is no binary, only the manifests are tested.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,7 +23,7 @@ use super::launch::cluster_failed;
 use super::webhook::{CONFIGURATION, PATH, configuration};
 use crate::cluster::Cluster;
 
-// Both are fixed in lifecycle-operator/main.go and the flags for them do not work (keptn.md 7).
+// Both are fixed in lifecycle-operator/main.go and the flags for them do not work (docs/keptn.md 7).
 const PORT: u16 = 9443;
 const CERTIFICATES: &str = "/tmp/webhook/certs";
 const NAMESPACE: &str = "keptn-system";

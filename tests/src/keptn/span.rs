@@ -1,5 +1,5 @@
 //! The spans that are open, as Keptn keeps them: in memory, under a key that knows neither the
-//! name nor the generation of an app version (keptn.md 2.2).
+//! name nor the generation of an app version (docs/keptn.md 2.2).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -112,7 +112,7 @@ impl OpenSpans {
 }
 
 // A malformed entry becomes a link to nothing, which the SDK keeps because it has an attribute
-// (keptn.md 2.5).
+// (docs/keptn.md 2.5).
 fn links(traceparents: &[String]) -> SpanLinks {
     let mut links = SpanLinks::default();
     let from = traceparents.len().saturating_sub(MOST_LINKS);
@@ -127,7 +127,7 @@ fn links(traceparents: &[String]) -> SpanLinks {
     links
 }
 
-/// Reads a traceparent as strictly as go-otel 1.31 does (keptn.md 2.5).
+/// Reads a traceparent as strictly as go-otel 1.31 does (docs/keptn.md 2.5).
 pub(super) fn parse_traceparent(text: &str) -> Option<SpanContext> {
     let lower_hex = |part: &str, length: usize| {
         part.len() == length

@@ -59,7 +59,7 @@ impl Namespaces {
         let _ = owner.send(input);
     }
 
-    /// Whether Keptn is switched on for a namespace: by ANNOTATION, not label (keptn.md 1.1, 2).
+    /// Whether Keptn is switched on for a namespace: by ANNOTATION, not label (docs/keptn.md 1.1, 2).
     pub(super) async fn is_enabled(&self, namespace: &str) -> Result<bool, kube::Error> {
         let enabled = |annotations: &BTreeMap<String, String>| {
             annotations.get(ENABLED).is_some_and(|value| value == "enabled")

@@ -22,7 +22,7 @@ impl Owner {
         let version_name = resource_name(&[name, &workload.spec.version]);
         if let Some(known) = self.workload_versions.get(&version_name) {
             if known.spec.workload != workload.spec {
-                // Same version, other ReplicaSet (keptn.md 4.3).
+                // Same version, other ReplicaSet (docs/keptn.md 4.3).
                 let mut version = known.clone();
                 version.spec.workload = workload.spec.clone();
                 self.replace(&version).await?;
@@ -78,7 +78,7 @@ impl Owner {
             let deploy = progress.phase_trace_ids.get("AppDeploy").cloned();
             let trace = deploy.unwrap_or(app.spec.trace_id);
             // Without a key, as after the reuse of a span, the workload gets a trace of its own
-            // (keptn.md 2.1).
+            // (docs/keptn.md 2.1).
             if !trace.is_empty() {
                 version.spec.trace_id = trace;
                 let status = version.status.take();
@@ -89,7 +89,7 @@ impl Owner {
         Ok(true)
     }
 
-    // The newest one that is not deprecated and lists this very version (keptn.md 1.4). Keptn
+    // The newest one that is not deprecated and lists this very version (docs/keptn.md 1.4). Keptn
     // compares creation timestamps, which are whole seconds, and lets chance decide between equals;
     // here the one that came last wins.
     fn matching_app_version(&self, version: &KeptnWorkloadVersion) -> Option<KeptnAppVersion> {
@@ -111,7 +111,7 @@ impl Owner {
             .map(|(_, app)| app.clone())
     }
 
-    // reconcile_deploymentstate.go: nothing in it tells which revision is running (keptn.md 4).
+    // reconcile_deploymentstate.go: nothing in it tells which revision is running (docs/keptn.md 4).
     fn is_running(&self, version: &KeptnWorkloadVersion) -> Result<bool, Error> {
         let set = &version.spec.workload.resource_reference;
         let unknown = |kind: &str, name: &str| Error::Unknown { what: format!("{kind} {name}") };

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use timeline::attempt::Source;
 use timeline::lineage::{Effect, Options};
-use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace};
+use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace, Unavailable};
 use timeline::report::{Condition, Report};
 use timeline::{Kind, Lineage, Observation};
 
@@ -149,4 +149,19 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
         Effect::WriteContext(..) => None,
     });
     assert_eq!(told, Some(vec!["1 b Promoted []".to_owned()]));
+}
+
+#[test]
+fn while_rollout_traces_are_not_served_nothing_is_due_and_nothing_is_done() {
+    let story = Story::of_a_live();
+    let mut lineage = Lineage::new(Options::default());
+    for kind in Kind::ALL {
+        lineage.observe(Observation::Listed(kind, [].into()), story.now);
+    }
+    lineage.observe(Observation::Rollout(story.rollout), story.now);
+    assert!(lineage.due().is_some(), "the chain is to be stored");
+    let away = Observation::Unavailable(Kind::RolloutTrace, Unavailable::NotInstalled);
+    lineage.observe(away, story.now);
+    assert_eq!(lineage.due(), None);
+    assert_eq!(lineage.effects(story.now + SignedDuration::from_mins(1)), []);
 }

@@ -1,7 +1,8 @@
 //! Random interleavings of people, tools, Argo, Keptn and faults: whatever they do, nothing foreign
 //! is lost, and once they are done the links are right and nothing is written any more.
 //!
-//! `THROUGHLINE_INTERLEAVINGS` says how many each test tries.
+//! The same ones each time, so that a failure is one of the change at hand.
+//! `THROUGHLINE_INTERLEAVINGS` says how many each test tries, `THROUGHLINE_SEED` which ones.
 
 #![expect(
     clippy::panic,
@@ -18,7 +19,7 @@ mod writes;
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use timeline::Kind;
 
 use api_server::Edit;
@@ -146,9 +147,15 @@ impl World {
 }
 
 fn interleavings(rollouts: usize, default: u32) {
-    let asked = std::env::var("THROUGHLINE_INTERLEAVINGS").ok();
-    let cases = asked.and_then(|cases| cases.parse().ok()).unwrap_or(default);
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let asked = |name| std::env::var(name).ok().and_then(|number| number.parse().ok());
+    let cases = asked("THROUGHLINE_INTERLEAVINGS").unwrap_or(default);
+    let seed = asked("THROUGHLINE_SEED").unwrap_or(1);
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed.into()),
+        ..Config::default()
+    };
     let actions = prop::collection::vec(action(rollouts), 1..50);
     let outcome = TestRunner::new(config).run(&(any::<bool>(), actions), |(prompt, actions)| {
         let mut world = World::new();
@@ -163,7 +170,7 @@ fn interleavings(rollouts: usize, default: u32) {
         Ok(())
     });
     if let Err(error) = outcome {
-        panic!("{error}");
+        panic!("THROUGHLINE_SEED={seed}: {error}");
     }
 }
 

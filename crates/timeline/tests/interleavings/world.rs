@@ -76,7 +76,20 @@ impl World {
         );
     }
 
+    /// Tells the next event of a kind.
     pub(crate) fn deliver(&mut self, kind: Kind) -> bool {
+        let told = self.tell(kind);
+        self.act();
+        told
+    }
+
+    /// Tells all events in one burst, before anything follows from them.
+    pub(crate) fn deliver_all(&mut self) {
+        while Kind::ALL.into_iter().any(|kind| self.tell(kind)) {}
+        self.act();
+    }
+
+    fn tell(&mut self, kind: Kind) -> bool {
         let event = self.server.next_event(kind);
         let Some(event) = event.filter(|_| !self.away.contains(&kind)) else {
             return false;
@@ -89,12 +102,7 @@ impl World {
             self.cluster.rollouts[r].late |= self.now.duration_since(event.at) > LATE;
         }
         self.operator.observe(event.observation, self.now);
-        self.act();
         true
-    }
-
-    pub(crate) fn deliver_all(&mut self) {
-        while Kind::ALL.into_iter().any(|kind| self.deliver(kind)) {}
     }
 
     /// The watch of a kind breaks and lists anew: what was on its way is never told.
