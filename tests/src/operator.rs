@@ -1,6 +1,6 @@
 //! Throughline itself as a process beside a cluster, with the permissions that it ships with.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -36,7 +36,6 @@ pub struct Operator {
     cluster: &'static Cluster,
     name: String,
     settings: Settings,
-    admin: SocketAddr,
     process: Mutex<Option<Process>>,
 }
 
@@ -54,9 +53,8 @@ impl Operator {
         name: &str,
         settings: Settings,
     ) -> Result<Self, Error> {
-        let admin = free_address()?;
         let process = Mutex::new(None);
-        let operator = Self { cluster, name: name.into(), settings, admin, process };
+        let operator = Self { cluster, name: name.into(), settings, process };
         operator.resume()?;
         operator.until("alive", "livez").await?;
         Ok(operator)
@@ -67,7 +65,8 @@ impl Operator {
         let mut command = Command::new(binary()?);
         command
             .arg("run")
-            .args(["--admin-address", &self.admin.to_string()])
+            // A port that was free a moment ago may be a neighbour's by now: the system chooses.
+            .args(["--admin-address", "127.0.0.1:0"])
             .args(["--log", "info,throughline=debug,operator=debug"])
             .args(&self.settings.flags)
             .env("KUBECONFIG", self.cluster.kubeconfig_as(&self.settings.user)?);
@@ -119,6 +118,9 @@ impl Operator {
             if let Some((true, text)) = &answer {
                 return Ok(text.clone());
             }
+            if let Some(process) = &*self.process.lock().unwrap_or_else(PoisonError::into_inner) {
+                process.check()?;
+            }
             if since.elapsed() > PATIENCE {
                 return Err(Error::Waited {
                     object: self.name.clone(),
@@ -131,9 +133,17 @@ impl Operator {
         }
     }
 
+    /// Where its admin server listens, as it said last.
+    fn admin(&self) -> Option<SocketAddr> {
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = std::fs::read_to_string(process.as_ref()?.log()).ok()?;
+        let (_, said) = log.rsplit_once("admin=")?;
+        said.split_whitespace().next()?.parse().ok()
+    }
+
     /// What a path of its admin server says, and whether that means yes.
     pub async fn get(&self, path: &str) -> Option<(bool, String)> {
-        let answer = reqwest::get(format!("http://{}/{path}", self.admin)).await.ok()?;
+        let answer = reqwest::get(format!("http://{}/{path}", self.admin()?)).await.ok()?;
         Some((answer.status().is_success(), answer.text().await.ok()?))
     }
 
@@ -187,13 +197,5 @@ fn binary() -> Result<PathBuf, Error> {
     Err(Error::Absent {
         program: path.display().to_string(),
         hint: "build it with `cargo build --bin throughline`",
-    })
-}
-
-fn free_address() -> Result<SocketAddr, Error> {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    free.map_err(|error| Error::Absent {
-        program: format!("a free port ({error})"),
-        hint: "end programs that listen on loopback",
     })
 }

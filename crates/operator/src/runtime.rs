@@ -82,7 +82,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
         version = env!("CARGO_PKG_VERSION"),
         namespace = run.namespace.as_deref().unwrap_or("all"),
         observe_only = run.observe_only,
-        admin = %run.admin_address,
+        admin = %listener.local_addr().unwrap_or(run.admin_address),
         "throughline starts"
     );
     let admin =

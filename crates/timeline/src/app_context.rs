@@ -135,10 +135,11 @@ impl AppContext {
                 self.problem = None;
                 self.not_before = None;
                 self.written = Some(seen.resource_version.clone());
+                // What the watch told may have been an earlier write of ours, of the same words.
                 if !write.told {
                     self.holding.clone_from(&seen.ours);
-                    self.answered(seen, write.gone, now);
                 }
+                self.answered(seen, write.gone, now);
             }
             ContextWritten::Conflict(Some(seen)) => self.answered(seen, write.gone, now),
             ContextWritten::Conflict(None) => {

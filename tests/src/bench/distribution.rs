@@ -39,9 +39,10 @@ impl Distribution {
     }
 }
 
-/// As milliseconds.
+/// As milliseconds, finer where goals are near.
 pub(super) fn ms(duration: Duration) -> String {
-    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+    let places = if duration < Duration::from_millis(20) { 2 } else { 1 };
+    format!("{:.places$} ms", duration.as_secs_f64() * 1e3)
 }
 
 #[cfg(test)]
@@ -58,6 +59,7 @@ mod tests {
         assert_eq!(of(10).percentile(99), Duration::from_millis(10));
         assert_eq!(of(0).percentile(50), Duration::ZERO);
         assert_eq!(of(2).with(&of(3)).len(), 5);
-        assert_eq!(ms(Duration::from_micros(1234)), "1.2 ms");
+        assert_eq!(ms(Duration::from_micros(10_040)), "10.04 ms");
+        assert_eq!(ms(Duration::from_micros(40_040)), "40.0 ms");
     }
 }

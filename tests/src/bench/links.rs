@@ -80,9 +80,6 @@ pub(super) async fn measure(
         let played = play(stage, &apps, number, sizes.per_second).await?;
         observer.check()?;
         await_links(&observer, &played).await;
-        for revision in &played {
-            wave.late = wave.late.max(revision.late);
-        }
         observed(wave, &observer, &played[sizes.warm_up..]);
         // The last ones are promoted, and their reports stored.
         sleep(PROMOTED + Duration::from_secs(2)).await;
@@ -156,6 +153,7 @@ fn observed(wave: &mut Wave, observer: &Observer, played: &[Played]) {
     let mut latency = Vec::new();
     let mut scheduled = Vec::new();
     for revision in played {
+        wave.late = wave.late.max(revision.late);
         match observer.times(&revision.traceparent) {
             (Some(visible), Some(linked)) => {
                 latency.push(linked.saturating_duration_since(visible));

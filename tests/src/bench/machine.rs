@@ -51,11 +51,24 @@ pub(super) fn operator(program: &Path) -> String {
         .find(|profile| program.iter().any(|part| part == *profile));
     let size = std::fs::metadata(program).map_or(0, |file| file.len());
     format!(
-        "{}, {} build, {} of program",
+        "{}{}, {} build, program of {}",
         said.unwrap_or_default(),
+        commit(),
         profile.unwrap_or("unknown"),
         super::megabytes(size)
     )
+}
+
+// Of the checkout, in brackets; empty without one.
+fn commit() -> String {
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    match git.output() {
+        Ok(output) if output.status.success() => {
+            format!(" ({})", String::from_utf8_lossy(&output.stdout).trim())
+        }
+        _ => String::new(),
+    }
 }
 
 fn field(path: &str, name: &str) -> Option<String> {

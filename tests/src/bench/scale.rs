@@ -26,6 +26,8 @@ pub(super) struct Scale {
     pub(super) full: Memory,
     /// Program started to ready, restarts with everything in place.
     pub(super) cold: Distribution,
+    /// CPU time of the operator for that.
+    pub(super) cold_cpu: Distribution,
     /// Program started to everything linked and stored, at the first sight of all Rollouts.
     pub(super) first_sight: Duration,
 }
@@ -51,19 +53,21 @@ pub(super) async fn measure(
         let wanted = sizes.rollouts;
         return Err(Error::Unlinked { found, wanted });
     }
-    let mut cold = Vec::new();
+    let (mut cold, mut cold_cpu) = (Vec::new(), Vec::new());
     for _ in 0..sizes.restarts {
         operator.kill();
         let since = Instant::now();
         operator.resume()?;
         ready(operator).await?;
         cold.push(since.elapsed());
+        cold_cpu.push(process::cpu(process::running(operator)?)?);
         settled(operator).await?;
     }
     Ok(Scale {
         empty,
         full: process::memory(process::running(operator)?)?,
         cold: cold.into_iter().collect(),
+        cold_cpu: cold_cpu.into_iter().collect(),
         first_sight,
     })
 }

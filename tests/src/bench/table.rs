@@ -120,6 +120,7 @@ fn scale(report: &mut Report, it: &Scale, sizes: &Sizes) {
         ms(it.cold.percentile(50)),
     );
     report.row("  fastest; slowest", format!("{}; {}", ms(it.cold.least()), ms(it.cold.most())));
+    report.row("  CPU time of the operator for it, median", ms(it.cold_cpu.percentile(50)));
     report.row("first sight until all is linked and stored", {
         format!("{:.1} s", it.first_sight.as_secs_f64())
     });
@@ -160,7 +161,7 @@ fn notes(report: &mut Report, results: &Results, sizes: &Sizes) {
     if results.scale.is_some() {
         notes.push(
             "Memory: VmRSS and VmHWM, with the allocator of this build; with Rollouts after a \
-             restart, once everything was read."
+             restart, once everything was read. Cold start: program started to /readyz."
                 .into(),
         );
     }

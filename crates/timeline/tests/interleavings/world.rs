@@ -1,6 +1,6 @@
 //! The operator's core, a model of the cluster around it, and all that can go wrong in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use timeline::app_context::ContextWrite;
@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) stored: [usize; 2],
     /// All writes to KeptnAppContexts that arrived at the API server.
     pub(crate) context_writes: Vec<ContextWrite>,
+    /// The newest version of each KeptnAppContext that the operator was told of.
+    known: BTreeMap<Key, u64>,
     /// Kinds that the API server does not serve for now.
     away: BTreeSet<Kind>,
 }
@@ -44,6 +46,7 @@ impl World {
             told: [0; 2],
             stored: [0; 2],
             context_writes: Vec::new(),
+            known: BTreeMap::new(),
             away: BTreeSet::new(),
         };
         world.relist_all();
@@ -63,6 +66,12 @@ impl World {
                     && matches!((&write.effect, &effect), (Effect::WriteContext(a, _), Effect::WriteContext(b, _)) if a == b)
             });
             assert!(!twice, "two writes to one KeptnAppContext at once");
+            if let Effect::WriteContext(app, ContextWrite::Patch { resource_version, .. }) = &effect
+            {
+                let known = self.known.get(app).copied().unwrap_or_default();
+                let base: u64 = resource_version.parse().unwrap();
+                assert!(base >= known, "written on version {base} when {known} was known");
+            }
             let blind = self.away.iter().any(|kind| *kind != Kind::WorkloadVersion);
             let links = matches!(effect, Effect::WriteContext(..));
             assert!(!(blind && links), "links are written on partial knowledge");
@@ -101,8 +110,16 @@ impl World {
             self.told[r] += 1;
             self.cluster.rollouts[r].late |= self.now.duration_since(event.at) > LATE;
         }
+        self.know(&event.observation);
         self.operator.observe(event.observation, self.now);
         true
+    }
+
+    pub(crate) fn know(&mut self, observation: &Observation) {
+        if let Observation::AppContext(seen) = observation {
+            let known = self.known.entry(seen.key.clone()).or_default();
+            *known = (*known).max(seen.resource_version.parse().unwrap());
+        }
     }
 
     /// The watch of a kind breaks and lists anew: what was on its way is never told.
@@ -117,6 +134,7 @@ impl World {
         }
         self.away.remove(&kind);
         for observation in self.server.list(kind) {
+            self.know(&observation);
             self.operator.observe(observation, self.now);
         }
         self.act();
@@ -146,6 +164,7 @@ impl World {
             self.cluster.rollouts[r].late |= forgotten + waiting > 0;
         }
         self.operator = Lineage::new(Options::default());
+        self.known.clear();
         self.writes.retain(|write| write.answer.is_none());
         self.writes.iter_mut().for_each(|write| write.orphan = true);
         self.relist_all();

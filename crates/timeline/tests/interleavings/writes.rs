@@ -111,6 +111,9 @@ impl World {
         let write = self.writes.remove(*place);
         match (write.effect, write.answer) {
             (Effect::WriteContext(app, _), Some(Answer::Context(written))) => {
+                if let ContextWritten::Stored(seen) = &written {
+                    self.know(&Observation::AppContext(seen.clone()));
+                }
                 self.operator.written(&app, written, self.now);
             }
             (Effect::WriteReport(key, _), Some(Answer::Report(stored))) => {
