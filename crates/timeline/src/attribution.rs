@@ -217,13 +217,14 @@ impl<'a> Case<'a> {
         later.filter_map(|later| later.created).any(|made| before(made, self.attempt.started))
     }
 
-    /// Whether it was made when this version was already being tried again.
+    /// Whether it was made when this version was already being tried again. Without slack: a
+    /// second try that comes at the heels of the first one takes nothing from it.
     fn of_a_later_attempt(&self, version: &AppVersionSeen) -> bool {
-        let created = version.created;
+        let created = version.created.map(|created| created.as_second());
         self.newer
             .iter()
             .filter(|newer| newer.version() == Some(&self.workload.version))
-            .any(|newer| created.is_some_and(|created| !before(created, newer.started)))
+            .any(|newer| created.is_some_and(|created| created >= newer.started.as_second()))
     }
 
     /// Whether it was made since the attempt began. When a retry began nobody records, when the
