@@ -220,7 +220,7 @@ impl<'a> Case<'a> {
     /// Whether it was made when this version was already being tried again. Without slack: a
     /// second try that comes at the heels of the first one takes nothing from it.
     fn of_a_later_attempt(&self, version: &AppVersionSeen) -> bool {
-        let created = version.created.map(|created| created.as_second());
+        let created = version.created.map(Timestamp::as_second);
         self.newer
             .iter()
             .filter(|newer| newer.version() == Some(&self.workload.version))
