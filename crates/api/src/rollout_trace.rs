@@ -161,6 +161,8 @@ pub enum Phase {
     Superseded,
     /// The stable template was applied again before it was decided.
     Reverted,
+    /// The Rollout was deleted before it was decided.
+    Deleted,
     /// It was over before anybody looked.
     Unknown,
 }
@@ -172,6 +174,8 @@ pub enum Source {
     Observed,
     /// A timestamp of the object, to the second.
     Status,
+    /// The name of a Kubernetes Event, best effort.
+    Event,
     /// Recorded by nobody; a lower bound.
     Inferred,
 }

@@ -62,6 +62,7 @@ impl Observed for Rollout {
                 annotations: keptns(self.metadata.annotations),
                 labels: keptns(self.metadata.labels),
             },
+            progress: timeline::observation::Progress::default(),
             key,
         }))
     }
@@ -96,6 +97,9 @@ impl Observed for ReplicaSet {
                 &metadata.labels.unwrap_or_default(),
                 containers.into_iter().map(container).collect(),
             ),
+            available: 0,
+            failure: None,
+            facts: timeline::observation::RevisionFacts::default(),
         }))
     }
 }
@@ -303,12 +307,14 @@ fn attempt(entry: rtr::ChainEntry) -> Attempt {
             rtr::Phase::Aborted => Phase::Aborted,
             rtr::Phase::Superseded => Phase::Superseded,
             rtr::Phase::Reverted => Phase::Reverted,
+            rtr::Phase::Deleted => Phase::Deleted,
             rtr::Phase::Unknown => Phase::Unknown,
         },
         started: entry.started,
         started_source: match entry.started_source {
             rtr::Source::Observed => Source::Observed,
             rtr::Source::Status => Source::Status,
+            rtr::Source::Event => Source::Event,
             rtr::Source::Inferred => Source::Inferred,
         },
         ended: entry.ended,

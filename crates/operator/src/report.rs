@@ -48,6 +48,7 @@ fn entry(attempt: &Attempt) -> rtr::ChainEntry {
         started_source: match attempt.started_source {
             Source::Observed => rtr::Source::Observed,
             Source::Status => rtr::Source::Status,
+            Source::Event => rtr::Source::Event,
             Source::Inferred => rtr::Source::Inferred,
         },
         ended: attempt.ended,
@@ -95,6 +96,7 @@ fn phase(phase: Phase) -> rtr::Phase {
         Phase::Aborted => rtr::Phase::Aborted,
         Phase::Superseded => rtr::Phase::Superseded,
         Phase::Reverted => rtr::Phase::Reverted,
+        Phase::Deleted => rtr::Phase::Deleted,
         Phase::Unknown => rtr::Phase::Unknown,
     }
 }

@@ -50,18 +50,22 @@ pub enum Phase {
     Superseded,
     /// The stable template was applied again before it was decided.
     Reverted,
+    /// The Rollout was deleted before it was decided.
+    Deleted,
     /// It was over before anybody looked.
     Unknown,
 }
 
 /// Who says when something happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// Our own clock, when the change arrived.
     Observed,
     /// A timestamp of the object, to the second.
     Status,
-    /// Not recorded by anybody; a lower bound.
+    /// The name of a Kubernetes Event, best effort.
+    Event,
+    /// Not recorded by anybody: a bound.
     Inferred,
 }
 

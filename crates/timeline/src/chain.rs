@@ -299,7 +299,7 @@ impl Chain {
             Some((Phase::Aborted, newest)) => {
                 not_before(at, newest.ended.unwrap_or(newest.started))
             }
-            Some((Phase::Progressing | Phase::Superseded | Phase::Unknown, _)) => false,
+            Some((_, _)) => false,
         };
         if let Some((false, at)) = view.rollout.completed
             && nothing_between

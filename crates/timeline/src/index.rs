@@ -50,7 +50,7 @@ impl Index {
             Kind::ReplicaSet => self.replica_sets.remove(key),
             Kind::AppVersion => self.app_versions.remove(key),
             Kind::WorkloadVersion => self.workload_versions.remove(key),
-            Kind::Rollout | Kind::AppContext | Kind::RolloutTrace => {}
+            _ => {}
         }
     }
 
@@ -60,7 +60,7 @@ impl Index {
             Kind::ReplicaSet => self.replica_sets.objects.keys().cloned().collect(),
             Kind::AppVersion => self.app_versions.objects.keys().cloned().collect(),
             Kind::WorkloadVersion => self.workload_versions.objects.keys().cloned().collect(),
-            Kind::Rollout | Kind::AppContext | Kind::RolloutTrace => Vec::new(),
+            _ => Vec::new(),
         }
     }
 

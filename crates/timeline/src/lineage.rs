@@ -153,6 +153,10 @@ impl Lineage {
                 self.touch_app(&key);
             }
             Observation::RolloutTrace(seen) => self.trace_seen(*seen),
+            Observation::RolloutAttempt(_)
+            | Observation::AnalysisRun(_)
+            | Observation::Experiment(_)
+            | Observation::Pod(_) => {}
             Observation::Gone(kind, key) => self.gone(kind, &key, now),
             Observation::Invalid(Kind::Rollout, seen) => {
                 let rollout = self.rollouts.entry(seen.key.clone()).or_default();
@@ -323,6 +327,7 @@ impl Lineage {
                 }
                 self.touched_apps.insert(key.clone());
             }
+            Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => {}
             Kind::RolloutTrace => {
                 self.traces.remove(key);
                 if let Some(rollout) = self.rollouts.get_mut(key) {
@@ -473,6 +478,7 @@ impl Lineage {
             Kind::ReplicaSet | Kind::AppVersion | Kind::WorkloadVersion => self.index.keys(kind),
             Kind::AppContext => self.contexts.keys().cloned().collect(),
             Kind::RolloutTrace => self.traces.keys().cloned().collect(),
+            Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => Vec::new(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn observed(view: &RolloutView<'_>, now: Timestamp) -> Condition {
             Kind::Rollout | Kind::ReplicaSet => true,
             // Without Keptn there is nothing to confirm; without permission it goes unconfirmed.
             Kind::WorkloadVersion => matches!(why, Unavailable::Forbidden(_)),
-            Kind::AppVersion | Kind::AppContext | Kind::RolloutTrace => false,
+            _ => false,
         };
         if counts {
             let (reason, message) = unavailable(*kind, why);

@@ -17,13 +17,19 @@ pub const TRACEPARENT_LENGTH: usize = 55;
 #[serde(into = "String", try_from = "String")]
 pub struct Traceparent {
     trace_id: TraceId,
-    span_id: [u8; 8],
+    span_id: SpanId,
     flags: u8,
 }
 
 /// The 16 bytes that name a trace; shown as 32 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct TraceId([u8; 16]);
+
+/// The 8 bytes that name a span in its trace; shown as 16 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct SpanId([u8; 8]);
 
 /// Why a text is no traceparent. Each says what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,14 +58,24 @@ pub enum TraceparentError {
 }
 
 impl Traceparent {
+    /// The context of a sampled span.
+    pub fn sampled(trace_id: TraceId, span_id: SpanId) -> Self {
+        Self { trace_id, span_id, flags: 1 }
+    }
+
     /// The trace that this context belongs to.
     pub fn trace_id(&self) -> TraceId {
         self.trace_id
     }
 
-    /// The span that this context names, as 16 lower-case hexadecimal digits.
-    pub fn span_id(&self) -> String {
-        hex(&self.span_id)
+    /// The span that this context names.
+    pub fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
+    /// The trace flags: 01 is sampled.
+    pub fn flags(&self) -> u8 {
+        self.flags
     }
 }
 
@@ -89,7 +105,7 @@ impl FromStr for Traceparent {
         if flags > 2 {
             return Err(TraceparentError::Flags);
         }
-        Ok(Self { trace_id: TraceId(trace_id), span_id, flags })
+        Ok(Self { trace_id: TraceId(trace_id), span_id: SpanId(span_id), flags })
     }
 }
 
@@ -109,7 +125,7 @@ impl From<Traceparent> for String {
 
 impl fmt::Display for Traceparent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{}-{:02x}", self.trace_id, hex(&self.span_id), self.flags)
+        write!(f, "00-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags)
     }
 }
 
@@ -119,17 +135,63 @@ impl fmt::Debug for Traceparent {
     }
 }
 
-impl fmt::Display for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
-    }
-}
+macro_rules! id {
+    ($name:ident, $length:literal, $zero:ident) => {
+        impl $name {
+            /// All bits set: what stands in for an id that nobody can have, all zeros.
+            pub const ONES: Self = Self([0xff; $length]);
 
-impl fmt::Debug for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+            /// The id of these bytes; none if all of them are zero.
+            pub fn new(bytes: [u8; $length]) -> Option<Self> {
+                (bytes != [0; $length]).then_some(Self(bytes))
+            }
+
+            /// The bytes, as OTLP writes them.
+            pub fn to_bytes(self) -> [u8; $length] {
+                self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = TraceparentError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                if text.len() != 2 * $length {
+                    return Err(TraceparentError::Length(text.len()));
+                }
+                Self::new(decode(text.as_bytes())?).ok_or(TraceparentError::$zero)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = TraceparentError;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex(&self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    };
 }
+id!(TraceId, 16, ZeroTraceId);
+id!(SpanId, 8, ZeroSpanId);
 
 fn decode<const N: usize>(digits: &[u8]) -> Result<[u8; N], TraceparentError> {
     let mut bytes = [0; N];
@@ -164,7 +226,7 @@ mod tests {
         let read: Traceparent = GOOD.parse().unwrap();
         assert_eq!(read.to_string(), GOOD);
         assert_eq!(read.trace_id().to_string(), "28e7c919c887709c210854f40838e0d7");
-        assert_eq!(read.span_id(), "bf5933e028d3fc36");
+        assert_eq!(read.span_id().to_string(), "bf5933e028d3fc36");
     }
 
     #[test]

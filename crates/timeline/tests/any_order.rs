@@ -40,6 +40,7 @@ fn rollout(revision: i64, current: &str, stable: &str, done: bool, turned: i64) 
         healthy: done,
         completed: Some((done, at(turned))),
         metadata: OwnedMetadata::default(),
+        progress: timeline::observation::Progress::default(),
     })
 }
 
@@ -58,6 +59,9 @@ fn replica_set(hash: &str, revision: i64, made: i64) -> Observation {
             version: hash.to_owned(),
             hashed: false,
         })),
+        available: 0,
+        failure: None,
+        facts: timeline::observation::RevisionFacts::default(),
     })
 }
 

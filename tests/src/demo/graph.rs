@@ -105,6 +105,7 @@ pub(crate) fn outcome(phase: Phase) -> &'static str {
         Phase::Aborted => "aborted",
         Phase::Superseded => "superseded",
         Phase::Reverted => "reverted",
+        Phase::Deleted => "deleted",
         Phase::Unknown => "unknown",
     }
 }

@@ -40,6 +40,7 @@ impl Story {
             healthy: false,
             completed: None,
             metadata: OwnedMetadata::default(),
+            progress: timeline::observation::Progress::default(),
         };
         Self {
             chain: Chain::default(),
@@ -170,6 +171,9 @@ impl Story {
                 version: format!("version-{hash}"),
                 hashed: false,
             })),
+            available: 0,
+            failure: None,
+            facts: timeline::observation::RevisionFacts::default(),
         }
     }
 

@@ -122,6 +122,9 @@ impl Cluster {
                 version: version_of(template).to_owned(),
                 hashed: false,
             })),
+            available: 0,
+            failure: None,
+            facts: timeline::observation::RevisionFacts::default(),
         });
         set.revision = Some(rollout.revision);
         let set = set.clone();
@@ -251,6 +254,7 @@ impl Cluster {
             healthy: rollout.healthy,
             completed: rollout.completed,
             metadata: OwnedMetadata::default(),
+            progress: timeline::observation::Progress::default(),
         };
         server.put(Kind::Rollout, seen.key.clone(), Observation::Rollout(seen), now);
         server.last_matters(Kind::Rollout, matters);

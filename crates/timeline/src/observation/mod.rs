@@ -1,13 +1,23 @@
 //! What one look at the cluster says, in our words. The operator's `observe.rs` is the only place
 //! that makes these from Kubernetes objects; nothing here keeps more than what is decided upon.
 
+mod evidence;
+mod progress;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use evidence::{
+    AnalysisRunSeen, ContainerSeen, EvidenceOwner, ExperimentSeen, MeasurementSeen, MetricSeen,
+    PodSeen, Terminated,
+};
+pub use progress::{ConditionSeen, PauseSeen, Progress, StepPlan};
+
 use crate::attempt::Attempt;
+use crate::journal::Journal;
 use crate::report::Report;
 use crate::traceparent::Traceparent;
 use crate::workload::{Container, Metadata, NoWorkload, Workload};
@@ -49,10 +59,19 @@ pub enum Kind {
     AppContext,
     /// `rollouttraces.throughline.dev`
     RolloutTrace,
+    /// `rolloutattempts.throughline.dev`
+    RolloutAttempt,
+    /// `analysisruns.argoproj.io`
+    AnalysisRun,
+    /// `experiments.argoproj.io`
+    Experiment,
+    /// `pods`
+    Pod,
 }
 
 impl Kind {
-    /// All of them, in the order in which they are explained.
+    /// All that are watched throughout, in the order in which they are explained. Pods are watched
+    /// only where an attempt is under way.
     pub const ALL: [Self; 6] = [
         Self::Rollout,
         Self::ReplicaSet,
@@ -71,6 +90,10 @@ impl Kind {
             Self::WorkloadVersion => "keptnworkloadversions.lifecycle.keptn.sh",
             Self::AppContext => "keptnappcontexts.lifecycle.keptn.sh",
             Self::RolloutTrace => "rollouttraces.throughline.dev",
+            Self::RolloutAttempt => "rolloutattempts.throughline.dev",
+            Self::AnalysisRun => "analysisruns.argoproj.io",
+            Self::Experiment => "experiments.argoproj.io",
+            Self::Pod => "pods",
         }
     }
 }
@@ -90,6 +113,14 @@ pub enum Observation {
     AppContext(AppContextSeen),
     /// A version of a RolloutTrace, or what was stored there before a restart.
     RolloutTrace(Box<RolloutTraceSeen>),
+    /// A RolloutAttempt that is not delivered yet.
+    RolloutAttempt(Box<RolloutAttemptSeen>),
+    /// A version of an AnalysisRun.
+    AnalysisRun(Box<AnalysisRunSeen>),
+    /// A version of an Experiment.
+    Experiment(Box<ExperimentSeen>),
+    /// A version of a pod of an attempt under way.
+    Pod(Box<PodSeen>),
     /// An object is gone.
     Gone(Kind, Key),
     /// An object cannot be read; what was known of it stays.
@@ -147,6 +178,8 @@ pub struct RolloutSeen {
     pub completed: Option<(bool, Timestamp)>,
     /// What the metadata of the Rollout names for pods that name no workload, see [`Workload::of`].
     pub metadata: OwnedMetadata,
+    /// How far the attempt under way is.
+    pub progress: Progress,
 }
 
 /// Labels and annotations of a Rollout, cut down to the keys that Keptn reads.
@@ -184,6 +217,39 @@ pub struct ReplicaSetSeen {
     pub created: Option<Timestamp>,
     /// What Keptn sees in its template, as far as the template alone tells.
     pub template: Template,
+    /// `status.availableReplicas`
+    pub available: i32,
+    /// The condition ReplicaFailure, while it is true: reason and message, cut to 512 bytes.
+    pub failure: Option<(String, String)>,
+    /// Facts of the revision that its labels and annotations tell.
+    pub facts: RevisionFacts,
+}
+
+/// What the metadata of a ReplicaSet, its template and its Rollout tell of a revision. Which keys
+/// are read is listed in the operator's `facts.rs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RevisionFacts {
+    /// Name of the service (`service.name`).
+    pub service: Option<String>,
+    /// Version of the service (`service.version`).
+    pub version: Option<String>,
+    /// Deployment environment.
+    pub environment: Option<String>,
+    /// Commit of the source.
+    pub commit: Option<String>,
+    /// When it was made.
+    pub commit_time: Option<Timestamp>,
+    /// Repository of the source.
+    pub repository: Option<String>,
+    /// Who made the change.
+    pub author: Option<String>,
+    /// Traceparent of the run that delivered it.
+    pub origin: Option<Traceparent>,
+    /// Images of the containers, `container=image`, at most 16.
+    pub images: Vec<String>,
+    /// Digest of the template without what Argo and its upgrades add to it: equal digests are
+    /// equal deployments.
+    pub template_digest: u64,
 }
 
 /// What Keptn sees in a pod template.
@@ -265,6 +331,17 @@ pub struct RolloutTraceSeen {
     pub settings: Settings,
     /// What was stored last, if anything.
     pub stored: Option<StoredTrace>,
+}
+
+/// A RolloutAttempt as it stands in the cluster, or as it was left by an earlier process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolloutAttemptSeen {
+    /// Namespace and name.
+    pub key: Key,
+    /// `metadata.resourceVersion`
+    pub resource_version: String,
+    /// What it stores.
+    pub journal: Journal,
 }
 
 /// What a RolloutTrace holds about a Rollout.

@@ -1,0 +1,91 @@
+//! Why an attempt failed: one class from a short list, and one line that a person understands.
+
+use serde::{Deserialize, Serialize};
+
+use crate::moment::Moment;
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Failure {
+    /// One of a short list.
+    pub class: FailureClass,
+    /// What Argo acted upon; none while it has not.
+    pub cause: Option<AbortCause>,
+    /// One line, e.g. `ImagePullFailed: cart: example/cart:4.0.0: not found (2 of 3 pods)`; at most
+    /// 256 bytes.
+    pub reason: String,
+    /// The words of Argo, the kubelet, the scheduler or the API server; at most 512 bytes.
+    pub message: String,
+    /// The pod that tells it, if one does.
+    pub pod: Option<String>,
+    /// The container that tells it, if one does.
+    pub container: Option<String>,
+    /// Its image.
+    pub image: Option<String>,
+    /// When it was first seen.
+    pub at: Moment,
+}
+
+/// What failed. The order is that of precedence: an earlier class explains a later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum FailureClass {
+    /// A container's image cannot be had.
+    ImagePullFailed,
+    /// A container was killed for its memory.
+    OutOfMemory,
+    /// A container keeps ending.
+    CrashLoop,
+    /// A container cannot be made, e.g. for a missing Secret or ConfigMap.
+    ContainerConfig,
+    /// A volume cannot be attached or mounted.
+    VolumeFailed,
+    /// No node takes a pod.
+    Unschedulable,
+    /// A quota forbids pods.
+    QuotaExceeded,
+    /// Admission refuses pods.
+    AdmissionRefused,
+    /// A probe keeps a running pod from being ready.
+    ProbeFailed,
+    /// A metric of an analysis did not pass.
+    AnalysisFailed,
+    /// A metric of an analysis could not be measured.
+    AnalysisError,
+    /// An analysis could not decide.
+    AnalysisInconclusive,
+    /// An Experiment failed.
+    ExperimentFailed,
+    /// A step plugin failed.
+    PluginFailed,
+    /// Argo refuses the Rollout's spec.
+    InvalidSpec,
+    /// It did not progress in time, and nobody says why.
+    DeadlineExceeded,
+    /// A person or a tool stopped it.
+    ManualAbort,
+    /// Nobody says why.
+    Unknown,
+}
+
+/// What Argo acted upon when it aborted (argo-rollouts rollout/sync.go, `setRolloutAborted`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum AbortCause {
+    /// A person or a tool.
+    Manual,
+    /// The analysis of a step.
+    StepAnalysis,
+    /// The background analysis.
+    BackgroundAnalysis,
+    /// The analysis before a blue-green switch.
+    PrePromotionAnalysis,
+    /// The analysis after a blue-green switch.
+    PostPromotionAnalysis,
+    /// An Experiment.
+    Experiment,
+    /// A step plugin.
+    StepPlugin,
+    /// `progressDeadlineAbort`
+    Deadline,
+    /// Words that are not known.
+    Unknown,
+}

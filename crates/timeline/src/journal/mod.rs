@@ -1,0 +1,233 @@
+//! The timeline of one attempt: what happened, when, and who says so. It is what a RolloutAttempt
+//! stores, and all that spans are made from.
+//!
+//! Entries that have ended are numbered in the order in which they ended, and never change again.
+//! So what has left the process is one number, [`Exported::until`], and the journal is the queue.
+
+mod entry;
+mod fold;
+mod ids;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use entry::{
+    Analysis, AnalysisKind, AnalysisPhase, Experiment, Mark, MarkKind, Measurement, Metric, Pause,
+    PauseKind, ResumedBy, Service, Step, StepResult, Switch, Weight,
+};
+
+pub use fold::Look;
+
+use crate::attempt::{Phase, Source};
+use crate::failure::Failure;
+use crate::moment::Moment;
+use crate::observation::Key;
+use crate::traceparent::{SpanId, TraceId, Traceparent};
+
+/// Which attempt this is; never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Identity {
+    /// The Rollout, by namespace and name.
+    pub rollout: Key,
+    /// UID of the Rollout.
+    pub rollout_uid: String,
+    /// The pod-template-hash, read and never computed.
+    pub hash: String,
+    /// Argo's number for the ReplicaSet when the attempt began; 0 if nobody said.
+    pub revision: i64,
+    /// 1, and one more for each retry of the same revision.
+    pub number: u32,
+}
+
+/// The timeline of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Journal {
+    /// Which attempt this is.
+    pub identity: Identity,
+    /// What is known of the revision; frozen when the attempt is placed.
+    pub facts: Facts,
+    /// Where the attempt stands; after the end this is its outcome.
+    pub phase: Phase,
+    /// Whether users could have been hit by the new revision.
+    pub exposed: bool,
+    /// When it began.
+    pub started: Moment,
+    /// When it was decided: promoted, aborted, superseded, reverted or deleted.
+    pub ended: Option<Moment>,
+    /// After a promotion, when the Rollout was first Healthy; after an abort, when traffic was back
+    /// on what is stable.
+    pub settled: Option<Moment>,
+    /// Where its spans belong; decided once.
+    pub placed: Option<Placement>,
+    /// What its root span links to; frozen when the root closes.
+    pub links: Vec<Link>,
+    /// Argo's canary steps, in the order in which they began.
+    pub steps: Vec<Step>,
+    /// Pauses, in order.
+    pub pauses: Vec<Pause>,
+    /// AnalysisRuns, in the order in which they began.
+    pub analyses: Vec<Analysis>,
+    /// Experiments, in the order in which they began.
+    pub experiments: Vec<Experiment>,
+    /// Traffic weights of the new revision as a traffic router was told them, in order.
+    pub weights: Vec<Weight>,
+    /// Switches of the services of a blue-green Rollout, in order.
+    pub switches: Vec<Switch>,
+    /// What else a reader has to know, in order: gaps, changed steps, deadlines.
+    pub marks: Vec<Mark>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// How many entries there was no room for.
+    pub cut: u32,
+    /// How many entries have ended, the root among them.
+    pub closed: u32,
+    /// Number of the root span in the order of ends, once the attempt is over.
+    pub root_closed: Option<u32>,
+    /// What a collector has acknowledged.
+    pub exported: Exported,
+}
+
+/// What is known of the revision beside what happened to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Facts {
+    /// Name of the ReplicaSet.
+    pub replica_set: Option<String>,
+    /// `Canary` or `BlueGreen`.
+    pub strategy: Option<Strategy>,
+    /// How many canary steps are planned.
+    pub planned_steps: u32,
+    /// Name of the service that is deployed (`service.name`).
+    pub service: Option<String>,
+    /// Version of the service that is deployed (`service.version`).
+    pub version: Option<String>,
+    /// Keptn's app (`service.namespace`), where there is one.
+    pub app: Option<String>,
+    /// Deployment environment (`deployment.environment.name`), if annotated.
+    pub environment: Option<String>,
+    /// Commit of the source (`vcs.ref.head.revision`).
+    pub commit: Option<String>,
+    /// When that commit was made.
+    pub commit_time: Option<Timestamp>,
+    /// Repository of the source (`vcs.repository.url.full`).
+    pub repository: Option<String>,
+    /// Who made the change (`vcs.change` author or a person's name), as annotated.
+    pub author: Option<String>,
+    /// Traceparent of the run that delivered it, as annotated: becomes a link, never a parent.
+    pub origin: Option<Traceparent>,
+    /// Images of the pods, `container=image`, in order.
+    pub images: Vec<String>,
+    /// A revision that a controller's upgrade made: its template equals that of what was live.
+    pub upgrade: bool,
+    /// The attempt was under way, or over, before anybody looked.
+    pub rebuilt: bool,
+}
+
+/// How a Rollout replaces its pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Strategy {
+    /// `spec.strategy.canary`
+    Canary,
+    /// `spec.strategy.blueGreen`
+    BlueGreen,
+}
+
+/// Where an attempt's spans belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Placement {
+    /// The trace.
+    pub trace: TraceId,
+    /// Keptn's span that is the root's parent; none in a trace of its own.
+    pub parent: Option<SpanId>,
+}
+
+/// A trace that an attempt's root span links to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Link {
+    /// The span that is linked to.
+    pub traceparent: Traceparent,
+    /// Why.
+    pub kind: LinkKind,
+}
+
+/// Why an attempt's root span links to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LinkKind {
+    /// What was live when it began.
+    PreviousRevision,
+    /// What was live when it began, and this one goes back behind it.
+    RollsBack,
+    /// The attempt of the same revision before it.
+    RetryOf,
+    /// The attempt that was under way when it began.
+    Supersedes,
+    /// The attempt before it, which did not become live.
+    After,
+    /// The run that delivered the revision, by annotation.
+    Origin,
+}
+
+/// What a collector has acknowledged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Exported {
+    /// Everything that ended as number `until` or before was acknowledged, or refused.
+    pub until: u32,
+    /// How many spans were refused for good.
+    pub refused: u32,
+    /// What the collector said about the last of them.
+    pub refusal: Option<String>,
+}
+
+impl Journal {
+    /// An attempt that has just begun, of which nothing else is known.
+    pub fn begin(identity: Identity, started: Moment) -> Self {
+        Self {
+            identity,
+            facts: Facts::default(),
+            phase: Phase::Progressing,
+            exposed: false,
+            started,
+            ended: None,
+            settled: None,
+            placed: None,
+            links: Vec::new(),
+            steps: Vec::new(),
+            pauses: Vec::new(),
+            analyses: Vec::new(),
+            experiments: Vec::new(),
+            weights: Vec::new(),
+            switches: Vec::new(),
+            marks: Vec::new(),
+            failure: None,
+            cut: 0,
+            closed: 0,
+            root_closed: None,
+            exported: Exported::default(),
+        }
+    }
+
+    /// Whether it is still to be decided.
+    pub fn open(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// Whether everything that can leave has left and nothing will follow.
+    pub fn delivered(&self) -> bool {
+        self.root_closed.is_some_and(|root| self.exported.until >= root)
+    }
+
+    /// The next number in the order of ends.
+    pub fn next_closed(&mut self) -> u32 {
+        self.closed += 1;
+        self.closed
+    }
+
+    /// The highest traffic weight that the new revision reached, where it is known.
+    pub fn max_weight(&self) -> Option<u32> {
+        self.weights.iter().map(|weight| weight.percent).max()
+    }
+
+    /// Whether a moment of it is inferred.
+    pub fn inferred(&self) -> bool {
+        self.facts.rebuilt || self.started.source == Source::Inferred
+    }
+}
