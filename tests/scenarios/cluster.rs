@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use kube::api::{Api, ListParams};
 use serde_json::json;
-use throughline_tests::cluster::programs::Program;
+use throughline_tests::cluster::programs::{self, Program};
 use throughline_tests::cluster::{Cluster, Error, Options, User};
 use throughline_tests::shop::{PodKind, Shop, pause_for, weight};
 
@@ -169,6 +169,8 @@ const FACTS: &str = "THROUGHLINE_TEST_FACTS";
 
 #[test]
 fn nothing_outlives_a_killed_parent() {
+    // From nothing that takes minutes, for which the parent is not waited.
+    programs::build(&Program::ALL).unwrap();
     let facts = std::env::temp_dir().join(format!("throughline-facts-{}", std::process::id()));
     let mut parent = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "cluster::parent"])

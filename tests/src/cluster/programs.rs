@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -129,6 +130,9 @@ pub fn build(programs: &[Program]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Of the threads of a process one waits for another process, and says so.
+static ONE: Mutex<()> = Mutex::new(());
+
 impl Module {
     /// The folder of its go.mod.
     pub fn folder(self) -> PathBuf {
@@ -200,7 +204,11 @@ impl Cache {
         }
         fs::create_dir_all(&self.folder).map_err(Error::file("create", &self.folder))?;
         let what = format!("{} ({number} of {of})", program.name());
-        // Held until the end of the function.
+        // Held to the end, as is the lock below.
+        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        if target.exists() {
+            return Ok(());
+        }
         let _lock = self.lock(&what)?;
         if target.exists() {
             return Ok(());

@@ -218,7 +218,7 @@ impl Rollout {
 
     /// Waits until the controller pauses it.
     pub async fn paused(&self) -> Result<State, Error> {
-        let is = |it: &State| it.is_observed() && it.phase() == "Paused" && !it.pauses().is_empty();
+        let is = |it: &State| it.is_observed() && it.phase() == "Paused" && it.holds_at_its_step();
         self.until("Paused", is).await
     }
 
@@ -228,7 +228,7 @@ impl Rollout {
             it.is_observed()
                 && it.phase() == "Paused"
                 && it.step() == Some(step)
-                && !it.pauses().is_empty()
+                && it.holds_at_its_step()
         };
         self.until(&format!("Paused at step {step}"), is).await
     }

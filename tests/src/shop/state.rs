@@ -63,6 +63,18 @@ impl State {
         pauses.iter().filter_map(|pause| pause["reason"].as_str()).collect()
     }
 
+    /// The controller holds a pause of the step that is due. A pause of the revision before may
+    /// still stand there when a new one has begun at step 0.
+    pub(super) fn holds_at_its_step(&self) -> bool {
+        let due = self.step().and_then(|step| usize::try_from(step).ok());
+        let at_a_pause = due.is_some_and(|step| {
+            let step = self.at("/spec/strategy/canary/steps").get(step);
+            step.is_some_and(|step| step.get("pause").is_some())
+        });
+        let pauses = self.pauses();
+        pauses.iter().any(|reason| *reason != "CanaryPauseStep" || at_a_pause)
+    }
+
     /// It was aborted.
     pub fn is_aborted(&self) -> bool {
         self.at("/status/abort") == true
