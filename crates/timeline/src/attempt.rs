@@ -31,6 +31,8 @@ pub struct Attempt {
     pub started_source: Source,
     /// When it ended, or was first seen to have ended.
     pub ended: Option<Timestamp>,
+    /// Why it failed, in one line; none if it did not, or nobody knows.
+    pub reason: Option<String>,
     /// The trace that Keptn made for it.
     pub trace: Option<Trace>,
     /// What became of the link to what it follows.

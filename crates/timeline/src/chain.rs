@@ -253,6 +253,7 @@ impl Chain {
             started,
             started_source,
             ended: None,
+            reason: None,
             trace: None,
             linked: Linked::none("not looked for yet"),
         };
@@ -420,6 +421,7 @@ fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) -> Attempt 
         started: set.created.unwrap_or(view.now),
         started_source: Source::Inferred,
         ended: None,
+        reason: None,
         trace: None,
         linked: Linked::none("not observed: it was there before"),
     }

@@ -13,6 +13,7 @@
 //! effects. Effects are asked for once and answered by [`Lineage::written`] and
 //! [`Lineage::reported`].
 
+mod attempts;
 mod reporting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,22 +23,40 @@ use jiff::{SignedDuration, Timestamp};
 use crate::app_context::{AppContext, ContextWrite, ContextWritten};
 use crate::attribution::{KeptnObjects, attribute};
 use crate::chain::{Chain, Turn};
+use crate::delivery::AttemptWrite;
+use crate::evidence::Evidence;
 use crate::index::{Index, forget};
+use crate::journal::Identity;
+use crate::journals::Journals;
 use crate::links::{bounded, wanted_of};
+use crate::moment::Moment;
 use crate::observation::{Key, Kind, Observation, RolloutSeen, RolloutTraceSeen, Unavailable};
 use crate::report::Report;
+use crate::span::Batch;
 use crate::traceparent::Traceparent;
 
 /// Facts of one transition arrive within about a second of each other; they are stored together.
 const REPORT_DELAY: SignedDuration = SignedDuration::from_secs(2);
 
 /// What the owner asks of the world.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Bring a KeptnAppContext's links about.
     WriteContext(Key, ContextWrite),
     /// Store a RolloutTrace.
     WriteReport(Key, Box<ReportWrite>),
+    /// Store a RolloutAttempt.
+    WriteAttempt(Key, Box<AttemptWrite>),
+    /// Send spans of a RolloutAttempt to the collector.
+    Send(Key, Box<Batch>),
+    /// Read up to so many RolloutAttempts again that wait in the cluster for the collector.
+    Recall(usize),
+    /// An attempt is delivered: remove the oldest of its Rollout's beyond what people keep.
+    Prune(Identity),
+    /// Watch the pods of a Rollout that carry this pod-template-hash.
+    WatchPods(Key, String),
+    /// Watch the pods of a Rollout no longer.
+    LeavePods(Key),
 }
 
 /// How to store a report.
@@ -58,6 +77,8 @@ pub struct ReportWrite {
 pub struct Options {
     /// Write no KeptnAppContext at all.
     pub observe_only: bool,
+    /// There is a collector to send spans to.
+    pub export: bool,
 }
 
 /// The index over all watched objects, the chains made of it, and what is asked of the world.
@@ -68,6 +89,12 @@ pub struct Lineage {
     rollouts: BTreeMap<Key, Rollout>,
     traces: BTreeMap<Key, RolloutTraceSeen>,
     index: Index,
+    journals: Journals,
+    evidence: Evidence,
+    /// Hash and ReplicaSet's UID of the pods that are watched, by Rollout.
+    pods_watched: BTreeMap<Key, (String, String)>,
+    /// Journals whose Rollout was gone at the start were ended.
+    started: bool,
     contexts: BTreeMap<Key, AppContext>,
     /// Contexts that wait for a moment.
     waiting: BTreeSet<Key>,
@@ -101,6 +128,10 @@ impl Watch {
 #[derive(Debug, Default)]
 struct Rollout {
     seen: Option<RolloutSeen>,
+    /// It was folded once by this process.
+    folded: bool,
+    /// Versions may have passed since.
+    gap: bool,
     /// UID that the chain belongs to.
     uid: Option<String>,
     chain: Chain,
@@ -129,7 +160,7 @@ impl Rollout {
 impl Lineage {
     /// An owner that has seen nothing.
     pub fn new(options: Options) -> Self {
-        Self { options, ..Self::default() }
+        Self { options, journals: Journals::new(options.export), ..Self::default() }
     }
 
     /// Takes in one observation. Nothing is asked of the world before [`Lineage::effects`].
@@ -153,10 +184,27 @@ impl Lineage {
                 self.touch_app(&key);
             }
             Observation::RolloutTrace(seen) => self.trace_seen(*seen),
-            Observation::RolloutAttempt(_)
-            | Observation::AnalysisRun(_)
-            | Observation::Experiment(_)
-            | Observation::Pod(_) => {}
+            Observation::RolloutAttempt(seen) => {
+                self.touched_rollouts.extend(self.journals.seen(*seen, now));
+            }
+            Observation::AnalysisRun(seen) => {
+                let rollout = self.evidence.run(*seen);
+                self.touched_rollouts.insert(rollout);
+            }
+            Observation::Experiment(seen) => {
+                self.touched_rollouts.extend(self.evidence.experiment(*seen));
+            }
+            Observation::Pod(seen) => {
+                let set = self.evidence.pod(*seen);
+                let watched = self.pods_watched.iter().find(|(_, (_, uid))| *uid == set);
+                self.touched_rollouts.extend(watched.map(|(rollout, _)| rollout.clone()));
+            }
+            Observation::Listing(Kind::Rollout) => {
+                for rollout in self.rollouts.values_mut() {
+                    rollout.gap = true;
+                }
+            }
+            Observation::Listing(_) => {}
             Observation::Gone(kind, key) => self.gone(kind, &key, now),
             Observation::Invalid(Kind::Rollout, seen) => {
                 let rollout = self.rollouts.entry(seen.key.clone()).or_default();
@@ -192,10 +240,16 @@ impl Lineage {
         if !self.has_looked() {
             return Vec::new();
         }
+        let mut effects = Vec::new();
+        self.touched_rollouts.extend(self.journals.wake(now));
         for key in std::mem::take(&mut self.touched_rollouts) {
             self.refresh(&key, now);
+            self.watch_pods(&key, &mut effects);
         }
-        let mut effects = Vec::new();
+        if !std::mem::replace(&mut self.started, true) {
+            self.end_orphans(now);
+        }
+        self.journals.effects(now, &mut effects);
         for app in &self.waiting {
             if self.contexts.get_mut(app).is_some_and(|context| context.wakes(now)) {
                 self.touched_apps.insert(app.clone());
@@ -221,7 +275,7 @@ impl Lineage {
         let reports = self.due_reports.first().map(|(due, _)| *due);
         let waiting = self.waiting.iter().filter_map(|app| self.contexts.get(app)?.due());
         let contexts = waiting.min();
-        [reports, contexts].into_iter().flatten().min()
+        [reports, contexts, self.journals.due()].into_iter().flatten().min()
     }
 
     /// The chain of a Rollout.
@@ -275,11 +329,15 @@ impl Lineage {
             // Deleted and made again under the same name: another Rollout, another chain.
             *rollout = Rollout { apps: std::mem::take(&mut rollout.apps), ..Rollout::default() };
         }
-        let changed = rollout.seen.as_ref() != Some(&seen);
-        rollout.seen = Some(seen);
-        if changed && looked {
+        let before = rollout.seen.take();
+        if before.as_ref() == Some(&seen) {
+            rollout.gap = false;
+        } else if looked {
             // Folded now and not at the next effect: each version counts.
-            self.fold(&key, now);
+            self.fold(&key, &seen, before.as_ref(), now);
+        }
+        if let Some(rollout) = self.rollouts.get_mut(&key) {
+            rollout.seen = Some(seen);
         }
         self.touched_rollouts.insert(key);
     }
@@ -309,6 +367,8 @@ impl Lineage {
         match kind {
             Kind::Rollout => {
                 self.touch_apps_of(key);
+                self.end_journals(key, Moment::observed(now), now);
+                self.touched_rollouts.insert(key.clone());
                 if let Some(rollout) = self.rollouts.remove(key) {
                     for app in rollout.apps {
                         let app = Key::new(&key.namespace, app);
@@ -327,7 +387,10 @@ impl Lineage {
                 }
                 self.touched_apps.insert(key.clone());
             }
-            Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => {}
+            Kind::RolloutAttempt => self.journals.gone(key, now),
+            Kind::Pod => self.evidence.pod_gone(key),
+            // What was found out of them stays.
+            Kind::AnalysisRun | Kind::Experiment => {}
             Kind::RolloutTrace => {
                 self.traces.remove(key);
                 if let Some(rollout) = self.rollouts.get_mut(key) {
@@ -352,13 +415,17 @@ impl Lineage {
         }
     }
 
-    /// Folds the last version of a Rollout beside its ReplicaSets.
-    fn fold(&mut self, key: &Key, now: Timestamp) -> Turn {
+    /// Folds a version of a Rollout beside all that lies around it; `before` is the version before
+    /// it, or itself if it is looked at again.
+    fn fold(
+        &mut self,
+        key: &Key,
+        seen: &RolloutSeen,
+        before: Option<&RolloutSeen>,
+        now: Timestamp,
+    ) -> Turn {
         let history = self.traces.get(key).map_or(10, |trace| trace.settings.history);
         let Some(rollout) = self.rollouts.get_mut(key) else {
-            return Turn::Same;
-        };
-        let Some(seen) = &rollout.seen else {
             return Turn::Same;
         };
         let sets = self.index.replica_sets_of(key);
@@ -367,8 +434,13 @@ impl Lineage {
             rollout.chain = Chain::default();
             rollout.uid = Some(seen.uid.clone());
         }
+        let was_newest = rollout.chain.newest().cloned();
         let turn = rollout.chain.observe(seen, &sets, now);
         rollout.chain.trim(history);
+        let before = before.filter(|_| rollout.folded && !rollout.gap);
+        (rollout.folded, rollout.gap) = (true, false);
+        self.begin_journal(key, was_newest.as_ref(), now);
+        self.fold_journals(key, seen, before, now);
         match turn {
             Turn::Vital => self.schedule_report(key, now),
             Turn::Moved => self.schedule_report(key, now + REPORT_DELAY),
@@ -379,7 +451,12 @@ impl Lineage {
 
     /// Brings a Rollout's chain up to date with all that is known, and its apps with the chain.
     fn refresh(&mut self, key: &Key, now: Timestamp) {
-        self.fold(key, now);
+        if let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take()) {
+            self.fold(key, &seen, Some(&seen), now);
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.seen = Some(seen);
+            }
+        }
         self.attribute(key);
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;

@@ -1,4 +1,4 @@
-//! What a RolloutTrace says: the chain and two conditions.
+//! What a RolloutTrace says: the chain and three conditions.
 
 use jiff::Timestamp;
 
@@ -17,6 +17,8 @@ pub struct Report {
     pub observed: Condition,
     /// Whether the next revision's trace will be linked to this one's.
     pub linked: Condition,
+    /// Whether the attempts are stored and their spans leave.
+    pub exported: Condition,
 }
 
 /// A Kubernetes condition without its type.
@@ -48,6 +50,7 @@ impl Report {
             && self.observed_generation == newer.observed_generation
             && self.observed == newer.observed
             && self.linked == newer.linked
+            && self.exported == newer.exported
             && self.attempts.len() == newer.attempts.len()
             && self.attempts.iter().zip(&newer.attempts).all(|(a, b)| essence(a) == essence(b))
     }

@@ -18,8 +18,51 @@ pub(crate) struct RolloutView<'a> {
     pub(crate) missing: Vec<(Kind, &'a Unavailable)>,
     /// Why the newest attempt's trace cannot be read.
     pub(crate) broken: Option<String>,
+    /// What keeps spans from leaving.
+    pub(crate) export: Export,
     /// Name, standing, and how many links there was no room for.
     pub(crate) apps: Vec<(String, Standing, usize)>,
+}
+
+/// How the spans of a Rollout's attempts stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Export {
+    /// There is no collector.
+    NotConfigured,
+    /// Nothing keeps them.
+    Flowing,
+    /// Journals cannot be stored, and so nothing may leave.
+    NotStored,
+    /// The collector takes none now, and some of this Rollout's wait.
+    Waiting,
+    /// The collector refused some for good, in these words.
+    Refused(u32, String),
+}
+
+/// The condition `Exported`.
+pub(crate) fn exported(view: &RolloutView<'_>, now: Timestamp) -> Condition {
+    let earlier = view.earlier.map(|report| &report.exported);
+    let (status, reason, message) = match &view.export {
+        Export::NotConfigured => {
+            let message = "spans are not exported: set OTEL_EXPORTER_OTLP_ENDPOINT";
+            (false, "NotConfigured", message.to_owned())
+        }
+        Export::Flowing => (true, "Flowing", "spans leave as they end".to_owned()),
+        Export::NotStored => {
+            let resource = Kind::RolloutAttempt.resource();
+            let message =
+                format!("{resource} cannot be written, and no span leaves before: see the log");
+            (false, "NotStored", message)
+        }
+        Export::Waiting => {
+            let message = "the collector takes no spans now; they wait, and none is lost";
+            (false, "CollectorUnavailable", message.to_owned())
+        }
+        Export::Refused(spans, why) => {
+            (false, "SpansRefused", format!("the collector refused {spans} spans: {why}"))
+        }
+    };
+    Condition::now(Some(status), reason, message, earlier, now)
 }
 
 /// The condition `Observed`.

@@ -17,6 +17,8 @@ pub struct Look<'a> {
     pub before: Option<&'a RolloutSeen>,
     /// The attempt as the chain has it now: it decides about start, end and outcome.
     pub attempt: &'a Attempt,
+    /// It is the newest attempt of its Rollout.
+    pub newest: bool,
     /// The attempt's ReplicaSet.
     pub replica_set: Option<&'a ReplicaSetSeen>,
     /// The ReplicaSet of what was live when the attempt began.

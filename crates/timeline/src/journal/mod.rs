@@ -7,6 +7,7 @@
 mod entry;
 mod fold;
 mod ids;
+mod name;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -177,6 +178,15 @@ pub struct Exported {
     pub refusal: Option<String>,
 }
 
+impl Exported {
+    /// Entries up to `until` are dealt with; so many of their spans were refused for good.
+    pub(crate) fn refuse(&mut self, until: u32, spans: u64, why: &str) {
+        self.until = until;
+        self.refused = self.refused.saturating_add(u32::try_from(spans).unwrap_or(u32::MAX));
+        self.refusal = Some(why.chars().take(128).collect());
+    }
+}
+
 impl Journal {
     /// An attempt that has just begun, of which nothing else is known.
     pub fn begin(identity: Identity, started: Moment) -> Self {
@@ -224,6 +234,26 @@ impl Journal {
     /// The highest traffic weight that the new revision reached, where it is known.
     pub fn max_weight(&self) -> Option<u32> {
         self.weights.iter().map(|weight| weight.percent).max()
+    }
+
+    /// Whether this journal goes on from `stored`: the same attempt, in the same place, and every
+    /// entry that ended there is the same here.
+    pub fn continues(&self, stored: &Self) -> bool {
+        fn same<T: PartialEq>(ours: &[T], stored: &[T], ended: impl Fn(&T) -> bool) -> bool {
+            stored
+                .iter()
+                .enumerate()
+                .all(|(at, entry)| !ended(entry) || ours.get(at) == Some(entry))
+        }
+        self.identity == stored.identity
+            && (stored.placed.is_none() || self.placed == stored.placed)
+            && (stored.root_closed.is_none() || self.root_closed == stored.root_closed)
+            && same(&self.steps, &stored.steps, |entry| entry.closed.is_some())
+            && same(&self.pauses, &stored.pauses, |entry| entry.closed.is_some())
+            && same(&self.analyses, &stored.analyses, |entry| entry.closed.is_some())
+            && same(&self.experiments, &stored.experiments, |entry| entry.closed.is_some())
+            && same(&self.weights, &stored.weights, |entry| entry.closed.is_some())
+            && same(&self.switches, &stored.switches, |entry| entry.closed.is_some())
     }
 
     /// Whether a moment of it is inferred.

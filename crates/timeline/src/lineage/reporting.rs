@@ -44,6 +44,7 @@ impl Lineage {
             observe_only: self.only_observed(key),
             missing: self.missing().filter_map(|(kind, why)| Some((kind, why?))).collect(),
             broken: self.broken_trace(key, &rollout.chain),
+            export: self.journals.export_of(key),
             apps: rollout
                 .apps
                 .iter()
@@ -58,6 +59,7 @@ impl Lineage {
             attempts: rollout.chain.attempts().to_vec(),
             observed: standing::observed(&view, now),
             linked: standing::linked(&view, now),
+            exported: standing::exported(&view, now),
         };
         let keep = trace.is_some_and(|trace| trace.settings.keep_after_delete);
         let owner = (!keep).then_some(uid);

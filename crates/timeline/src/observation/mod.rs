@@ -125,6 +125,8 @@ pub enum Observation {
     Gone(Kind, Key),
     /// An object cannot be read; what was known of it stays.
     Invalid(Kind, InvalidSeen),
+    /// A list begins: versions of the kind may have passed unseen.
+    Listing(Kind),
     /// A list was read to its end: these objects exist and no others of the kind.
     Listed(Kind, BTreeSet<Key>),
     /// A kind cannot be watched now.

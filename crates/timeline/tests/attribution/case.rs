@@ -42,6 +42,7 @@ pub(crate) fn attempt(revision: i64, version: &str, phase: Phase, began: i64) ->
         started: at(began),
         started_source: Source::Status,
         ended: (phase != Phase::Progressing).then(|| at(began + 50)),
+        reason: None,
         trace: None,
         linked: Linked::none("not looked for yet"),
     }

@@ -119,7 +119,8 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
         observed_generation: None,
         attempts: old.chain.attempts().to_vec(),
         observed: condition.clone(),
-        linked: condition,
+        linked: condition.clone(),
+        exported: condition,
     };
     let stored = StoredTrace {
         rollout_uid: old.rollout.uid.clone(),
@@ -146,7 +147,7 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
     let effects = lineage.effects(new.now);
     let told = effects.iter().find_map(|effect| match effect {
         Effect::WriteReport(_, write) => Some(lines(&write.report.attempts)),
-        Effect::WriteContext(..) => None,
+        _ => None,
     });
     assert_eq!(told, Some(vec!["1 b Promoted []".to_owned()]));
 }

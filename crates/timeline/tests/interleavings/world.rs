@@ -61,6 +61,10 @@ impl World {
     pub(crate) fn act(&mut self) {
         let effects = self.operator.effects(self.now);
         for effect in effects {
+            // Journals have a simulation of their own.
+            if !matches!(effect, Effect::WriteContext(..) | Effect::WriteReport(..)) {
+                continue;
+            }
             let twice = self.writes.iter().any(|write| {
                 !write.orphan
                     && matches!((&write.effect, &effect), (Effect::WriteContext(a, _), Effect::WriteContext(b, _)) if a == b)

@@ -56,7 +56,7 @@ impl World {
                     Fate::Refused => ContextWritten::Failed(failed()),
                 })
             }
-            Effect::WriteReport(..) => {
+            _ => {
                 let stored = fate != Fate::Refused && self.store(&write);
                 Answer::Report(stored && fate == Fate::Done)
             }

@@ -1,0 +1,306 @@
+//! How one journal gets into the cluster, and from there to a collector: stored first, sent after.
+//!
+//! The journal is the queue: what was sent is an offset into it, so a collector that is away costs
+//! nothing but patience, and a crash between any two steps repeats at most bytes that are equal.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::chain::Turn;
+use crate::journal::Journal;
+use crate::observation::RolloutAttemptSeen;
+use crate::span::Batch;
+use crate::spans;
+
+/// Facts of one moment arrive within about a second of each other; they are stored together.
+const GATHER: SignedDuration = SignedDuration::from_secs(1);
+/// Nothing that is merely on its way is stored more often than this, and less often the longer
+/// the attempt takes: what a crash may cost stays in proportion, and so do the writes.
+const PACE: SignedDuration = SignedDuration::from_secs(30);
+const STORE_RETRY: SignedDuration = SignedDuration::from_secs(5);
+/// Spans of one request; an AnalysisRun brings its measurements beyond that.
+const ENTRIES_AT_ONCE: u32 = 64;
+
+/// Where an attempt stands on its way, as its label tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Under way, or not settled.
+    Running,
+    /// Over; spans of it have still to leave.
+    Delivering,
+    /// Over, and everything has left.
+    Done,
+}
+
+/// How to store a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptWrite {
+    /// The version to be replaced; none if there is no RolloutAttempt yet.
+    pub resource_version: Option<String>,
+    /// Where it stands then.
+    pub stage: Stage,
+    /// What is stored.
+    pub journal: Journal,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptWritten {
+    /// Stored, at this version.
+    Stored(String),
+    /// Something else is there.
+    Conflict(Box<RolloutAttemptSeen>),
+    /// Nothing is there: somebody took it away.
+    Missing,
+    /// Not stored, or nobody knows.
+    Failed,
+    /// What is there cannot be read, or the object can never be stored.
+    Refused,
+}
+
+/// What a collector answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// All of it was taken.
+    Acknowledged,
+    /// So many spans were refused for good, the others taken.
+    Partly(u64, String),
+    /// It will never be taken.
+    Refused(String),
+    /// Not now; how long to wait at least, if it said so.
+    Later(Option<SignedDuration>),
+}
+
+/// One journal on its way.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) journal: Journal,
+    /// What is known to be stored.
+    stored: Option<Stored>,
+    /// What is being stored.
+    storing: Option<Stored>,
+    store_due: Option<Timestamp>,
+    store_failed: bool,
+    last_stored: Option<Timestamp>,
+    /// The number up to which spans are under way.
+    sending: Option<u32>,
+    /// How many entries may go at once; halved to find one that a collector refuses.
+    at_once: u32,
+}
+
+/// What is stored, as far as decisions need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stored {
+    resource_version: String,
+    /// Entries up to this number are stored, and with them where they belong.
+    closed: u32,
+    placed: bool,
+    stage: Stage,
+    fingerprint: u64,
+}
+
+impl Delivery {
+    /// A journal that nothing is stored of.
+    pub(crate) fn new(journal: Journal, now: Timestamp) -> Self {
+        Self {
+            journal,
+            stored: None,
+            storing: None,
+            store_due: Some(now + GATHER),
+            store_failed: false,
+            last_stored: None,
+            sending: None,
+            at_once: ENTRIES_AT_ONCE,
+        }
+    }
+
+    /// A journal as it was found in the cluster.
+    pub(crate) fn restored(seen: RolloutAttemptSeen, export: bool, now: Timestamp) -> Self {
+        let mut delivery = Self::new(seen.journal, now);
+        let stage = delivery.stage(export);
+        delivery.stored = Some(delivery.snapshot(seen.resource_version, stage));
+        delivery.store_due = None;
+        delivery.last_stored = Some(now);
+        delivery
+    }
+
+    /// The journal has changed.
+    pub(crate) fn turned(&mut self, turn: Turn, now: Timestamp) {
+        let due = match turn {
+            Turn::Same => return,
+            Turn::Vital => now + GATHER,
+            Turn::Moved => {
+                let since = self.last_stored.unwrap_or(now);
+                let elapsed = since.duration_since(self.journal.started.at);
+                (since + elapsed.max(PACE).min(SignedDuration::from_hours(6))).max(now + GATHER)
+            }
+        };
+        self.store_by(due);
+    }
+
+    fn store_by(&mut self, due: Timestamp) {
+        self.store_due = Some(self.store_due.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    /// The write that is due now, if one is.
+    pub(crate) fn store(&mut self, export: bool, now: Timestamp) -> Option<AttemptWrite> {
+        if self.storing.is_some() || self.store_due.is_none_or(|due| due > now) {
+            return None;
+        }
+        self.store_due = None;
+        let stage = self.stage(export);
+        let resource_version = self.stored.as_ref().map(|stored| stored.resource_version.clone());
+        let snapshot = self.snapshot(resource_version.clone().unwrap_or_default(), stage);
+        if self.stored.as_ref() == Some(&snapshot) {
+            return None;
+        }
+        self.storing = Some(snapshot);
+        Some(AttemptWrite { resource_version, stage, journal: self.journal.clone() })
+    }
+
+    /// A write came back.
+    pub(crate) fn written(&mut self, result: AttemptWritten, export: bool, now: Timestamp) {
+        let Some(storing) = self.storing.take() else {
+            return;
+        };
+        self.store_failed = false;
+        match result {
+            AttemptWritten::Stored(resource_version) => {
+                self.stored = Some(Stored { resource_version, ..storing });
+                self.last_stored = Some(now);
+                if self.stage(export) == Stage::Done && !self.done() {
+                    self.store_by(now);
+                }
+            }
+            AttemptWritten::Conflict(seen) => {
+                let RolloutAttemptSeen { resource_version, mut journal, .. } = *seen;
+                std::mem::swap(&mut self.journal, &mut journal);
+                // What is stored may have been sent: it stands, unless ours goes on from it.
+                let stage = self.stage(export);
+                self.stored = Some(self.snapshot(resource_version, stage));
+                if journal.continues(&self.journal) {
+                    journal.exported.until =
+                        journal.exported.until.max(self.journal.exported.until);
+                    self.journal = journal;
+                }
+                self.store_by(now);
+            }
+            AttemptWritten::Missing => {
+                self.stored = None;
+                self.store_by(now);
+            }
+            AttemptWritten::Failed => {
+                self.store_failed = true;
+                self.store_by(now + STORE_RETRY);
+            }
+            AttemptWritten::Refused => {
+                self.store_failed = true;
+                self.store_by(now + STORE_RETRY * 12);
+            }
+        }
+    }
+
+    /// Somebody took the RolloutAttempt away: it is made again while it is needed.
+    pub(crate) fn missing(&mut self, now: Timestamp) {
+        if self.storing.is_none() && self.stored.take().is_some() {
+            self.store_by(now);
+        }
+    }
+
+    /// The number of the last entry that may leave now; none if nothing may.
+    pub(crate) fn sendable(&self) -> Option<u32> {
+        let stored = self.stored.as_ref().filter(|stored| stored.placed)?;
+        let until = stored.closed.min(self.journal.exported.until.saturating_add(self.at_once));
+        (self.sending.is_none() && until > self.journal.exported.until).then_some(until)
+    }
+
+    /// The spans that may leave now.
+    pub(crate) fn send(&mut self) -> Option<Batch> {
+        let until = self.sendable()?;
+        let batch = spans::of(&self.journal, self.journal.exported.until, until)?;
+        self.sending = Some(until);
+        Some(batch)
+    }
+
+    /// A collector has answered. Says whether it will take more.
+    pub(crate) fn sent(&mut self, sent: &Sent, spans: u64, now: Timestamp) -> bool {
+        let Some(until) = self.sending.take() else {
+            return true;
+        };
+        let exported = &mut self.journal.exported;
+        match sent {
+            Sent::Later(_) => return false,
+            Sent::Refused(_) if until > exported.until + 1 => {
+                self.at_once = (until - exported.until).div_ceil(2).max(1);
+                return true;
+            }
+            Sent::Acknowledged => {
+                exported.until = until;
+                self.at_once = self.at_once.saturating_mul(2).min(ENTRIES_AT_ONCE);
+            }
+            Sent::Partly(refused, why) => exported.refuse(until, *refused, why),
+            Sent::Refused(why) => exported.refuse(until, spans, why),
+        }
+        let turn = if self.journal.delivered() { Turn::Vital } else { Turn::Moved };
+        self.turned(turn, now);
+        true
+    }
+
+    /// Whether nothing remains to be done.
+    pub(crate) fn done(&self) -> bool {
+        self.storing.is_none()
+            && self.stored.as_ref().is_some_and(|stored| stored.stage == Stage::Done)
+    }
+
+    /// Whether it may be dropped from memory and be read again from the cluster when its spans can
+    /// leave: everything is stored, and nothing will follow.
+    pub(crate) fn can_wait_outside(&self) -> bool {
+        let settled = self.journal.root_closed.is_some();
+        let stored = self.stored.as_ref().is_some_and(|stored| {
+            stored.stage == Stage::Delivering && stored.closed == self.journal.closed
+        });
+        settled && stored && self.storing.is_none() && self.sending.is_none()
+    }
+
+    /// Whether the beginning, and the end, of the attempt are stored.
+    pub(crate) fn told(&self) -> (bool, bool) {
+        let stored = self.stored.as_ref();
+        let ended = !self.journal.open();
+        (stored.is_some(), ended && stored.is_some_and(|stored| stored.fingerprint == self.mark()))
+    }
+
+    /// Whether the last write did not come through.
+    pub(crate) fn failing(&self) -> bool {
+        self.store_failed
+    }
+
+    /// When a write is due.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        self.store_due.filter(|_| self.storing.is_none())
+    }
+
+    fn stage(&self, export: bool) -> Stage {
+        match self.journal.root_closed {
+            None => Stage::Running,
+            Some(_) if export && !self.journal.delivered() => Stage::Delivering,
+            Some(_) => Stage::Done,
+        }
+    }
+
+    fn snapshot(&self, resource_version: String, stage: Stage) -> Stored {
+        Stored {
+            resource_version,
+            closed: self.journal.closed,
+            placed: self.journal.placed.is_some(),
+            stage,
+            fingerprint: self.mark(),
+        }
+    }
+
+    fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.journal.hash(&mut hasher);
+        hasher.finish()
+    }
+}

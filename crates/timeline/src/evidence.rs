@@ -1,0 +1,123 @@
+//! What lies around a Rollout that has an attempt under way: AnalysisRuns, Experiments, pods.
+//! Nothing is kept for one that has none.
+
+use std::collections::BTreeMap;
+
+use crate::observation::{AnalysisRunSeen, EvidenceOwner, ExperimentSeen, Key, PodSeen};
+
+/// Argo keeps ten runs a Rollout by default, and those of the attempt under way.
+const RUNS_OF_A_ROLLOUT: usize = 64;
+const EXPERIMENTS_OF_A_ROLLOUT: usize = 32;
+/// More pods than these add nothing to why they do not start.
+const PODS_OF_A_SET: usize = 64;
+
+/// The objects around attempts, by the Rollout or ReplicaSet that they belong to.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    runs: BTreeMap<Key, BTreeMap<Key, AnalysisRunSeen>>,
+    experiments: BTreeMap<Key, BTreeMap<Key, ExperimentSeen>>,
+    /// Rollout of each Experiment that is kept.
+    rollout_of: BTreeMap<Key, Key>,
+    /// By UID of the ReplicaSet.
+    pods: BTreeMap<String, BTreeMap<Key, PodSeen>>,
+    set_of: BTreeMap<Key, String>,
+}
+
+impl Evidence {
+    /// Keeps an AnalysisRun; says which Rollout it belongs to. One of an Experiment that was not
+    /// told yet is filed under the Experiment's name until it is.
+    pub(crate) fn run(&mut self, seen: AnalysisRunSeen) -> Key {
+        let namespace = &seen.key.namespace;
+        let rollout = match &seen.owner {
+            EvidenceOwner::Rollout(name, _) => Key::new(namespace, name),
+            EvidenceOwner::Experiment(name, _) => {
+                let experiment = Key::new(namespace, name);
+                self.rollout_of.get(&experiment).cloned().unwrap_or(experiment)
+            }
+        };
+        let runs = self.runs.entry(rollout.clone()).or_default();
+        if runs.len() < RUNS_OF_A_ROLLOUT || runs.contains_key(&seen.key) {
+            runs.insert(seen.key.clone(), seen);
+        }
+        rollout
+    }
+
+    /// Keeps an Experiment; says which Rollout it belongs to.
+    pub(crate) fn experiment(&mut self, seen: ExperimentSeen) -> Option<Key> {
+        let EvidenceOwner::Rollout(name, _) = &seen.owner else {
+            return None;
+        };
+        let rollout = Key::new(&seen.key.namespace, name);
+        if let Some(early) = self.runs.remove(&seen.key) {
+            self.runs.entry(rollout.clone()).or_default().extend(early);
+        }
+        self.rollout_of.insert(seen.key.clone(), rollout.clone());
+        let experiments = self.experiments.entry(rollout.clone()).or_default();
+        if experiments.len() < EXPERIMENTS_OF_A_ROLLOUT || experiments.contains_key(&seen.key) {
+            experiments.insert(seen.key.clone(), seen);
+        }
+        Some(rollout)
+    }
+
+    /// Keeps a pod; says the UID of its ReplicaSet.
+    pub(crate) fn pod(&mut self, seen: PodSeen) -> String {
+        let set = seen.replica_set_uid.clone();
+        let pods = self.pods.entry(set.clone()).or_default();
+        if pods.len() < PODS_OF_A_SET || pods.contains_key(&seen.key) {
+            self.set_of.insert(seen.key.clone(), set.clone());
+            pods.insert(seen.key.clone(), seen);
+        }
+        set
+    }
+
+    /// A pod is gone.
+    pub(crate) fn pod_gone(&mut self, key: &Key) {
+        if let Some(set) = self.set_of.remove(key)
+            && let Some(pods) = self.pods.get_mut(&set)
+        {
+            pods.remove(key);
+        }
+    }
+
+    /// The AnalysisRuns of a Rollout, oldest first.
+    pub(crate) fn runs_of(&self, rollout: &Key) -> Vec<&AnalysisRunSeen> {
+        let mut runs: Vec<_> =
+            self.runs.get(rollout).into_iter().flat_map(BTreeMap::values).collect();
+        runs.sort_by(|a, b| (a.created, &a.key).cmp(&(b.created, &b.key)));
+        runs
+    }
+
+    /// The Experiments of a Rollout, oldest first.
+    pub(crate) fn experiments_of(&self, rollout: &Key) -> Vec<&ExperimentSeen> {
+        let kept = self.experiments.get(rollout).into_iter().flat_map(BTreeMap::values);
+        let mut experiments: Vec<_> = kept.collect();
+        experiments.sort_by(|a, b| (a.created, &a.key).cmp(&(b.created, &b.key)));
+        experiments
+    }
+
+    /// The revision of an Experiment of a Rollout.
+    pub(crate) fn revision_of(&self, rollout: &Key, experiment: &str) -> Option<i64> {
+        let kept = self.experiments.get(rollout)?;
+        kept.values().find(|seen| seen.key.name == experiment)?.revision
+    }
+
+    /// The pods of a ReplicaSet.
+    pub(crate) fn pods_of(&self, replica_set_uid: &str) -> Vec<&PodSeen> {
+        self.pods.get(replica_set_uid).into_iter().flat_map(BTreeMap::values).collect()
+    }
+
+    /// The pods of a ReplicaSet are not looked at any more.
+    pub(crate) fn forget_pods(&mut self, replica_set_uid: &str) {
+        for key in self.pods.remove(replica_set_uid).into_iter().flat_map(BTreeMap::into_keys) {
+            self.set_of.remove(&key);
+        }
+    }
+
+    /// A Rollout has no attempt under way: nothing of it is needed any more.
+    pub(crate) fn forget(&mut self, rollout: &Key) {
+        self.runs.remove(rollout);
+        for key in self.experiments.remove(rollout).into_iter().flat_map(BTreeMap::into_keys) {
+            self.rollout_of.remove(&key);
+        }
+    }
+}

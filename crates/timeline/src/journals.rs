@@ -1,0 +1,322 @@
+//! All journals that are not delivered yet, and the one way out to the collector.
+//!
+//! While a collector is away, attempts that are over and stored wait in the cluster and not here:
+//! a few are kept in memory, the others are recalled when it takes spans again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::chain::Turn;
+use crate::delivery::{AttemptWritten, Delivery, Sent};
+use crate::index::forget;
+use crate::journal::{Identity, Journal};
+use crate::lineage::Effect;
+use crate::moment::Moment;
+use crate::observation::{Key, RolloutAttemptSeen};
+use crate::standing::Export;
+
+/// Requests to a collector at one time; one while it is not known to answer.
+const SENDING_AT_ONCE: usize = 8;
+/// Journals in memory that only wait for a collector.
+const WAITING_INSIDE: usize = 128;
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(1);
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// The journals that are not delivered yet, by the name of their RolloutAttempt.
+#[derive(Debug, Default)]
+pub(crate) struct Journals {
+    /// Spans are exported at all.
+    export: bool,
+    deliveries: BTreeMap<Key, Delivery>,
+    of_rollout: BTreeMap<Key, BTreeSet<Key>>,
+    touched: BTreeSet<Key>,
+    timers: BTreeSet<(Timestamp, Key)>,
+    timer_of: BTreeMap<Key, Timestamp>,
+    waiting_inside: BTreeSet<Key>,
+    /// Some wait in the cluster only.
+    waiting_outside: bool,
+    recalling: bool,
+    gate: Gate,
+}
+
+/// What is known of the collector.
+#[derive(Debug, Default)]
+struct Gate {
+    sending: usize,
+    failures: u32,
+    resume: Option<Timestamp>,
+    problem: bool,
+}
+
+/// What became of an attempt's journal, to be told as Kubernetes Events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// The attempt as it is stored.
+    pub journal: Journal,
+    /// It has ended; if not, it has begun.
+    pub ended: bool,
+}
+
+impl Journals {
+    pub(crate) fn new(export: bool) -> Self {
+        Self { export, ..Self::default() }
+    }
+
+    /// Begins the journal of an attempt, unless there is one.
+    pub(crate) fn begin(&mut self, identity: &Identity, started: Moment, now: Timestamp) {
+        let key = Key::new(&identity.rollout.namespace, identity.name());
+        if !self.deliveries.contains_key(&key) {
+            let journal = Journal::begin(identity.clone(), started);
+            self.insert(key, Delivery::new(journal, now));
+        }
+    }
+
+    /// A RolloutAttempt as it stands in the cluster. It matters to a process that has no journal
+    /// of its own for it.
+    pub(crate) fn seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) -> Option<Key> {
+        if self.deliveries.contains_key(&seen.key) {
+            return None;
+        }
+        let key = seen.key.clone();
+        let rollout = seen.journal.identity.rollout.clone();
+        let delivery = Delivery::restored(seen, self.export, now);
+        if delivery.can_wait_outside() && self.waiting_inside.len() >= WAITING_INSIDE {
+            self.waiting_outside = true;
+            return None;
+        }
+        self.insert(key, delivery);
+        Some(rollout)
+    }
+
+    /// A RolloutAttempt is gone.
+    pub(crate) fn gone(&mut self, key: &Key, now: Timestamp) {
+        if let Some(delivery) = self.deliveries.get_mut(key) {
+            delivery.missing(now);
+            self.touched.insert(key.clone());
+        }
+    }
+
+    /// The names of a Rollout's journals.
+    pub(crate) fn of(&self, rollout: &Key) -> Vec<Key> {
+        self.of_rollout.get(rollout).into_iter().flatten().cloned().collect()
+    }
+
+    /// All Rollouts that have journals here.
+    pub(crate) fn rollouts(&self) -> Vec<Key> {
+        self.of_rollout.keys().cloned().collect()
+    }
+
+    pub(crate) fn journal(&self, key: &Key) -> Option<&Journal> {
+        self.deliveries.get(key).map(|delivery| &delivery.journal)
+    }
+
+    /// Changes a journal, and sees to it that the change is stored.
+    pub(crate) fn fold(
+        &mut self,
+        key: &Key,
+        now: Timestamp,
+        fold: impl FnOnce(&mut Journal) -> Turn,
+    ) -> Turn {
+        let Some(delivery) = self.deliveries.get_mut(key) else {
+            return Turn::Same;
+        };
+        let turn = fold(&mut delivery.journal);
+        delivery.turned(turn, now);
+        self.touched.insert(key.clone());
+        turn
+    }
+
+    /// Decides what has waited long enough; says which Rollouts have to be looked at again.
+    pub(crate) fn wake(&mut self, now: Timestamp) -> Vec<Key> {
+        let mut again = Vec::new();
+        while let Some((due, key)) = self.timers.first().cloned()
+            && due <= now
+        {
+            self.timers.pop_first();
+            self.timer_of.remove(&key);
+            if let Some(delivery) = self.deliveries.get_mut(&key) {
+                if delivery.journal.due().is_some_and(|due| due <= now) {
+                    let turn = delivery.journal.settle(now);
+                    delivery.turned(turn, now);
+                    again.push(delivery.journal.identity.rollout.clone());
+                }
+                self.touched.insert(key);
+            }
+        }
+        again
+    }
+
+    /// What has to be done now.
+    pub(crate) fn effects(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        for key in std::mem::take(&mut self.touched) {
+            self.advance(&key, now, effects);
+        }
+        self.let_out(now, effects);
+    }
+
+    /// When something is due even if nothing arrives.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        let timer = self.timers.first().map(|(due, _)| *due);
+        let waiting = !self.waiting_inside.is_empty() || self.waiting_outside;
+        let resume = self.gate.resume.filter(|_| waiting && self.gate.sending == 0);
+        [timer, resume].into_iter().flatten().min()
+    }
+
+    /// A write of a RolloutAttempt came back.
+    pub(crate) fn written(
+        &mut self,
+        key: &Key,
+        result: AttemptWritten,
+        now: Timestamp,
+    ) -> Vec<Announcement> {
+        let Some(delivery) = self.deliveries.get_mut(key) else {
+            return Vec::new();
+        };
+        let before = delivery.told();
+        delivery.written(result, self.export, now);
+        let after = delivery.told();
+        let told = |ended| Announcement { journal: delivery.journal.clone(), ended };
+        let mut announcements = Vec::new();
+        if after.0 && !before.0 && delivery.journal.open() {
+            announcements.push(told(false));
+        }
+        if after.1 && !before.1 {
+            announcements.push(told(true));
+        }
+        self.touched.insert(key.clone());
+        announcements
+    }
+
+    /// A collector has answered; `jitter` spreads the next try over its wait, 0 to 1000.
+    pub(crate) fn sent(&mut self, key: &Key, sent: &Sent, spans: u64, jitter: u32, now: Timestamp) {
+        self.gate.sending = self.gate.sending.saturating_sub(1);
+        match sent {
+            Sent::Later(after) => self.gate.hold(*after, jitter, now),
+            _ => self.gate = Gate { sending: self.gate.sending, ..Gate::default() },
+        }
+        if let Some(delivery) = self.deliveries.get_mut(key) {
+            delivery.sent(sent, spans, now);
+            self.touched.insert(key.clone());
+        }
+    }
+
+    /// All that wait in the cluster, or as many as were asked for, were read again.
+    pub(crate) fn recalled(&mut self, more: bool) {
+        self.recalling = false;
+        self.waiting_outside |= more;
+    }
+
+    /// How many journals are not delivered, and whether the collector is away, whether writes fail.
+    pub(crate) fn standing(&self) -> (usize, bool, bool) {
+        let failing = self.deliveries.values().any(Delivery::failing);
+        (self.deliveries.len(), self.gate.problem, failing)
+    }
+
+    /// What keeps the spans of a Rollout from leaving.
+    pub(crate) fn export_of(&self, rollout: &Key) -> Export {
+        let keys = self.of_rollout.get(rollout).into_iter().flatten();
+        let deliveries = || keys.clone().filter_map(|key| self.deliveries.get(key));
+        let refused = deliveries().map(|delivery| &delivery.journal.exported);
+        if deliveries().any(Delivery::failing) {
+            Export::NotStored
+        } else if !self.export {
+            Export::NotConfigured
+        } else if let Some(exported) = refused.filter(|exported| exported.refused > 0).last() {
+            Export::Refused(exported.refused, exported.refusal.clone().unwrap_or_default())
+        } else if self.gate.problem && deliveries().any(|delivery| delivery.sendable().is_some()) {
+            Export::Waiting
+        } else {
+            Export::Flowing
+        }
+    }
+
+    fn insert(&mut self, key: Key, delivery: Delivery) {
+        let rollout = delivery.journal.identity.rollout.clone();
+        self.of_rollout.entry(rollout).or_default().insert(key.clone());
+        self.deliveries.insert(key.clone(), delivery);
+        self.touched.insert(key);
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(delivery) = self.deliveries.remove(key) {
+            forget(&mut self.of_rollout, &delivery.journal.identity.rollout, key);
+        }
+        self.waiting_inside.remove(key);
+        if let Some(due) = self.timer_of.remove(key) {
+            self.timers.remove(&(due, key.clone()));
+        }
+    }
+
+    /// Asks for the write of a journal that is due, and files it under when it is due next.
+    fn advance(&mut self, key: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
+        let Some(delivery) = self.deliveries.get_mut(key) else {
+            return;
+        };
+        if let Some(write) = delivery.store(self.export, now) {
+            effects.push(Effect::WriteAttempt(key.clone(), Box::new(write)));
+        }
+        if delivery.done() {
+            let identity = delivery.journal.identity.clone();
+            effects.push(Effect::Prune(identity));
+            self.remove(key);
+            return;
+        }
+        let due = [delivery.due(), delivery.journal.due()].into_iter().flatten().min();
+        if delivery.sendable().is_some() && self.export {
+            self.waiting_inside.insert(key.clone());
+        } else {
+            self.waiting_inside.remove(key);
+        }
+        if delivery.can_wait_outside()
+            && self.gate.resume.is_some()
+            && self.waiting_inside.len() > WAITING_INSIDE
+        {
+            self.remove(key);
+            self.waiting_outside = true;
+            return;
+        }
+        if let Some(earlier) = self.timer_of.remove(key) {
+            self.timers.remove(&(earlier, key.clone()));
+        }
+        if let Some(due) = due {
+            self.timers.insert((due, key.clone()));
+            self.timer_of.insert(key.clone(), due);
+        }
+    }
+
+    /// Hands out spans while the collector takes them.
+    fn let_out(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.gate.resume.is_some_and(|resume| resume > now) {
+            return;
+        }
+        let at_once = if self.gate.problem { 1 } else { SENDING_AT_ONCE };
+        while self.gate.sending < at_once
+            && let Some(key) = self.waiting_inside.pop_first()
+        {
+            if let Some(batch) = self.deliveries.get_mut(&key).and_then(Delivery::send) {
+                self.gate.sending += 1;
+                effects.push(Effect::Send(key, Box::new(batch)));
+            }
+        }
+        let room = self.waiting_inside.is_empty() && !self.gate.problem;
+        if self.waiting_outside && !self.recalling && room {
+            self.waiting_outside = false;
+            self.recalling = true;
+            effects.push(Effect::Recall(WAITING_INSIDE));
+        }
+    }
+}
+
+impl Gate {
+    /// Nothing leaves for a while: doubling, spread, and not before the collector said.
+    fn hold(&mut self, after: Option<SignedDuration>, jitter: u32, now: Timestamp) {
+        self.problem = true;
+        let doubled = FIRST_WAIT * (1 << self.failures.min(6));
+        self.failures = self.failures.saturating_add(1);
+        let wait = doubled.min(LONGEST_WAIT);
+        let spread = wait / 2 + wait * i32::try_from(jitter.min(1000)).unwrap_or(0) / 2000;
+        let asked = after.unwrap_or_default().clamp(SignedDuration::ZERO, LONGEST_WAIT * 10);
+        self.resume = Some(now + spread.max(asked));
+    }
+}

@@ -1,0 +1,266 @@
+//! The journals of the attempts under way: what is folded into them, and when they begin and end.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Effect, Lineage};
+use crate::attempt::{Attempt, Phase, Source};
+use crate::chain::Turn;
+use crate::delivery::{AttemptWritten, Sent};
+use crate::journal::{Identity, Journal, Look};
+use crate::journals::Announcement;
+use crate::moment::Moment;
+use crate::observation::{AnalysisRunSeen, EvidenceOwner, Key, Kind, RolloutSeen};
+
+/// Timestamps of the API server and of Argo's controller come from two clocks, to the second.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(2);
+
+impl Lineage {
+    /// A write of a RolloutAttempt came back. What is stored now may be told.
+    pub fn attempt_written(
+        &mut self,
+        attempt: &Key,
+        result: AttemptWritten,
+        now: Timestamp,
+    ) -> Vec<Announcement> {
+        let told = self.journals.written(attempt, result, now);
+        if let Some(journal) = self.journals.journal(attempt) {
+            self.touched_rollouts.insert(journal.identity.rollout.clone());
+        }
+        told
+    }
+
+    /// A collector has answered for so many spans; `jitter` is a random number from 0 to 1000.
+    pub fn sent(&mut self, attempt: &Key, sent: &Sent, spans: u64, jitter: u32, now: Timestamp) {
+        self.journals.sent(attempt, sent, spans, jitter, now);
+    }
+
+    /// The journals that wait in the cluster were read again, or some of them.
+    pub fn recalled(&mut self, more: bool) {
+        self.journals.recalled(more);
+    }
+
+    /// The journal of an attempt that is not delivered yet, by the name of its RolloutAttempt.
+    pub fn journal(&self, attempt: &Key) -> Option<&Journal> {
+        self.journals.journal(attempt)
+    }
+
+    /// How many attempts are not delivered, whether the collector is away, whether writes fail.
+    pub fn delivery(&self) -> (usize, bool, bool) {
+        self.journals.standing()
+    }
+
+    /// Begins the journal of the newest attempt, if it is under way or ended just now.
+    pub(super) fn begin_journal(
+        &mut self,
+        key: &Key,
+        was_newest: Option<&Attempt>,
+        now: Timestamp,
+    ) {
+        let Some((uid, newest)) = self.newest(key) else {
+            return;
+        };
+        let new = was_newest.is_none_or(|was| {
+            (was.revision, &was.hash, was.number) != (newest.revision, &newest.hash, newest.number)
+        });
+        let begins = match newest.phase {
+            Phase::Progressing => true,
+            Phase::Aborted => new,
+            _ => false,
+        };
+        if !begins {
+            return;
+        }
+        let started = match newest.started_source {
+            Source::Observed => Moment::observed(newest.started),
+            Source::Status => Moment::status(newest.started),
+            Source::Event => Moment::event(newest.started),
+            Source::Inferred => Moment::inferred(None, newest.started),
+        };
+        let identity = identity(key, uid, newest);
+        self.journals.begin(&identity, started, now);
+    }
+
+    fn newest(&self, key: &Key) -> Option<(&str, &Attempt)> {
+        let rollout = self.rollouts.get(key)?;
+        Some((rollout.uid.as_deref()?, rollout.chain.newest()?))
+    }
+
+    /// Folds a version of a Rollout into its journals, beside all that lies around it.
+    pub(super) fn fold_journals(
+        &mut self,
+        key: &Key,
+        seen: &RolloutSeen,
+        before: Option<&RolloutSeen>,
+        now: Timestamp,
+    ) -> Turn {
+        let names = self.journals.of(key);
+        if names.is_empty() {
+            self.evidence.forget(key);
+            return Turn::Same;
+        }
+        let Some(rollout) = self.rollouts.get(key) else {
+            return Turn::Same;
+        };
+        let sets: Vec<_> =
+            self.index.replica_sets_of(key).filter(|set| set.rollout_uid == seen.uid).collect();
+        let keptn = [Kind::AppVersion, Kind::WorkloadVersion]
+            .iter()
+            .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.unavailable.is_none()));
+        let attempts = rollout.chain.attempts();
+        let mut turn = Turn::Same;
+        for name in &names {
+            let Some(identity) = self.journals.journal(name).map(|j| j.identity.clone()) else {
+                continue;
+            };
+            let found = attempts.iter().position(|attempt| is(&identity, &seen.uid, attempt));
+            let Some(index) = found else {
+                // Another Rollout has its name now, or its chain has gone on without it.
+                let at = Moment::inferred(None, now);
+                turn = turn.max(self.journals.fold(name, now, |journal| journal.deleted(at)));
+                continue;
+            };
+            let attempt = &attempts[index];
+            let by_hash = |hash: &str| {
+                sets.iter().filter(|set| set.hash == hash).max_by_key(|set| set.created).copied()
+            };
+            let stable = attempt.follows.first().map(|follow| follow.hash.as_str());
+            let look = Look {
+                rollout: seen,
+                before,
+                attempt,
+                newest: index == 0,
+                replica_set: by_hash(&attempt.hash),
+                stable_set: stable.and_then(by_hash),
+                keptn_may_come: keptn
+                    && (attempt.replica_set.is_none() || attempt.workload.is_some()),
+                now,
+            };
+            let tries: Vec<&Attempt> =
+                attempts.iter().filter(|a| a.revision == attempt.revision).collect();
+            let belongs = |run: &&AnalysisRunSeen| {
+                let revision = match &run.owner {
+                    EvidenceOwner::Rollout(..) => run.revision,
+                    EvidenceOwner::Experiment(name, _) => self.evidence.revision_of(key, name),
+                };
+                let of_revision = revision == Some(attempt.revision)
+                    || (revision.is_none() && run.hash.as_deref() == Some(&attempt.hash));
+                of_revision && tried_by(run.created, &tries) == Some(attempt.number)
+            };
+            let runs: Vec<_> =
+                self.evidence.runs_of(key).into_iter().filter(|run| belongs(run)).collect();
+            let experiments: Vec<_> = self
+                .evidence
+                .experiments_of(key)
+                .into_iter()
+                .filter(|seen| seen.revision == Some(attempt.revision))
+                .filter(|seen| tried_by(seen.created, &tries) == Some(attempt.number))
+                .collect();
+            let pods = look
+                .replica_set
+                .filter(|_| index == 0)
+                .map(|set| self.evidence.pods_of(&set.uid))
+                .unwrap_or_default();
+            turn = turn.max(self.journals.fold(name, now, |journal| {
+                // Evidence first: what ends an attempt freezes it.
+                let mut turn = Turn::Same;
+                for run in &runs {
+                    turn = turn.max(journal.analysis_seen(run, now));
+                }
+                for experiment in &experiments {
+                    turn = turn.max(journal.experiment_seen(experiment, now));
+                }
+                if journal.open() && !pods.is_empty() {
+                    turn = turn.max(journal.pods_seen(&pods, now));
+                }
+                turn.max(journal.observe(&look))
+            }));
+        }
+        self.tell_reasons(key, &names);
+        turn
+    }
+
+    /// The chain tells why an attempt failed long after its journal is gone.
+    fn tell_reasons(&mut self, key: &Key, names: &[Key]) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        for journal in names.iter().filter_map(|name| self.journals.journal(name)) {
+            let failure = journal.failure.as_ref().filter(|_| !journal.open());
+            let uid = &journal.identity.rollout_uid;
+            let attempts = rollout.chain.attempts_mut();
+            if let Some(attempt) = attempts.iter_mut().find(|a| is(&journal.identity, uid, a)) {
+                attempt.reason = failure.map(|failure| failure.reason.clone());
+            }
+        }
+    }
+
+    /// The Rollout of these journals is gone.
+    pub(super) fn end_journals(&mut self, rollout: &Key, at: Moment, now: Timestamp) {
+        for name in self.journals.of(rollout) {
+            self.journals.fold(&name, now, |journal| journal.deleted(at));
+        }
+        self.evidence.forget(rollout);
+    }
+
+    /// After a start, journals may be there whose Rollout has gone meanwhile.
+    pub(super) fn end_orphans(&mut self, now: Timestamp) {
+        for rollout in self.journals.rollouts() {
+            if self.rollouts.get(&rollout).is_none_or(|rollout| rollout.seen.is_none()) {
+                self.end_journals(&rollout, Moment::inferred(None, now), now);
+            }
+        }
+    }
+
+    /// Whose pods are to be watched: those of ReplicaSets with an attempt under way.
+    pub(super) fn watch_pods(&mut self, key: &Key, effects: &mut Vec<Effect>) {
+        let wanted = self.newest(key).and_then(|(uid, newest)| {
+            let name = Key::new(&key.namespace, identity(key, uid, newest).name());
+            let open = self.journals.journal(&name).is_some_and(Journal::open);
+            let set = newest.replica_set.as_ref().filter(|_| open)?;
+            let uid = self.index.uid(&Key::new(&key.namespace, set))?;
+            Some((newest.hash.clone(), uid.to_owned()))
+        });
+        let watched = self.pods_watched.get(key);
+        if watched == wanted.as_ref() {
+            return;
+        }
+        if let Some((_, uid)) = watched {
+            self.evidence.forget_pods(uid);
+            effects.push(Effect::LeavePods(key.clone()));
+        }
+        match wanted {
+            Some((hash, uid)) => {
+                self.pods_watched.insert(key.clone(), (hash.clone(), uid));
+                effects.push(Effect::WatchPods(key.clone(), hash));
+            }
+            None => {
+                self.pods_watched.remove(key);
+            }
+        }
+    }
+}
+
+fn identity(rollout: &Key, uid: &str, attempt: &Attempt) -> Identity {
+    Identity {
+        rollout: rollout.clone(),
+        rollout_uid: uid.to_owned(),
+        hash: attempt.hash.clone(),
+        revision: attempt.revision,
+        number: attempt.number,
+    }
+}
+
+fn is(identity: &Identity, uid: &str, attempt: &Attempt) -> bool {
+    identity.rollout_uid == uid
+        && identity.hash == attempt.hash
+        && identity.revision == attempt.revision
+        && identity.number == attempt.number
+}
+
+/// Which try of a revision something belongs to that was made at this time: the last one that had
+/// begun by then, or else the first.
+fn tried_by(made: Option<Timestamp>, tries: &[&Attempt]) -> Option<u32> {
+    let begun = |attempt: &&&Attempt| made.is_none_or(|made| attempt.started <= made + CLOCK_SLACK);
+    let last = tries.iter().filter(begun).map(|attempt| attempt.number).max();
+    last.or_else(|| tries.iter().map(|attempt| attempt.number).min())
+}
