@@ -7,4 +7,5 @@ pub mod demo;
 pub mod jaeger;
 pub mod keptn;
 pub mod operator;
+pub mod relay;
 pub mod shop;
