@@ -25,6 +25,16 @@ pub enum PodKind {
     Unschedulable,
 }
 
+/// What tells Keptn of app, workload and version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// Labels of the pods.
+    Labels,
+    /// Annotations of the Rollout.
+    Annotations,
+    Nothing,
+}
+
 /// A Rollout that is being described.
 #[derive(Debug, Clone)]
 pub struct Manifest {
@@ -38,7 +48,7 @@ pub struct Manifest {
     deadline: u32,
     abort_on_deadline: bool,
     strategy: Strategy,
-    annotated: bool,
+    naming: Naming,
     referring: bool,
     annotations: BTreeMap<String, String>,
     pod_annotations: BTreeMap<String, String>,
@@ -61,7 +71,7 @@ impl Manifest {
                 steps: vec![weight(34), pause_for(4), weight(67), pause_for(4)],
                 background: None,
             }),
-            annotated: false,
+            naming: Naming::Labels,
             referring: false,
             annotations: BTreeMap::new(),
             pod_annotations: BTreeMap::new(),
@@ -146,7 +156,14 @@ impl Manifest {
     /// App and workload by Keptn's annotations on the Rollout, and no label says the version.
     #[must_use]
     pub fn annotated(mut self) -> Self {
-        self.annotated = true;
+        self.naming = Naming::Annotations;
+        self
+    }
+
+    /// Nothing names app, workload and version: Keptn has nothing to do with its pods.
+    #[must_use]
+    pub fn unnamed(mut self) -> Self {
+        self.naming = Naming::Nothing;
         self
     }
 
@@ -254,7 +271,7 @@ impl Manifest {
     fn rollout(&self) -> Value {
         let mut metadata = json!({ "name": self.name });
         let mut annotations = self.annotations.clone();
-        if self.annotated {
+        if self.naming == Naming::Annotations {
             annotations.insert("keptn.sh/workload".into(), self.name.clone());
             annotations.extend(self.app.iter().map(|app| ("keptn.sh/app".to_owned(), app.clone())));
         }
@@ -287,7 +304,7 @@ impl Manifest {
 
     fn template(&self) -> Value {
         let mut labels = json!({ "app": self.name });
-        if !self.annotated {
+        if self.naming == Naming::Labels {
             labels["app.kubernetes.io/name"] = json!(self.name);
             labels["app.kubernetes.io/version"] = json!(self.version);
             if let Some(app) = &self.app {
