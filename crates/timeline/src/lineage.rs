@@ -51,8 +51,8 @@ pub enum Effect {
     Send(Key, Box<Batch>),
     /// Read up to so many RolloutAttempts again that wait in the cluster for the collector.
     Recall(usize),
-    /// An attempt is delivered: remove the oldest of its Rollout's beyond what people keep.
-    Prune(Identity),
+    /// An attempt is delivered: of its Rollout's, keep the newest so many.
+    Prune(Identity, usize),
     /// Watch the pods of a Rollout that carry this pod-template-hash.
     WatchPods(Key, String),
     /// Watch the pods of a Rollout no longer.

@@ -362,6 +362,8 @@ pub struct StoredTrace {
 pub struct Settings {
     /// How many attempts are kept in the chain.
     pub history: usize,
+    /// How many RolloutAttempts that are over are kept.
+    pub attempts: usize,
     /// Only observe: never write this Rollout's links into a KeptnAppContext.
     pub observe_only: bool,
     /// Keep the RolloutTrace when its Rollout is deleted.
@@ -370,6 +372,6 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { history: 10, observe_only: false, keep_after_delete: false }
+        Self { history: 10, attempts: 5, observe_only: false, keep_after_delete: false }
     }
 }
