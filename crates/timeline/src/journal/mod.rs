@@ -16,7 +16,7 @@ pub use entry::{
     PauseKind, ResumedBy, Service, Step, StepResult, Switch, Weight,
 };
 
-pub use fold::Look;
+pub use fold::{Look, Memory};
 
 use crate::attempt::{Phase, Source};
 use crate::failure::Failure;
@@ -85,6 +85,8 @@ pub struct Journal {
     pub root_closed: Option<u32>,
     /// What a collector has acknowledged.
     pub exported: Exported,
+    /// What only this process remembers: neither stored nor compared.
+    pub memory: Memory,
 }
 
 /// What is known of the revision beside what happened to it.
@@ -202,6 +204,7 @@ impl Journal {
             closed: 0,
             root_closed: None,
             exported: Exported::default(),
+            memory: Memory::default(),
         }
     }
 
