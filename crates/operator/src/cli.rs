@@ -28,7 +28,7 @@ pub(crate) enum Command {
     ///
     ///   throughline run --observe-only --admin-address 127.0.0.1:8080
     #[command(verbatim_doc_comment)]
-    Run(Run),
+    Run(Box<Run>),
     /// Print the CustomResourceDefinitions as YAML, as they stand in crds/.
     Crds,
 }

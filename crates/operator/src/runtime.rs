@@ -59,7 +59,7 @@ pub enum RunError {
 /// Carries out the command.
 pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
-        Command::Run(run) => operate(run).await,
+        Command::Run(run) => operate(*run).await,
         Command::Crds => print_crds(),
     }
 }

@@ -1,7 +1,6 @@
 //! The way to the collector: made when it is first needed, and made anew after it failed.
 
 use std::error::Error;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder}
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
@@ -136,10 +135,9 @@ fn tls(certificates: &Certificates) -> Result<ClientConfig, SettingsError> {
         return Ok(builder.with_no_client_auth());
     };
     let chain = all_of(certificate)?;
-    let key_file = key;
-    let key = PrivateKeyDer::from_pem_file(Path::new(&key.path))
-        .map_err(|error| key_file.unusable(&error))?;
-    builder.with_client_auth_cert(chain, key).map_err(|error| certificate.unusable(&error))
+    let secret = PrivateKeyDer::from_pem_file(&key.path)
+        .map_err(|error| key.unusable(&in_words(error, "private key")))?;
+    builder.with_client_auth_cert(chain, secret).map_err(|error| certificate.unusable(&error))
 }
 
 fn authorities(file: &File) -> Result<RootCertStore, SettingsError> {
@@ -153,11 +151,20 @@ fn authorities(file: &File) -> Result<RootCertStore, SettingsError> {
 fn all_of(file: &File) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
     let certificates = CertificateDer::pem_file_iter(&file.path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| file.unusable(&error))?;
+        .map_err(|error| file.unusable(&in_words(error, "certificate")))?;
     if certificates.is_empty() {
-        return Err(file.unusable(&"there is no certificate in it"));
+        return Err(file.unusable(&in_words(pem::Error::NoItemsFound, "certificate")));
     }
     Ok(certificates)
+}
+
+/// What is wrong with a file of PEM. Its own words repeat lines of the file, which may be a key's.
+fn in_words(error: pem::Error, what: &str) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => format!("there is no {what} in it"),
+        _ => "it is not PEM".to_owned(),
+    }
 }
 
 /// An error with what it comes from; hyper says what went wrong only in the last of them.

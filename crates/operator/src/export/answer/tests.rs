@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::export::{grpc, http};
 
-fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
+fn answer(status: u16, headers: Headers<'_>, body: &[u8]) -> Answer {
     let headers = headers.iter().map(|(name, value)| {
         (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
     });
@@ -66,7 +68,7 @@ fn the_words_of_a_refusal_are_read_from_protobuf_and_from_text() {
 #[test]
 fn retry_after_is_in_seconds_or_a_date_that_counts_from_the_answers_own() {
     let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-    let cases: [(&[(&str, &str)], Option<u64>); 9] = [
+    let cases: [(Headers<'_>, Option<u64>); 9] = [
         (&[("retry-after", "7")], Some(7)),
         (&[("retry-after", " 7 ")], Some(7)),
         (&[date, ("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT")], Some(60)),
@@ -96,7 +98,7 @@ fn a_partial_success_says_how_many_and_never_more_than_were_sent() {
 
 #[test]
 fn what_was_taken_is_acknowledged_even_if_the_answer_cannot_be_read() {
-    let cases: [(&[(&str, &str)], &[u8]); 6] = [
+    let cases: [(Headers<'_>, &[u8]); 6] = [
         (&[PROTOBUF], b""),
         (&[PROTOBUF], b"\xff\xff\xff"),
         (&[], b""),
