@@ -89,11 +89,17 @@ impl Watch {
     /// Whether absence of an object means something: all were listed, or there can be none to
     /// see. A list that merely failed is not an empty one.
     fn looked(&self, kind: Kind) -> bool {
-        // Without the RolloutTraces a restart would begin every chain anew.
-        let optional = kind != Kind::RolloutTrace;
-        let none_to_see =
-            matches!(self.unavailable, Some(Unavailable::NotInstalled | Unavailable::Forbidden(_)));
-        self.listed || (optional && none_to_see)
+        let Some(why) = &self.unavailable else {
+            return self.listed;
+        };
+        self.listed
+            || match kind {
+                // Without the RolloutTraces a restart would begin every chain anew.
+                Kind::RolloutTrace => false,
+                // They tell of the inside of attempts: links do not wait for them to heal.
+                Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => true,
+                _ => matches!(why, Unavailable::NotInstalled | Unavailable::Forbidden(_)),
+            }
     }
 }
 
@@ -153,11 +159,6 @@ impl Lineage {
                 self.touch_app(&key);
             }
             Observation::RolloutTrace(seen) => self.trace_seen(*seen),
-            Observation::RolloutAttempt(_)
-            | Observation::AnalysisRun(_)
-            | Observation::Experiment(_)
-            | Observation::Pod(_) => {}
-            Observation::Gone(kind, key) => self.gone(kind, &key, now),
             Observation::Invalid(Kind::Rollout, seen) => {
                 let rollout = self.rollouts.entry(seen.key.clone()).or_default();
                 rollout.problem = Some(seen.problem);
@@ -165,7 +166,12 @@ impl Lineage {
                 rollout.uid = rollout.uid.take().or(seen.uid);
                 self.touched_rollouts.insert(seen.key);
             }
-            Observation::Invalid(..) => {}
+            Observation::RolloutAttempt(_)
+            | Observation::AnalysisRun(_)
+            | Observation::Experiment(_)
+            | Observation::Pod(_)
+            | Observation::Invalid(..) => {}
+            Observation::Gone(kind, key) => self.gone(kind, &key, now),
             Observation::Listed(kind, present) => {
                 for key in self.keys_of(kind).into_iter().filter(|key| !present.contains(key)) {
                     self.gone(kind, &key, now);
@@ -262,7 +268,7 @@ impl Lineage {
     fn may_link(&self) -> bool {
         Kind::ALL
             .iter()
-            .filter(|kind| **kind != Kind::WorkloadVersion)
+            .filter(|kind| kind.decides_links())
             .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.listed))
     }
 
