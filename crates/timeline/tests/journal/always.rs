@@ -250,6 +250,7 @@ impl World {
             started: version.started,
             started_source: Source::Status,
             ended: version.ended,
+            reason: None,
             trace: None,
             linked: Linked::none(""),
         };
