@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use timeline::app_context::ContextWritten;
+use timeline::delivery::{AttemptWritten, Sent};
 use timeline::{Kind, Observation};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -30,7 +31,12 @@ pub(crate) struct Metrics {
     events: Family<Event, Counter>,
     context_writes: Family<Outcome, Counter>,
     trace_writes: Family<Outcome, Counter>,
+    attempt_writes: Family<Outcome, Counter>,
+    spans: Family<Outcome, Counter>,
     rollouts: Gauge<f64, AtomicU64>,
+    attempts: Gauge,
+    collector_away: Gauge,
+    pod_watches: Gauge,
 }
 
 impl Default for Metrics {
@@ -39,7 +45,11 @@ impl Default for Metrics {
         let events = Family::default();
         let context_writes = Family::default();
         let trace_writes = Family::default();
+        let attempt_writes = Family::default();
+        let spans = Family::default();
         let rollouts = Gauge::default();
+        let (attempts, collector_away, pod_watches) =
+            (Gauge::default(), Gauge::default(), Gauge::default());
         registry.register(
             "watch_events",
             "Objects and lists that the watches brought, by resource and event",
@@ -55,8 +65,40 @@ impl Default for Metrics {
             "Writes of RolloutTraces, by outcome",
             trace_writes.clone(),
         );
+        registry.register(
+            "rollout_attempt_writes",
+            "Writes of RolloutAttempts, by outcome",
+            attempt_writes.clone(),
+        );
+        registry.register("spans", "Spans that a collector answered for, by outcome", spans.clone());
         registry.register("rollouts", "Rollouts that are followed", rollouts.clone());
-        Self { registry: Arc::new(registry), events, context_writes, trace_writes, rollouts }
+        registry.register(
+            "attempts_pending",
+            "Attempts in memory that are under way or not delivered",
+            attempts.clone(),
+        );
+        registry.register(
+            "collector_away",
+            "1 while the collector takes no spans",
+            collector_away.clone(),
+        );
+        registry.register(
+            "pod_watches",
+            "Watches of pods of attempts under way",
+            pod_watches.clone(),
+        );
+        Self {
+            registry: Arc::new(registry),
+            events,
+            context_writes,
+            trace_writes,
+            attempt_writes,
+            spans,
+            rollouts,
+            attempts,
+            collector_away,
+            pod_watches,
+        }
     }
 }
 
@@ -76,6 +118,7 @@ impl Metrics {
             Observation::Pod(_) => (Kind::Pod, "seen"),
             Observation::Gone(kind, _) => (*kind, "gone"),
             Observation::Invalid(kind, ..) => (*kind, "invalid"),
+            Observation::Listing(kind) => (*kind, "listing"),
             Observation::Listed(kind, _) => (*kind, "listed"),
             Observation::Unavailable(kind, _) => (*kind, "unavailable"),
         };
@@ -96,6 +139,47 @@ impl Metrics {
     pub(crate) fn recorded(&self, stored: bool) {
         let outcome = if stored { "stored" } else { "failed" };
         self.trace_writes.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// A write of a RolloutAttempt came back.
+    pub(crate) fn stored(&self, written: &AttemptWritten) {
+        let outcome = match written {
+            AttemptWritten::Stored(_) => "stored",
+            AttemptWritten::Conflict(_) => "conflict",
+            AttemptWritten::Missing => "missing",
+            AttemptWritten::Failed => "failed",
+            AttemptWritten::Refused => "refused",
+        };
+        self.attempt_writes.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// A collector has answered for so many spans.
+    pub(crate) fn sent(&self, sent: &Sent, spans: u64) {
+        let count = |outcome, spans| {
+            self.spans.get_or_create(&Outcome { outcome }).inc_by(spans);
+        };
+        match sent {
+            Sent::Acknowledged => count("acknowledged", spans),
+            Sent::Partly(refused, _) => {
+                count("acknowledged", spans.saturating_sub(*refused));
+                count("refused", *refused);
+            }
+            // One that is refused in company is sent again alone, and counted then.
+            Sent::Refused(_) if spans > 1 => count("refused_in_company", spans),
+            Sent::Refused(_) => count("refused", spans),
+            Sent::Later(_) => count("postponed", spans),
+        }
+    }
+
+    /// How many attempts are pending, and whether their collector is away.
+    pub(crate) fn attempts(&self, pending: usize, collector_away: bool) {
+        self.attempts.set(i64::try_from(pending).unwrap_or(i64::MAX));
+        self.collector_away.set(i64::from(collector_away));
+    }
+
+    /// How many watches of pods run.
+    pub(crate) fn pod_watches(&self, watches: usize) {
+        self.pod_watches.set(i64::try_from(watches).unwrap_or(i64::MAX));
     }
 
     /// How many Rollouts are followed.

@@ -1,42 +1,34 @@
 //! The owner: one task that holds all state, is fed by one stream, and asks for everything else.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
-use kube::Client;
-use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
-use timeline::lineage::{Effect, Options, ReportWrite};
-use timeline::{Key, Lineage, Observation};
-use tokio::sync::Semaphore;
+use timeline::lineage::{Effect, Options};
+use timeline::{Lineage, Observation};
+use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
+use crate::pods::PodWatches;
 use crate::readiness::Readiness;
-use crate::{linker, recorder};
+use crate::writer::{Answer, WRITE_TIMEOUT, Writer};
 
-/// Links have a deadline, reports have none: they do not share their places.
-const LINKS_AT_ONCE: usize = 16;
-/// More writes at once halve what the API server gets done.
-const REPORTS_AT_ONCE: usize = 16;
-/// A write that hangs is taken for lost; the next look tells what became of it.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// With nothing due, the owner looks around this often.
 const IDLE: Duration = Duration::from_mins(1);
 
-/// The answer to an effect.
-enum Answer {
-    Context(Key, ContextWritten),
-    Report(Key, bool),
-}
+/// An effect on its way, with its answer at the end.
+type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// Holds the state and runs until told to stop.
 pub(crate) struct Tracer {
     lineage: Lineage,
     writer: Writer,
+    pods: PodWatches,
+    pods_seen: Receiver<Observation>,
     metrics: Metrics,
     readiness: Readiness,
 }
@@ -44,18 +36,13 @@ pub(crate) struct Tracer {
 impl Tracer {
     /// An owner that has seen nothing yet.
     pub(crate) fn new(
-        client: Client,
         options: Options,
+        writer: Writer,
+        (pods, pods_seen): (PodWatches, Receiver<Observation>),
         metrics: Metrics,
         readiness: Readiness,
     ) -> Self {
-        let writer = Writer {
-            client,
-            links: Arc::new(Semaphore::new(LINKS_AT_ONCE)),
-            reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
-            metrics: metrics.clone(),
-        };
-        Self { lineage: Lineage::new(options), writer, metrics, readiness }
+        Self { lineage: Lineage::new(options), writer, pods, pods_seen, metrics, readiness }
     }
 
     /// Takes in observations and answers in the order of arrival, and starts what follows.
@@ -66,99 +53,98 @@ impl Tracer {
         stop: CancellationToken,
     ) {
         let mut observations = std::pin::pin!(observations);
-        let mut writes = JoinSet::new();
+        let mut work = JoinSet::new();
         loop {
             let now = clock();
             for effect in self.lineage.effects(now) {
-                writes.spawn(self.writer.clone().perform(effect));
+                if let Some(effect) = self.begin(effect) {
+                    work.spawn(effect);
+                }
             }
-            self.metrics.rollouts(self.lineage.rollouts());
-            self.readiness.update(self.lineage.missing());
+            self.tell();
             let wait = self.lineage.due().map_or(IDLE, |due| {
                 Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)
             });
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(observation) = observations.next() => {
-                    self.metrics.observed(&observation);
-                    self.lineage.observe(observation, clock());
-                }
-                Some(answer) = writes.join_next() => match answer {
-                    Ok(Answer::Context(app, written)) => {
-                        self.lineage.written(&app, written, clock());
+                Some(observation) = observations.next() => self.observe(observation, clock()),
+                Some(observation) = self.pods_seen.recv() => self.observe(observation, clock()),
+                Some(answer) = work.join_next() => match answer {
+                    Ok(answer) => {
+                        let more = self.answer(answer, clock());
+                        for effect in more {
+                            work.spawn(effect);
+                        }
                     }
-                    Ok(Answer::Report(key, stored)) => self.lineage.reported(&key, stored, clock()),
                     Err(error) => tracing::error!(%error, "a write ended badly"),
                 },
                 () = tokio::time::sleep(wait.min(IDLE)) => {}
             }
         }
         // A write under way is let finish, so that a stop leaves no answer unknown.
-        let finish = async { while writes.join_next().await.is_some() {} };
+        let finish = async { while work.join_next().await.is_some() {} };
         tokio::time::timeout(WRITE_TIMEOUT, finish).await.ok();
     }
-}
 
-/// Carries out effects, each in a task of its own.
-#[derive(Clone)]
-struct Writer {
-    client: Client,
-    links: Arc<Semaphore>,
-    reports: Arc<Semaphore>,
-    metrics: Metrics,
-}
-
-impl Writer {
-    async fn perform(self, effect: Effect) -> Answer {
-        match effect {
-            Effect::WriteContext(app, write) => {
-                let written = self.link(&app, write).await;
-                Answer::Context(app, written)
-            }
-            Effect::WriteReport(key, report) => {
-                let stored = self.record(&key, &report).await;
-                Answer::Report(key, stored)
-            }
-        }
+    fn observe(&mut self, observation: Observation, now: Timestamp) {
+        self.metrics.observed(&observation);
+        self.lineage.observe(observation, now);
     }
 
-    async fn link(self, app: &Key, write: ContextWrite) -> ContextWritten {
-        let _place = self.links.acquire().await;
-        let written = linker::write(self.client, app, write);
-        let written = timeout(WRITE_TIMEOUT, written).await.unwrap_or_else(|_| {
-            let problem = "the API server gave no answer in time";
-            ContextWritten::Failed(WriteProblem::Failed(problem.to_owned()))
-        });
-        match &written {
-            ContextWritten::Stored(seen) => {
-                tracing::info!(%app, ours = seen.ours.len(), "links written");
+    /// What has to be done for an effect; none if it is done already.
+    fn begin(&mut self, effect: Effect) -> Option<Work> {
+        let writer = self.writer.clone();
+        Some(match effect {
+            Effect::WriteContext(app, write) => Box::pin(writer.link(app, write)),
+            Effect::WriteReport(key, report) => Box::pin(writer.record(key, report)),
+            Effect::WriteAttempt(key, write) => Box::pin(writer.store(key, write)),
+            Effect::Send(key, batch) => Box::pin(writer.send(key, batch)),
+            Effect::Recall(limit) => Box::pin(writer.recall(limit)),
+            Effect::Prune(attempt, keep) => Box::pin(writer.prune(attempt, keep)),
+            Effect::WatchPods(rollout, hash) => {
+                self.pods.watch(rollout, &hash);
+                return None;
             }
-            ContextWritten::Conflict(_) => {
-                tracing::debug!(%app, "somebody else was faster; trying again");
+            Effect::LeavePods(rollout) => {
+                self.pods.leave(&rollout);
+                return None;
             }
-            ContextWritten::Failed(problem) => {
-                tracing::warn!(%app, ?problem, "KeptnAppContext not written; trying again");
-            }
-        }
-        self.metrics.linked(&written);
-        written
+        })
     }
 
-    async fn record(self, key: &Key, report: &ReportWrite) -> bool {
-        let _place = self.reports.acquire().await;
-        let stored = match timeout(WRITE_TIMEOUT, recorder::record(self.client, key, report)).await
-        {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "not stored; trying again");
-                false
+    /// Takes in an answer; says what it makes worth telling people.
+    fn answer(&mut self, answer: Answer, now: Timestamp) -> Vec<Work> {
+        match answer {
+            Answer::Context(app, written) => self.lineage.written(&app, written, now),
+            Answer::Report(key, stored) => self.lineage.reported(&key, stored, now),
+            Answer::Attempt(key, written) => {
+                let told = self.lineage.attempt_written(&key, written, now);
+                let tell = |announcement| -> Work {
+                    Box::pin(self.writer.clone().announce(announcement))
+                };
+                return told.into_iter().map(tell).collect();
             }
-            Err(_) => {
-                tracing::warn!(%key, "RolloutTrace: no answer in time; trying again");
-                false
+            Answer::Sent(key, sent, spans) => {
+                // Spread over a wait: the fraction of a second is as random as it needs to be.
+                let jitter = now.subsec_microsecond().unsigned_abs() % 1001;
+                self.lineage.sent(&key, &sent, spans, u32::from(jitter), now);
             }
-        };
-        self.metrics.recorded(stored);
-        stored
+            Answer::Recalled(attempts, more) => {
+                for attempt in attempts {
+                    self.lineage.observe(Observation::RolloutAttempt(Box::new(attempt)), now);
+                }
+                self.lineage.recalled(more);
+            }
+            Answer::Nothing => {}
+        }
+        Vec::new()
+    }
+
+    fn tell(&self) {
+        self.metrics.rollouts(self.lineage.rollouts());
+        let (attempts, collector_away, _) = self.lineage.delivery();
+        self.metrics.attempts(attempts, collector_away);
+        self.metrics.pod_watches(self.pods.len());
+        self.readiness.update(self.lineage.missing());
     }
 }

@@ -18,6 +18,8 @@ const GATHER: SignedDuration = SignedDuration::from_secs(1);
 /// Nothing that is merely on its way is stored more often than this, and less often the longer
 /// the attempt takes: what a crash may cost stays in proportion, and so do the writes.
 const PACE: SignedDuration = SignedDuration::from_secs(30);
+/// Attempts that people can read of each Rollout, unless they set another number.
+const KEPT: usize = 5;
 const STORE_RETRY: SignedDuration = SignedDuration::from_secs(5);
 /// Spans of one request; an AnalysisRun brings its measurements beyond that.
 const ENTRIES_AT_ONCE: u32 = 64;
@@ -40,6 +42,8 @@ pub struct AttemptWrite {
     pub resource_version: Option<String>,
     /// Where it stands then.
     pub stage: Stage,
+    /// It outlives its Rollout even when it is delivered.
+    pub keep: bool,
     /// What is stored.
     pub journal: Journal,
 }
@@ -85,6 +89,8 @@ pub(crate) struct Delivery {
     last_stored: Option<Timestamp>,
     /// The number up to which spans are under way.
     sending: Option<u32>,
+    /// Settings of a person: how many attempts of the Rollout stay, and whether they outlive it.
+    kept: (usize, bool),
     /// How many entries may go at once; halved to find one that a collector refuses.
     at_once: u32,
 }
@@ -111,8 +117,20 @@ impl Delivery {
             store_failed: false,
             last_stored: None,
             sending: None,
+            kept: (KEPT, false),
             at_once: ENTRIES_AT_ONCE,
         }
+    }
+
+    /// What a person wants of attempts that are over: how many stay, whether they outlive the
+    /// Rollout.
+    pub(crate) fn keeps(&mut self, attempts: usize, after_delete: bool) {
+        self.kept = (attempts, after_delete);
+    }
+
+    /// How many attempts of its Rollout stay.
+    pub(crate) fn keep(&self) -> usize {
+        self.kept.0
     }
 
     /// A journal as it was found in the cluster.
@@ -156,7 +174,8 @@ impl Delivery {
             return None;
         }
         self.storing = Some(snapshot);
-        Some(AttemptWrite { resource_version, stage, journal: self.journal.clone() })
+        let (keep, journal) = (self.kept.1, self.journal.clone());
+        Some(AttemptWrite { resource_version, stage, keep, journal })
     }
 
     /// A write came back.

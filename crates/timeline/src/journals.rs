@@ -107,6 +107,13 @@ impl Journals {
         self.of_rollout.keys().cloned().collect()
     }
 
+    /// What a person wants of a Rollout's attempts that are over.
+    pub(crate) fn keeps(&mut self, key: &Key, attempts: usize, after_delete: bool) {
+        if let Some(delivery) = self.deliveries.get_mut(key) {
+            delivery.keeps(attempts, after_delete);
+        }
+    }
+
     pub(crate) fn journal(&self, key: &Key) -> Option<&Journal> {
         self.deliveries.get(key).map(|delivery| &delivery.journal)
     }
@@ -258,7 +265,7 @@ impl Journals {
         }
         if delivery.done() {
             let identity = delivery.journal.identity.clone();
-            effects.push(Effect::Prune(identity));
+            effects.push(Effect::Prune(identity, delivery.keep()));
             self.remove(key);
             return;
         }

@@ -51,8 +51,8 @@ pub enum Effect {
     Send(Key, Box<Batch>),
     /// Read up to so many RolloutAttempts again that wait in the cluster for the collector.
     Recall(usize),
-    /// An attempt is delivered: remove the oldest of its Rollout's beyond what people keep.
-    Prune(Identity),
+    /// An attempt is delivered: of its Rollout's, keep the newest so many.
+    Prune(Identity, usize),
     /// Watch the pods of a Rollout that carry this pod-template-hash.
     WatchPods(Key, String),
     /// Watch the pods of a Rollout no longer.
@@ -116,11 +116,17 @@ impl Watch {
     /// Whether absence of an object means something: all were listed, or there can be none to
     /// see. A list that merely failed is not an empty one.
     fn looked(&self, kind: Kind) -> bool {
-        // Without the RolloutTraces a restart would begin every chain anew.
-        let optional = kind != Kind::RolloutTrace;
-        let none_to_see =
-            matches!(self.unavailable, Some(Unavailable::NotInstalled | Unavailable::Forbidden(_)));
-        self.listed || (optional && none_to_see)
+        let Some(why) = &self.unavailable else {
+            return self.listed;
+        };
+        self.listed
+            || match kind {
+                // Without the RolloutTraces a restart would begin every chain anew.
+                Kind::RolloutTrace => false,
+                // They tell of the inside of attempts: links do not wait for them to heal.
+                Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => true,
+                _ => matches!(why, Unavailable::NotInstalled | Unavailable::Forbidden(_)),
+            }
     }
 }
 
@@ -316,7 +322,7 @@ impl Lineage {
     fn may_link(&self) -> bool {
         Kind::ALL
             .iter()
-            .filter(|kind| **kind != Kind::WorkloadVersion)
+            .filter(|kind| kind.decides_links())
             .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.listed))
     }
 

@@ -63,10 +63,13 @@ impl Attempts {
         let listed = listed.map_err(Error::api("list RolloutAttempts"))?;
         let read = |object: RolloutAttempt| {
             let name = object.name_any();
-            let journal = operator::journal::read(&object);
-            Some(Attempt { name, journal: journal? })
+            let journal = operator::journal::read(&object).map_err(|error| Error::Manifest {
+                reason: error.to_string(),
+                manifest: name.clone(),
+            })?;
+            Ok(Attempt { name, journal })
         };
-        let mut attempts: Vec<_> = listed.into_iter().filter_map(read).collect();
+        let mut attempts = listed.into_iter().map(read).collect::<Result<Vec<_>, Error>>()?;
         attempts.sort_by_key(|it| (it.journal.identity.revision, it.journal.identity.number));
         Ok(attempts)
     }

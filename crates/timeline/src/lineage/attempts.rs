@@ -108,7 +108,9 @@ impl Lineage {
             .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.unavailable.is_none()));
         let attempts = rollout.chain.attempts();
         let mut turn = Turn::Same;
+        let settings = self.traces.get(key).map(|trace| trace.settings).unwrap_or_default();
         for name in &names {
+            self.journals.keeps(name, settings.attempts, settings.keep_after_delete);
             let Some(identity) = self.journals.journal(name).map(|j| j.identity.clone()) else {
                 continue;
             };

@@ -1,8 +1,34 @@
 //! Why an attempt failed: one class from a short list, and one line that a person understands.
+//!
+//! Evidence comes from pods, from their ReplicaSet and from analyses; Argo says what it acted upon;
+//! [`decide`] makes one of both.
+
+mod admission;
+mod analysis;
+mod argo;
+mod decide;
+mod kubelet;
+mod pods;
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use admission::of_replica_set;
+pub use analysis::of_analysis;
+pub use argo::{abort_cause, of_argo};
+pub use decide::decide;
+pub use pods::of_pods;
+
 use crate::moment::Moment;
+use crate::text::bounded;
+
+/// Limit of [`Failure::reason`].
+const REASON_BYTES: usize = 256;
+/// Limit of [`Failure::message`].
+const MESSAGE_BYTES: usize = 512;
+/// Limit of names of objects and images; Kubernetes' own names end at 253.
+const NAME_BYTES: usize = 256;
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,7 +42,7 @@ pub struct Failure {
     pub reason: String,
     /// The words of Argo, the kubelet, the scheduler or the API server; at most 512 bytes.
     pub message: String,
-    /// The pod that tells it, if one does.
+    /// The pod that tells it, if one does; as container and image at most 256 bytes.
     pub pod: Option<String>,
     /// The container that tells it, if one does.
     pub container: Option<String>,
@@ -88,4 +114,56 @@ pub enum AbortCause {
     Deadline,
     /// Words that are not known.
     Unknown,
+}
+
+impl Failure {
+    /// A failure that no pod tells of.
+    fn of(class: FailureClass, reason: String, message: &str, at: Moment) -> Self {
+        let message = bounded(message, MESSAGE_BYTES);
+        Self { class, cause: None, reason, message, pod: None, container: None, image: None, at }
+    }
+}
+
+impl FailureClass {
+    /// The value of the attribute `error.type`.
+    pub const fn error_type(self) -> &'static str {
+        match self {
+            Self::ImagePullFailed => "image_pull_failed",
+            Self::OutOfMemory => "out_of_memory",
+            Self::CrashLoop => "crash_loop",
+            Self::ContainerConfig => "container_config",
+            Self::VolumeFailed => "volume_failed",
+            Self::Unschedulable => "unschedulable",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::AdmissionRefused => "admission_refused",
+            Self::ProbeFailed => "probe_failed",
+            Self::AnalysisFailed => "analysis_failed",
+            Self::AnalysisError => "analysis_error",
+            Self::AnalysisInconclusive => "analysis_inconclusive",
+            Self::ExperimentFailed => "experiment_failed",
+            Self::PluginFailed => "plugin_failed",
+            Self::InvalidSpec => "invalid_spec",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::ManualAbort => "manual_abort",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// The class and the parts that say something, then `end`, which is never cut: it is ours and short.
+fn line(class: FailureClass, parts: &[&str], end: &str) -> String {
+    let mut text = class.to_string();
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        text.push_str(": ");
+        text.push_str(part);
+    }
+    let mut text = bounded(&text, REASON_BYTES.saturating_sub(end.len()));
+    text.push_str(end);
+    text
 }

@@ -1,0 +1,185 @@
+//! Stores RolloutAttempts, reads those again that wait for a collector, and removes old ones.
+
+use api::RolloutAttempt;
+use api::rollout_attempt::{OPEN, ROLLOUT_UID};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::core::DeserializeGuard;
+use kube::{Api, Client};
+use timeline::Key;
+use timeline::delivery::{AttemptWrite, AttemptWritten, Stage};
+use timeline::journal::Identity;
+use timeline::observation::RolloutAttemptSeen;
+
+use crate::journal::{read, write};
+use crate::{FIELD_MANAGER, words};
+
+/// Why a RolloutAttempt was not stored, read or removed.
+#[derive(Debug, thiserror::Error)]
+#[error("RolloutAttempt {key}: cannot be {step}: {}", words(.source))]
+pub(crate) struct AttemptError {
+    key: Key,
+    step: &'static str,
+    source: kube::Error,
+}
+
+impl AttemptError {
+    /// What the owner makes of it: whether the same write may come through another time.
+    pub(crate) fn written(&self) -> AttemptWritten {
+        match &self.source {
+            kube::Error::Api(status) if matches!(status.code, 400 | 413 | 422) => {
+                AttemptWritten::Refused
+            }
+            _ => AttemptWritten::Failed,
+        }
+    }
+}
+
+/// Stores a journal, whole, in place of the version that it was made from.
+///
+/// Not by apply or patch: nobody else writes a RolloutAttempt, and a journal that somebody changed
+/// in between has to be looked at first.
+pub(crate) async fn store(
+    client: Client,
+    key: &Key,
+    attempt: &AttemptWrite,
+) -> Result<AttemptWritten, AttemptError> {
+    let attempts: Api<RolloutAttempt> = Api::namespaced(client, &key.namespace);
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
+    let object = object(key, attempt);
+    let written = match &attempt.resource_version {
+        None => attempts.create(&params, &object).await,
+        Some(_) => attempts.replace(&key.name, &params, &object).await,
+    };
+    match written {
+        Ok(stored) => {
+            Ok(AttemptWritten::Stored(stored.metadata.resource_version.unwrap_or_default()))
+        }
+        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => {
+            conflict(&attempts, key).await
+        }
+        Err(kube::Error::Api(status))
+            if status.is_not_found() && attempt.resource_version.is_some() =>
+        {
+            conflict(&attempts, key).await
+        }
+        Err(source) => Err(AttemptError { key: key.clone(), step: "stored", source }),
+    }
+}
+
+async fn conflict(
+    attempts: &Api<RolloutAttempt>,
+    key: &Key,
+) -> Result<AttemptWritten, AttemptError> {
+    let found = attempts.get_opt(&key.name).await;
+    let failed = |source| AttemptError { key: key.clone(), step: "read", source };
+    Ok(match found.map_err(failed)? {
+        None => AttemptWritten::Missing,
+        Some(found) => match seen(found) {
+            Some(seen) => AttemptWritten::Conflict(Box::new(seen)),
+            None => AttemptWritten::Refused,
+        },
+    })
+}
+
+/// Reads up to `limit` RolloutAttempts that wait for a collector; says whether there are more.
+pub(crate) async fn recall(
+    client: Client,
+    namespace: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<RolloutAttemptSeen>, bool), AttemptError> {
+    let attempts: Api<DeserializeGuard<RolloutAttempt>> = match namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    let params = ListParams::default().labels(&format!("{OPEN}={DELIVERING}")).limit(limit);
+    let found = attempts.list(&params).await.map_err(|source| AttemptError {
+        key: Key::new(namespace.unwrap_or("*"), "*"),
+        step: "listed",
+        source,
+    })?;
+    let more = found.metadata.continue_.is_some_and(|token| !token.is_empty());
+    let attempts = found.items.into_iter().filter_map(|object| object.0.ok());
+    Ok((attempts.filter_map(seen).collect(), more))
+}
+
+/// Removes the oldest delivered RolloutAttempts of a Rollout beyond the newest `keep`.
+pub(crate) async fn prune(
+    client: Client,
+    attempt: &Identity,
+    keep: usize,
+) -> Result<(), AttemptError> {
+    let namespace = &attempt.rollout.namespace;
+    let attempts: Api<RolloutAttempt> = Api::namespaced(client, namespace);
+    let failed = |name: &str, step| {
+        let key = Key::new(namespace, name);
+        move |source| AttemptError { key, step, source }
+    };
+    // Delivered ones carry no label OPEN.
+    let labels = format!("{ROLLOUT_UID}={},!{OPEN}", attempt.rollout_uid);
+    let mut found = attempts
+        .list_metadata(&ListParams::default().labels(&labels))
+        .await
+        .map_err(failed("*", "listed"))?
+        .items;
+    found.sort_by(|a, b| {
+        let age = |object: &kube::core::PartialObjectMeta<RolloutAttempt>| {
+            (object.metadata.creation_timestamp.clone(), object.metadata.name.clone())
+        };
+        age(b).cmp(&age(a))
+    });
+    for old in found.into_iter().skip(keep) {
+        let name = old.metadata.name.unwrap_or_default();
+        match attempts.delete(&name, &DeleteParams::default()).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.is_not_found() => {}
+            Err(error) => return Err(failed(&name, "removed")(error)),
+        }
+    }
+    Ok(())
+}
+
+/// The value of the label OPEN of one whose spans have still to leave.
+const DELIVERING: &str = "delivering";
+/// The value of the label OPEN of one that is under way.
+const RUNNING: &str = "running";
+
+fn object(key: &Key, attempt: &AttemptWrite) -> RolloutAttempt {
+    let identity = &attempt.journal.identity;
+    let mut object = RolloutAttempt::new(&key.name, write::spec(identity));
+    object.metadata.resource_version.clone_from(&attempt.resource_version);
+    let open = match attempt.stage {
+        Stage::Running => Some(RUNNING),
+        Stage::Delivering => Some(DELIVERING),
+        Stage::Done => None,
+    };
+    let labels = [
+        ("app.kubernetes.io/managed-by", Some("throughline")),
+        (ROLLOUT_UID, Some(identity.rollout_uid.as_str())),
+        (OPEN, open),
+    ];
+    let labels = labels.into_iter().filter_map(|(key, value)| Some((key.into(), value?.into())));
+    object.metadata.labels = Some(labels.collect());
+    // While something has still to leave, an attempt must outlive its Rollout.
+    if attempt.stage == Stage::Done && !attempt.keep {
+        object.metadata.owner_references = Some(vec![OwnerReference {
+            api_version: "argoproj.io/v1alpha1".to_owned(),
+            kind: "Rollout".to_owned(),
+            name: identity.rollout.name.clone(),
+            uid: identity.rollout_uid.clone(),
+            controller: None,
+            block_owner_deletion: None,
+        }]);
+    }
+    object.status = Some(write::status(&attempt.journal));
+    object
+}
+
+/// What a stored RolloutAttempt says; none if it cannot be read.
+pub(crate) fn seen(object: RolloutAttempt) -> Option<RolloutAttemptSeen> {
+    let key = Key::new(object.metadata.namespace.clone()?, object.metadata.name.clone()?);
+    let resource_version = object.metadata.resource_version.clone()?;
+    let journal = read::journal(&object).ok()?;
+    Some(RolloutAttemptSeen { key, resource_version, journal })
+}

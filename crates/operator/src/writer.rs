@@ -1,0 +1,185 @@
+//! Carries out what the owner asks for, each effect in a task of its own, and brings the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use timeline::Key;
+use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
+use timeline::delivery::{AttemptWrite, AttemptWritten, Sent};
+use timeline::journal::Identity;
+use timeline::journals::Announcement;
+use timeline::lineage::ReportWrite;
+use timeline::observation::RolloutAttemptSeen;
+use timeline::span::Batch;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::export::{Delivered, Exporter};
+use crate::metrics::Metrics;
+use crate::{announcer, journalist, linker, recorder};
+
+/// Links have a deadline, the others have none: they do not share their places.
+const LINKS_AT_ONCE: usize = 16;
+/// More writes at once halve what the API server gets done.
+const OTHERS_AT_ONCE: usize = 16;
+/// A write that hangs is taken for lost; the next look tells what became of it.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The answer to an effect.
+pub(crate) enum Answer {
+    /// A KeptnAppContext was written, or not.
+    Context(Key, ContextWritten),
+    /// A RolloutTrace was stored, or not.
+    Report(Key, bool),
+    /// A RolloutAttempt was stored, or not.
+    Attempt(Key, AttemptWritten),
+    /// A collector has answered for so many spans.
+    Sent(Key, Sent, u64),
+    /// RolloutAttempts that wait for the collector; whether there are more.
+    Recalled(Vec<RolloutAttemptSeen>, bool),
+    /// Nobody waits for it.
+    Nothing,
+}
+
+/// Carries out effects; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    client: Client,
+    namespace: Option<String>,
+    exporter: Option<Exporter>,
+    links: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+    metrics: Metrics,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        client: Client,
+        namespace: Option<String>,
+        exporter: Option<Exporter>,
+        metrics: Metrics,
+    ) -> Self {
+        let places = |places| Arc::new(Semaphore::new(places));
+        let (links, others) = (places(LINKS_AT_ONCE), places(OTHERS_AT_ONCE));
+        Self { client, namespace, exporter, links, others, metrics }
+    }
+
+    /// Whether there is a collector.
+    pub(crate) fn exports(&self) -> bool {
+        self.exporter.is_some()
+    }
+
+    pub(crate) async fn link(self, app: Key, write: ContextWrite) -> Answer {
+        let _place = self.links.acquire().await;
+        let written = linker::write(self.client.clone(), &app, write);
+        let written = timeout(WRITE_TIMEOUT, written).await.unwrap_or_else(|_| {
+            let problem = "the API server gave no answer in time";
+            ContextWritten::Failed(WriteProblem::Failed(problem.to_owned()))
+        });
+        match &written {
+            ContextWritten::Stored(seen) => {
+                tracing::info!(%app, ours = seen.ours.len(), "links written");
+            }
+            ContextWritten::Conflict(_) => {
+                tracing::debug!(%app, "somebody else was faster; trying again");
+            }
+            ContextWritten::Failed(problem) => {
+                tracing::warn!(%app, ?problem, "KeptnAppContext not written; trying again");
+            }
+        }
+        self.metrics.linked(&written);
+        Answer::Context(app, written)
+    }
+
+    pub(crate) async fn record(self, key: Key, report: Box<ReportWrite>) -> Answer {
+        let _place = self.others.acquire().await;
+        let recorded = recorder::record(self.client.clone(), &key, &report);
+        let stored = match timeout(WRITE_TIMEOUT, recorded).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "not stored; trying again");
+                false
+            }
+            Err(_) => {
+                tracing::warn!(%key, "RolloutTrace: no answer in time; trying again");
+                false
+            }
+        };
+        self.metrics.recorded(stored);
+        Answer::Report(key, stored)
+    }
+
+    pub(crate) async fn store(self, key: Key, write: Box<AttemptWrite>) -> Answer {
+        let _place = self.others.acquire().await;
+        let stored = journalist::store(self.client.clone(), &key, &write);
+        let written = match timeout(WRITE_TIMEOUT, stored).await {
+            Ok(Ok(written)) => written,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "not stored; trying again");
+                error.written()
+            }
+            Err(_) => {
+                tracing::warn!(%key, "RolloutAttempt: no answer in time; trying again");
+                AttemptWritten::Failed
+            }
+        };
+        self.metrics.stored(&written);
+        Answer::Attempt(key, written)
+    }
+
+    pub(crate) async fn send(self, key: Key, batch: Box<Batch>) -> Answer {
+        let spans = batch.spans.len() as u64;
+        let Some(exporter) = &self.exporter else {
+            return Answer::Nothing;
+        };
+        let sent = match exporter.deliver(&batch).await {
+            Delivered::Acknowledged => Sent::Acknowledged,
+            Delivered::Partly { refused, message } => {
+                tracing::warn!(%key, refused, message, "the collector refused spans for good");
+                Sent::Partly(refused, message)
+            }
+            Delivered::Refused { message } => {
+                tracing::warn!(%key, spans, message, "the collector refuses these spans");
+                Sent::Refused(message)
+            }
+            Delivered::Later { after, message } => {
+                tracing::debug!(%key, spans, message, "the collector takes no spans now");
+                Sent::Later(after.and_then(|after| after.try_into().ok()))
+            }
+        };
+        self.metrics.sent(&sent, spans);
+        Answer::Sent(key, sent, spans)
+    }
+
+    pub(crate) async fn recall(self, limit: usize) -> Answer {
+        let recalled = journalist::recall(self.client.clone(), self.namespace.as_deref(), limit);
+        match timeout(WRITE_TIMEOUT, recalled).await {
+            Ok(Ok((seen, more))) => Answer::Recalled(seen, more),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "attempts that wait for the collector: trying again");
+                Answer::Recalled(Vec::new(), true)
+            }
+            Err(_) => Answer::Recalled(Vec::new(), true),
+        }
+    }
+
+    pub(crate) async fn prune(self, attempt: Identity, keep: usize) -> Answer {
+        let _place = self.others.acquire().await;
+        let pruned = journalist::prune(self.client.clone(), &attempt, keep);
+        if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, pruned).await {
+            tracing::warn!(%error, "old attempts stay until the next one ends");
+        }
+        Answer::Nothing
+    }
+
+    pub(crate) async fn announce(self, announcement: Announcement) -> Answer {
+        let _place = self.others.acquire().await;
+        let announced = announcer::announce(self.client.clone(), &announcement);
+        if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, announced).await {
+            // An Event is a courtesy: the RolloutAttempt tells the same.
+            tracing::debug!(%error, "Event not written");
+        }
+        Answer::Nothing
+    }
+}
