@@ -43,6 +43,11 @@ pub struct RolloutTraceSpec {
     #[x_kube(validation = Rule::new("self >= 1 && self <= 50").message("spec.history is a number of attempts from 1 to 50"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<i32>,
+    /// How many RolloutAttempts that are over are kept, 0 to 50. The default is 5.
+    #[schemars(range(min = 0, max = 50))]
+    #[x_kube(validation = Rule::new("self >= 0 && self <= 50").message("spec.attempts is a number of attempts from 0 to 50"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<i32>,
     /// `Link` writes the links into the KeptnAppContext of the app; `Observe` only shows what they
     /// would be. The default is Link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,7 +86,8 @@ pub struct RolloutTraceStatus {
     #[schemars(length(max = 51))]
     pub chain: Vec<ChainEntry>,
     /// `Observed`: the Rollout is followed. `Linked`: the links that the next revision needs are
-    /// in place; the reason says why not.
+    /// in place. `Exported`: its attempts are stored and their spans leave. The reason says why
+    /// not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -136,6 +142,10 @@ pub struct ChainEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "date_time")]
     pub ended: Option<Timestamp>,
+    /// Why it failed, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub reason: Option<String>,
     /// What it follows: what was live first, then an attempt that failed before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
@@ -273,6 +283,6 @@ pub struct Keptn {
 }
 
 /// RFC 3339, as fine as the clock that it came from.
-fn date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(crate) fn date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": "string", "format": "date-time" })
 }

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use timeline::attempt::Phase;
-use timeline::journal::Journal;
+use timeline::journal::{Journal, name};
 use timeline::journals::Announcement;
 
 use crate::FIELD_MANAGER;
@@ -46,7 +46,7 @@ fn event(announcement: &Announcement) -> Event {
     let namespace = identity.rollout.namespace.clone();
     Event {
         metadata: ObjectMeta {
-            name: Some(format!("{}.{}", identity.name(), if *ended { "ended" } else { "started" })),
+            name: Some(format!("{}.{}", name(identity), if *ended { "ended" } else { "started" })),
             namespace: Some(namespace.clone()),
             ..ObjectMeta::default()
         },
@@ -60,7 +60,7 @@ fn event(announcement: &Announcement) -> Event {
         related: Some(ObjectReference {
             api_version: Some("throughline.dev/v1alpha1".to_owned()),
             kind: Some("RolloutAttempt".to_owned()),
-            name: Some(identity.name()),
+            name: Some(name(identity)),
             namespace: Some(identity.rollout.namespace.clone()),
             ..ObjectReference::default()
         }),

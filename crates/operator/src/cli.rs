@@ -30,7 +30,11 @@ pub(crate) enum Command {
     #[command(verbatim_doc_comment)]
     Run(Box<Run>),
     /// Print the CustomResourceDefinitions as YAML, as they stand in crds/.
-    Crds,
+    Crds {
+        /// Which one; all if none is named.
+        #[arg(value_enum)]
+        kind: Option<Crd>,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -53,6 +57,14 @@ pub(crate) struct Run {
     // Last, because its heading holds for what follows.
     #[command(flatten)]
     pub(crate) otlp: OtlpArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Crd {
+    /// What a person reads first of a Rollout's history.
+    Rollouttraces,
+    /// The timeline of one attempt.
+    Rolloutattempts,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

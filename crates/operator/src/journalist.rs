@@ -11,7 +11,8 @@ use timeline::delivery::{AttemptWrite, AttemptWritten, Stage};
 use timeline::journal::Identity;
 use timeline::observation::RolloutAttemptSeen;
 
-use crate::journal::{read, write};
+use crate::journal;
+use crate::observe::attempt_seen;
 use crate::{FIELD_MANAGER, words};
 
 /// Why a RolloutAttempt was not stored, read or removed.
@@ -46,7 +47,7 @@ pub(crate) async fn store(
 ) -> Result<AttemptWritten, AttemptError> {
     let attempts: Api<RolloutAttempt> = Api::namespaced(client, &key.namespace);
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
-    let object = object(key, attempt);
+    let object = object(attempt);
     let written = match &attempt.resource_version {
         None => attempts.create(&params, &object).await,
         Some(_) => attempts.replace(&key.name, &params, &object).await,
@@ -75,9 +76,12 @@ async fn conflict(
     let failed = |source| AttemptError { key: key.clone(), step: "read", source };
     Ok(match found.map_err(failed)? {
         None => AttemptWritten::Missing,
-        Some(found) => match seen(found) {
-            Some(seen) => AttemptWritten::Conflict(Box::new(seen)),
-            None => AttemptWritten::Refused,
+        Some(found) => match attempt_seen(&found) {
+            Ok(seen) => AttemptWritten::Conflict(Box::new(seen)),
+            Err(error) => {
+                tracing::warn!(%error, "an attempt is not stored");
+                AttemptWritten::Refused
+            }
         },
     })
 }
@@ -101,7 +105,7 @@ pub(crate) async fn recall(
     })?;
     let more = found.metadata.continue_.is_some_and(|token| !token.is_empty());
     let attempts = found.items.into_iter().filter_map(|object| object.0.ok());
-    Ok((attempts.filter_map(seen).collect(), more))
+    Ok((attempts.filter_map(|attempt| attempt_seen(&attempt).ok()).collect(), more))
 }
 
 /// Removes the oldest delivered RolloutAttempts of a Rollout beyond the newest `keep`.
@@ -145,24 +149,22 @@ const DELIVERING: &str = "delivering";
 /// The value of the label OPEN of one that is under way.
 const RUNNING: &str = "running";
 
-fn object(key: &Key, attempt: &AttemptWrite) -> RolloutAttempt {
-    let identity = &attempt.journal.identity;
-    let mut object = RolloutAttempt::new(&key.name, write::spec(identity));
+fn object(attempt: &AttemptWrite) -> RolloutAttempt {
+    let mut object = journal::object(&attempt.journal);
     object.metadata.resource_version.clone_from(&attempt.resource_version);
     let open = match attempt.stage {
         Stage::Running => Some(RUNNING),
         Stage::Delivering => Some(DELIVERING),
         Stage::Done => None,
     };
-    let labels = [
-        ("app.kubernetes.io/managed-by", Some("throughline")),
-        (ROLLOUT_UID, Some(identity.rollout_uid.as_str())),
-        (OPEN, open),
-    ];
-    let labels = labels.into_iter().filter_map(|(key, value)| Some((key.into(), value?.into())));
-    object.metadata.labels = Some(labels.collect());
+    let labels = object.metadata.labels.get_or_insert_default();
+    match open {
+        Some(stage) => labels.insert(OPEN.to_owned(), stage.to_owned()),
+        None => labels.remove(OPEN),
+    };
     // While something has still to leave, an attempt must outlive its Rollout.
     if attempt.stage == Stage::Done && !attempt.keep {
+        let identity = &attempt.journal.identity;
         object.metadata.owner_references = Some(vec![OwnerReference {
             api_version: "argoproj.io/v1alpha1".to_owned(),
             kind: "Rollout".to_owned(),
@@ -172,14 +174,5 @@ fn object(key: &Key, attempt: &AttemptWrite) -> RolloutAttempt {
             block_owner_deletion: None,
         }]);
     }
-    object.status = Some(write::status(&attempt.journal));
     object
-}
-
-/// What a stored RolloutAttempt says; none if it cannot be read.
-pub(crate) fn seen(object: RolloutAttempt) -> Option<RolloutAttemptSeen> {
-    let key = Key::new(object.metadata.namespace.clone()?, object.metadata.name.clone()?);
-    let resource_version = object.metadata.resource_version.clone()?;
-    let journal = read::journal(&object).ok()?;
-    Some(RolloutAttemptSeen { key, resource_version, journal })
 }

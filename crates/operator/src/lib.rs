@@ -2,21 +2,27 @@
 //!
 //! The way of an event, one file after another: `watch` reads it, [`observe`] puts it into our
 //! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
-//! for: `linker` writes KeptnAppContexts, `recorder` writes RolloutTraces as [`report`] words them,
-//! [`export`] sends spans.
+//! for by `writer`: `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
+//! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
+//! tells people by Events; and `pods` watches those of attempts under way.
 
 mod admin;
+mod announcer;
 pub mod cli;
 pub mod export;
+pub mod journal;
+mod journalist;
 mod linker;
 mod metrics;
 pub mod observe;
+mod pods;
 mod readiness;
 mod recorder;
 pub mod report;
 pub mod runtime;
 mod tracer;
 mod watch;
+mod writer;
 
 /// The name under which the API server knows our fields.
 const FIELD_MANAGER: &str = "throughline";

@@ -70,7 +70,11 @@ impl Default for Metrics {
             "Writes of RolloutAttempts, by outcome",
             attempt_writes.clone(),
         );
-        registry.register("spans", "Spans that a collector answered for, by outcome", spans.clone());
+        registry.register(
+            "spans",
+            "Spans that a collector answered for, by outcome",
+            spans.clone(),
+        );
         registry.register("rollouts", "Rollouts that are followed", rollouts.clone());
         registry.register(
             "attempts_pending",

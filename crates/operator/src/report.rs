@@ -15,6 +15,7 @@ pub fn status(report: &Report) -> rtr::RolloutTraceStatus {
         conditions: vec![
             condition("Observed", &report.observed, report.observed_generation),
             condition("Linked", &report.linked, report.observed_generation),
+            condition("Exported", &report.exported, report.observed_generation),
         ],
     }
 }
@@ -52,6 +53,7 @@ fn entry(attempt: &Attempt) -> rtr::ChainEntry {
             Source::Inferred => rtr::Source::Inferred,
         },
         ended: attempt.ended,
+        reason: attempt.reason.clone(),
         follows: attempt.follows.iter().map(follow).collect(),
         linked: rtr::Linked {
             state: link_state(attempt.linked.state),
@@ -89,7 +91,7 @@ fn follow(follow: &Follow) -> rtr::Follow {
     }
 }
 
-fn phase(phase: Phase) -> rtr::Phase {
+pub(crate) fn phase(phase: Phase) -> rtr::Phase {
     match phase {
         Phase::Progressing => rtr::Phase::Progressing,
         Phase::Promoted => rtr::Phase::Promoted,

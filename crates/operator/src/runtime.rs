@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 
-use api::RolloutTrace;
+use api::{RolloutAttempt, RolloutTrace};
 use jiff::Timestamp;
 use kube::{Client, CustomResourceExt as _};
 use timeline::lineage::Options;
@@ -13,12 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::admin;
-use crate::cli::{Cli, Command, LogFormat, Run};
+use crate::cli::{Cli, Command, Crd, LogFormat, Run};
 use crate::export::{Exporter, Settings, SettingsError};
 use crate::metrics::Metrics;
+use crate::pods::PodWatches;
 use crate::readiness::Readiness;
 use crate::tracer::Tracer;
 use crate::watch::{self, Watches};
+use crate::writer::Writer;
 
 /// Why the command failed; each says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +62,7 @@ pub enum RunError {
 pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
         Command::Run(run) => operate(*run).await,
-        Command::Crds => print_crds(),
+        Command::Crds { kind } => print_crds(kind),
     }
 }
 
@@ -82,19 +84,21 @@ async fn operate(run: Run) -> Result<(), RunError> {
 
     let metrics = Metrics::default();
     let readiness = Readiness::default();
-    let options = Options { observe_only: run.observe_only };
+    let options = Options { observe_only: run.observe_only, export: exporter.is_some() };
     let watches = Watches { client: client.clone(), namespace: run.namespace.clone() };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         namespace = run.namespace.as_deref().unwrap_or("all"),
         observe_only = run.observe_only,
         admin = %listener.local_addr().unwrap_or(run.admin_address),
-        export = exporter.map_or_else(|| "off".to_owned(), |exporter| exporter.to_string()),
+        export = exporter.as_ref().map_or_else(|| "off".to_owned(), |exporter| exporter.to_string()),
         "throughline starts"
     );
     let admin =
         tokio::spawn(admin::serve(listener, metrics.clone(), readiness.clone(), stop.clone()));
-    let tracer = Tracer::new(client, options, metrics, readiness);
+    let writer = Writer::new(client, run.namespace, exporter, metrics.clone());
+    let pods = PodWatches::new(watches.clone());
+    let tracer = Tracer::new(options, writer, pods, metrics, readiness);
     tracer.run(watch::all(&watches), now, stop.clone()).await;
     stop.cancel();
     if let Ok(Err(error)) = admin.await {
@@ -138,8 +142,19 @@ fn start_logging(run: &Run) -> Result<(), RunError> {
     Ok(())
 }
 
-fn print_crds() -> Result<(), RunError> {
-    let yaml = serde_norway::to_string(&RolloutTrace::crd())
-        .map_err(|error| RunError::Print(error.to_string()))?;
-    std::io::stdout().write_all(yaml.as_bytes()).map_err(|error| RunError::Print(error.to_string()))
+fn print_crds(only: Option<Crd>) -> Result<(), RunError> {
+    let crds = [
+        (Crd::Rollouttraces, RolloutTrace::crd()),
+        (Crd::Rolloutattempts, RolloutAttempt::definition()),
+    ];
+    let mut documents = Vec::new();
+    for (kind, crd) in crds {
+        if only.is_none_or(|only| only == kind) {
+            let yaml = serde_norway::to_string(&crd);
+            documents.push(yaml.map_err(|error| RunError::Print(error.to_string()))?);
+        }
+    }
+    std::io::stdout()
+        .write_all(documents.join("---\n").as_bytes())
+        .map_err(|error| RunError::Print(error.to_string()))
 }

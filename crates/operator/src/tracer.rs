@@ -119,9 +119,8 @@ impl Tracer {
             Answer::Report(key, stored) => self.lineage.reported(&key, stored, now),
             Answer::Attempt(key, written) => {
                 let told = self.lineage.attempt_written(&key, written, now);
-                let tell = |announcement| -> Work {
-                    Box::pin(self.writer.clone().announce(announcement))
-                };
+                let tell =
+                    |announcement| -> Work { Box::pin(self.writer.clone().announce(announcement)) };
                 return told.into_iter().map(tell).collect();
             }
             Answer::Sent(key, sent, spans) => {

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use api::RolloutTrace;
 use api::argo::{AnalysisRun, Experiment, POD_TEMPLATE_HASH, Pod, ReplicaSet, Rollout};
 use api::keptn::{KeptnAppContext, KeptnAppVersion, KeptnWorkloadVersion};
+use api::rollout_attempt::OPEN;
+use api::{RolloutAttempt, RolloutTrace};
 use futures::{Stream, StreamExt, stream};
 use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt;
@@ -77,7 +78,6 @@ impl Watches {
     ///
     /// A list of theirs says nothing of the pods of others, so it is never told as one: each pod
     /// that is missing from it is told to be gone.
-    #[expect(dead_code, reason = "nothing follows the pods of an attempt yet")]
     pub(crate) fn pods(
         &self,
         namespace: &str,
@@ -159,7 +159,7 @@ fn read<K: Observed + Resource<DynamicType = ()>>(
     match event {
         Event::Init => {
             listing.clear();
-            None
+            Some(Observation::Listing(K::KIND))
         }
         Event::InitApply(object) => {
             listing.insert(key(object.meta()));
@@ -214,6 +214,7 @@ pub(crate) fn all(watches: &Watches) -> impl Stream<Item = Observation> + use<> 
         watches.observe::<KeptnWorkloadVersion>(None).boxed(),
         watches.observe::<KeptnAppContext>(None).boxed(),
         watches.observe::<RolloutTrace>(None).boxed(),
+        watches.observe::<RolloutAttempt>(Some(OPEN)).boxed(),
         watches.observe::<AnalysisRun>(None).boxed(),
         watches.observe::<Experiment>(None).boxed(),
     ])

@@ -65,11 +65,6 @@ impl Writer {
         Self { client, namespace, exporter, links, others, metrics }
     }
 
-    /// Whether there is a collector.
-    pub(crate) fn exports(&self) -> bool {
-        self.exporter.is_some()
-    }
-
     pub(crate) async fn link(self, app: Key, write: ContextWrite) -> Answer {
         let _place = self.links.acquire().await;
         let written = linker::write(self.client.clone(), &app, write);

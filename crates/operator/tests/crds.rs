@@ -1,26 +1,35 @@
 //! The CRDs under crds/ are those of the Rust types, and say what a wrong value should have been.
 
-use api::{RolloutTrace, RolloutTraceSpec};
+use api::{RolloutAttempt, RolloutTrace, RolloutTraceSpec};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
+fn definitions() -> [(&'static str, CustomResourceDefinition); 2] {
+    [("rollouttraces", RolloutTrace::crd()), ("rolloutattempts", RolloutAttempt::definition())]
+}
+
 #[test]
-fn the_crd_that_is_checked_in_is_the_one_that_the_types_make() {
-    let path =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/throughline.dev_rollouttraces.yaml");
-    let checked_in = std::fs::read_to_string(path).unwrap();
-    let made = serde_norway::to_string(&RolloutTrace::crd()).unwrap();
-    assert_eq!(checked_in, made, "run `make generate` and commit the result");
+fn the_crds_that_are_checked_in_are_those_that_the_types_make() {
+    for (name, crd) in definitions() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds");
+        let path = format!("{folder}/throughline.dev_{name}.yaml");
+        let checked_in = std::fs::read_to_string(path).unwrap();
+        let made = serde_norway::to_string(&crd).unwrap();
+        assert_eq!(checked_in, made, "run `make generate` and commit the result");
+    }
 }
 
 #[test]
 fn every_part_of_the_status_is_bounded() {
-    let crd = serde_json::to_value(RolloutTrace::crd()).unwrap();
-    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
-    let mut unbounded = Vec::new();
-    walk("status", &schema["status"], &mut unbounded);
-    // Conditions are Kubernetes' own type; the API server bounds the whole object.
-    unbounded.retain(|path| !path.starts_with("status.conditions"));
-    assert_eq!(unbounded, Vec::<String>::new());
+    for (_, crd) in definitions() {
+        let crd = serde_json::to_value(crd).unwrap();
+        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+        let mut unbounded = Vec::new();
+        walk("status", &schema["status"], &mut unbounded);
+        // Conditions are Kubernetes' own type; the API server bounds the whole object.
+        unbounded.retain(|path| !path.starts_with("status.conditions"));
+        assert_eq!(unbounded, Vec::<String>::new());
+    }
 }
 
 #[test]

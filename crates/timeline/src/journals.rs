@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::chain::Turn;
 use crate::delivery::{AttemptWritten, Delivery, Sent};
 use crate::index::forget;
-use crate::journal::{Identity, Journal};
+use crate::journal::{Identity, Journal, name};
 use crate::lineage::Effect;
 use crate::moment::Moment;
 use crate::observation::{Key, RolloutAttemptSeen};
@@ -65,7 +65,7 @@ impl Journals {
 
     /// Begins the journal of an attempt, unless there is one.
     pub(crate) fn begin(&mut self, identity: &Identity, started: Moment, now: Timestamp) {
-        let key = Key::new(&identity.rollout.namespace, identity.name());
+        let key = Key::new(&identity.rollout.namespace, name(identity));
         if !self.deliveries.contains_key(&key) {
             let journal = Journal::begin(identity.clone(), started);
             self.insert(key, Delivery::new(journal, now));

@@ -20,6 +20,7 @@ use timeline::observation::EvidenceOwner;
 use timeline::{Key, Kind, Observation};
 
 pub use keptn::app_context;
+pub(crate) use own::attempt_seen;
 
 /// A kind that is watched, and how one of its objects is read.
 pub trait Observed {

@@ -1,14 +1,18 @@
 //! Our own objects, as an earlier process left them.
 
-use api::RolloutTrace;
 use api::rollout_trace as rtr;
+use api::{RolloutAttempt, RolloutTrace};
+use jiff::Timestamp;
 use timeline::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Source, Trace};
-use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace};
+use timeline::observation::{
+    InvalidSeen, RolloutAttemptSeen, RolloutTraceSeen, Settings, StoredTrace,
+};
 use timeline::report::{Condition, Report};
 use timeline::workload::Workload;
 use timeline::{Kind, Observation};
 
 use super::{Observed, key};
+use crate::journal::{self, ReadError};
 
 impl Observed for RolloutTrace {
     const KIND: Kind = Kind::RolloutTrace;
@@ -31,12 +35,45 @@ impl Observed for RolloutTrace {
                     .and_then(|n| usize::try_from(n).ok())
                     .unwrap_or(10)
                     .clamp(1, 50),
+                attempts: self
+                    .spec
+                    .attempts
+                    .and_then(|n| usize::try_from(n).ok())
+                    .unwrap_or(5)
+                    .min(50),
                 observe_only: self.spec.mode == Some(rtr::Mode::Observe),
                 keep_after_delete: self.spec.keep_after_delete.unwrap_or(false),
             },
             stored: self.status.and_then(stored),
         })))
     }
+}
+
+impl Observed for RolloutAttempt {
+    const KIND: Kind = Kind::RolloutAttempt;
+
+    fn observe(self) -> Option<Observation> {
+        Some(match attempt_seen(&self) {
+            Ok(seen) => Observation::RolloutAttempt(Box::new(seen)),
+            Err(error) => Observation::Invalid(
+                Self::KIND,
+                InvalidSeen {
+                    key: key(&self.metadata),
+                    uid: self.metadata.uid,
+                    problem: error.problem.to_string(),
+                },
+            ),
+        })
+    }
+}
+
+/// What a stored RolloutAttempt says.
+pub(crate) fn attempt_seen(object: &RolloutAttempt) -> Result<RolloutAttemptSeen, ReadError> {
+    Ok(RolloutAttemptSeen {
+        key: key(&object.metadata),
+        resource_version: object.metadata.resource_version.clone().unwrap_or_default(),
+        journal: journal::read(object)?,
+    })
 }
 
 fn stored(status: rtr::RolloutTraceStatus) -> Option<StoredTrace> {
@@ -61,6 +98,13 @@ fn stored(status: rtr::RolloutTraceStatus) -> Option<StoredTrace> {
         attempts: attempts.clone(),
         observed: condition("Observed")?,
         linked: condition("Linked")?,
+        // A RolloutTrace of an earlier version has none: it is written again.
+        exported: condition("Exported").unwrap_or_else(|| Condition {
+            status: None,
+            reason: String::new(),
+            message: String::new(),
+            since: Timestamp::UNIX_EPOCH,
+        }),
     };
     Some(StoredTrace { rollout_uid, attempts, report })
 }
@@ -89,6 +133,7 @@ fn attempt(entry: rtr::ChainEntry) -> Attempt {
             rtr::Source::Inferred => Source::Inferred,
         },
         ended: entry.ended,
+        reason: entry.reason,
         follows: entry.follows.into_iter().map(follow).collect(),
         linked: Linked { state: link_state(entry.linked.state), reason: entry.linked.reason },
         trace: keptn.as_ref().and_then(|keptn| {

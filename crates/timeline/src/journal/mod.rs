@@ -18,6 +18,7 @@ pub use entry::{
 };
 
 pub use fold::{Look, Memory};
+pub use name::name;
 
 use crate::attempt::{Phase, Source};
 use crate::failure::Failure;

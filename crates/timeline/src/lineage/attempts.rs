@@ -6,7 +6,7 @@ use super::{Effect, Lineage};
 use crate::attempt::{Attempt, Phase, Source};
 use crate::chain::Turn;
 use crate::delivery::{AttemptWritten, Sent};
-use crate::journal::{Identity, Journal, Look};
+use crate::journal::{Identity, Journal, Look, name};
 use crate::journals::Announcement;
 use crate::moment::Moment;
 use crate::observation::{AnalysisRunSeen, EvidenceOwner, Key, Kind, RolloutSeen};
@@ -216,7 +216,7 @@ impl Lineage {
     /// Whose pods are to be watched: those of ReplicaSets with an attempt under way.
     pub(super) fn watch_pods(&mut self, key: &Key, effects: &mut Vec<Effect>) {
         let wanted = self.newest(key).and_then(|(uid, newest)| {
-            let name = Key::new(&key.namespace, identity(key, uid, newest).name());
+            let name = Key::new(&key.namespace, name(&identity(key, uid, newest)));
             let open = self.journals.journal(&name).is_some_and(Journal::open);
             let set = newest.replica_set.as_ref().filter(|_| open)?;
             let uid = self.index.uid(&Key::new(&key.namespace, set))?;
