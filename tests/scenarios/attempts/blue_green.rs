@@ -35,9 +35,9 @@ async fn the_analysis_before_the_switch_passes_and_then_fails() -> Outcome {
             &[
                 "pause BlueGreen planned=1 Timer",
                 "analysis PrePromotion Successful",
-                "  success-rate \"0.99\" Successful",
+                "  success-rate 0.99 Successful",
                 "analysis PostPromotion Successful",
-                "  success-rate \"0.99\" Successful",
+                "  success-rate 0.99 Successful",
                 "switch Preview new",
                 "switch Active new",
                 "Promoted, exposed",
@@ -48,9 +48,9 @@ async fn the_analysis_before_the_switch_passes_and_then_fails() -> Outcome {
                 "  switch active new",
                 "  pause blue_green 1 timer",
                 "  pre-promotion analysis Successful",
-                "    measure success-rate \"0.99\" Successful",
+                "    measure success-rate 0.99 Successful",
                 "  post-promotion analysis Successful",
-                "    measure success-rate \"0.99\" Successful",
+                "    measure success-rate 0.99 Successful",
                 "  become healthy",
             ],
         )
@@ -63,7 +63,7 @@ async fn the_analysis_before_the_switch_passes_and_then_fails() -> Outcome {
             &[
                 "pause BlueGreen planned=1 End",
                 "analysis PrePromotion Failed",
-                "  success-rate \"0.5\" Failed",
+                "  success-rate 0.5 Failed",
                 "switch Preview new",
                 "Aborted by PrePromotionAnalysis: AnalysisFailed: success-rate: 0.5 \
                  (pre-promotion)",
@@ -73,7 +73,7 @@ async fn the_analysis_before_the_switch_passes_and_then_fails() -> Outcome {
                 "  switch preview new",
                 "  pause blue_green 1 end",
                 "  pre-promotion analysis Failed !analysis_failed",
-                "    measure success-rate \"0.5\" Failed !analysis_failed",
+                "    measure success-rate 0.5 Failed !analysis_failed",
                 "  recover",
             ],
         )
@@ -103,9 +103,9 @@ async fn the_analysis_after_the_switch_takes_it_back() -> Outcome {
             &[
                 "pause BlueGreen Person",
                 "analysis PrePromotion Successful",
-                "  success-rate \"0.99\" Successful",
+                "  success-rate 0.99 Successful",
                 "analysis PostPromotion Failed",
-                "  success-rate \"0.5\" Failed",
+                "  success-rate 0.5 Failed",
                 "switch Preview new",
                 "switch Active new",
                 "switch Active stable",
@@ -119,9 +119,9 @@ async fn the_analysis_after_the_switch_takes_it_back() -> Outcome {
                 "  switch active stable",
                 "  pause blue_green person",
                 "  pre-promotion analysis Successful",
-                "    measure success-rate \"0.99\" Successful",
+                "    measure success-rate 0.99 Successful",
                 "  post-promotion analysis Failed !analysis_failed",
-                "    measure success-rate \"0.5\" Failed !analysis_failed",
+                "    measure success-rate 0.5 Failed !analysis_failed",
                 "  recover",
             ],
         )

@@ -117,6 +117,8 @@ async fn a_full_promotion_skips_what_is_left() -> Outcome {
                 "0 setWeight 50 Completed",
                 "1 pause Skipped",
                 "  pause Manual FullPromotion",
+                "2 setWeight 75 Skipped",
+                "3 pause Skipped",
                 "mark FullPromotion",
                 "Promoted, exposed",
             ],
@@ -125,6 +127,8 @@ async fn a_full_promotion_skips_what_is_left() -> Outcome {
                 "  setWeight 50 completed",
                 "  pause skipped",
                 "    pause manual full_promotion",
+                "  setWeight 75 skipped",
+                "  pause skipped",
                 "  become healthy",
             ],
         )
@@ -175,6 +179,8 @@ async fn a_rollout_that_is_paused_as_a_whole_waits_for_a_person() -> Outcome {
     cart.pause().await?;
     let held = |journal: &timeline::journal::Journal| journal.pauses.len() == 2;
     story.attempts.until("cart", SECOND, "paused twice", held).await?;
+    cart.unpause().await?;
+    cart.paused_at(1).await?;
     cart.promote().await?;
     cart.healthy_at("2.0.0").await?;
     story

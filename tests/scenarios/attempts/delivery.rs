@@ -103,7 +103,8 @@ async fn killed_ten_times_in_a_rollout_it_leaves_the_same_trace() -> Outcome {
     }
 
     let (trace, _) = attempt.root().unwrap();
-    let complete = |trace: &throughline_tests::jaeger::Trace| differences(journal, trace).is_empty();
+    let complete =
+        |trace: &throughline_tests::jaeger::Trace| differences(journal, trace).is_empty();
     let within = Duration::from_secs(10);
     let jaeger = Cluster::shared()?.jaeger();
     jaeger.await_trace(&trace, within, "as the journal says", complete).await?;

@@ -60,7 +60,7 @@ async fn a_container_that_crashes() -> Outcome {
 #[tokio::test]
 async fn a_container_that_needs_too_much_memory() -> Outcome {
     let story = Story::begin("memory").await?;
-    let reason = "OutOfMemory: cart: exit code 137, 1 restart (1 of 1 pods)";
+    let reason = "OutOfMemory: cart: OOMKilled, exit code 137 (SIGKILL), 1 restart (1 of 1 pods)";
     story.fails(PodKind::OutOfMemory, reason, "out_of_memory").await
 }
 
@@ -92,7 +92,8 @@ async fn pods_that_admission_refuses() -> Outcome {
     cart.aborted().await?;
     let attempt = story.attempts.delivered("cart", SECOND).await?;
     let reason = attempt.journal.failure.map(|failure| failure.reason).unwrap_or_default();
-    let start = "AdmissionRefused: PodSecurity restricted:latest: allowPrivilegeEscalation != false";
+    let start =
+        "AdmissionRefused: PodSecurity restricted:latest: allowPrivilegeEscalation != false";
     assert!(reason.starts_with(start), "{reason}");
     story.failed(&cart, &reason, "admission_refused").await
 }

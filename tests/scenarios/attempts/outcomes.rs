@@ -96,12 +96,8 @@ async fn what_is_stable_applied_again_reverts_the_attempt() -> Outcome {
     cart.paused_at(1).await?;
     cart.apply_version("1.0.0").await?;
     cart.healthy_at("1.0.0").await?;
-    let journal = [
-        "0 setWeight 50 Completed",
-        "1 pause Stopped",
-        "  pause Manual End",
-        "Reverted, exposed",
-    ];
+    let journal =
+        ["0 setWeight 50 Completed", "1 pause Stopped", "  pause Manual End", "Reverted, exposed"];
     let spans = [
         "rollout cart reverted",
         "  setWeight 50 completed",

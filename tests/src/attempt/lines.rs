@@ -95,7 +95,8 @@ fn below(
 fn step_of(journal: &Journal, index: Option<u32>, started: Moment) -> Option<usize> {
     let index = index?;
     let of_index = |step: &Step| step.index == index;
-    let begun = |step: &Step| of_index(step) && step.started.at.as_second() <= started.at.as_second();
+    let begun =
+        |step: &Step| of_index(step) && step.started.at.as_second() <= started.at.as_second();
     let steps = &journal.steps;
     steps.iter().rposition(begun).or_else(|| steps.iter().position(of_index))
 }

@@ -170,5 +170,5 @@ impl Attempts {
 }
 
 fn show(journal: &Journal) -> String {
-    format!("{}\n{journal:#?}", lines(journal).join("\n"))
+    format!("{}\n{journal:?}", lines(journal).join("\n"))
 }

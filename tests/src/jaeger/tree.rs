@@ -32,8 +32,8 @@ impl Trace {
     ///     pause timed 30 timer
     /// ```
     ///
-    /// Siblings stand in the order of their starts: first those whose start was observed, to the
-    /// millisecond, then those of which only the second is known.
+    /// Siblings stand in the order of their starts, but what Argo tells to the second only stands
+    /// behind what was observed to the millisecond: pauses, experiments, analyses.
     pub fn lines(&self, root: &Span) -> Vec<String> {
         let mut lines = Vec::new();
         self.add(root, 0, &mut BTreeSet::new(), &mut lines);
@@ -53,7 +53,7 @@ impl Trace {
         }
         lines.push(format!("{:width$}{}", "", span.line(), width = depth * 2));
         let mut children: Vec<_> = self.children(span).collect();
-        children.sort_by_key(|it| (it.start_source() != "observed", it.start, it.end()));
+        children.sort_by_key(|it| (it.rank(), it.start, it.end()));
         for child in children {
             self.add(child, depth + 1, seen, lines);
         }
@@ -71,9 +71,16 @@ impl Span {
         self.tags.get("error") == Some(&Value::Bool(true))
     }
 
-    /// Who says when it began: `observed`, `status`, `event` or `inferred`.
-    pub fn start_source(&self) -> &str {
-        self.tag("argo_rollouts.time.start.source").unwrap_or("observed")
+    fn rank(&self) -> u8 {
+        let observed = !self.tags.contains_key("argo_rollouts.time.start.source");
+        match &*self.operation {
+            "become healthy" | "recover" => 4,
+            // Steps follow each other, whoever tells it.
+            _ if observed || self.tags.contains_key("argo_rollouts.step.result") => 0,
+            "pause" => 1,
+            "experiment" => 2,
+            _ => 3,
+        }
     }
 
     /// Its name, what it tells in short, and after a `!` the type of its error.

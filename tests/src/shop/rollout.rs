@@ -122,6 +122,13 @@ impl Rollout {
         self.argo(&["pause", self.name()]).await
     }
 
+    /// Takes `spec.paused` back, and leaves the pauses of steps as they are.
+    pub async fn unpause(&self) -> Result<(), Error> {
+        let patch = Patch::Merge(json!({ "spec": { "paused": false } }));
+        let patched = self.api().patch(self.name(), &PatchParams::default(), &patch).await;
+        patched.map(drop).map_err(Error::api(format!("unpause Rollout {}", self.name())))
+    }
+
     /// Scales by the scale subresource, as an autoscaler does.
     pub async fn scale(&mut self, replicas: u32) -> Result<(), Error> {
         self.manifest.replicas = replicas;
