@@ -91,7 +91,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
         namespace = run.namespace.as_deref().unwrap_or("all"),
         observe_only = run.observe_only,
         admin = %listener.local_addr().unwrap_or(run.admin_address),
-        export = exporter.as_ref().map_or_else(|| "off".to_owned(), |exporter| exporter.to_string()),
+        export = exporter.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string),
         "throughline starts"
     );
     let admin =
