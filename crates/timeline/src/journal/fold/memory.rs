@@ -17,6 +17,8 @@ pub struct Memory {
     pub(super) look: Option<LastLook>,
     /// The Rollout is gone.
     pub(super) gone: bool,
+    /// `status.currentStepHash` of the steps that were followed last.
+    pub(super) step_hash: Option<String>,
     /// Digests of the things that there was no room for, to count each once.
     unfit: BTreeSet<u64>,
 }
