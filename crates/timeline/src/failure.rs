@@ -134,17 +134,10 @@ pub fn abort_cause(message: &str) -> (AbortCause, String) {
 }
 
 /// The failure of what was seen and what Argo says.
-pub fn decide(evidence: Option<Failure>, argo: Option<Failure>) -> Failure {
+pub fn decide(evidence: Option<Failure>, argo: Option<Failure>) -> Option<Failure> {
     match (evidence, argo) {
-        (Some(evidence), Some(argo)) => Failure { cause: argo.cause, ..evidence },
-        (Some(evidence), None) => Failure { cause: Some(AbortCause::Unknown), ..evidence },
-        (None, Some(argo)) => argo,
-        (None, None) => placeholder(
-            FailureClass::Unknown,
-            Some(AbortCause::Unknown),
-            "",
-            Moment::inferred(None, Timestamp::UNIX_EPOCH),
-        ),
+        (Some(evidence), Some(argo)) => Some(Failure { cause: argo.cause, ..evidence }),
+        (evidence, argo) => evidence.or(argo),
     }
 }
 
