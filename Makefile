@@ -51,8 +51,7 @@ check-arch: ## The pure core depends on nothing that does I/O, the types on neit
 
 .PHONY: generate
 generate: ## Write crds/ anew from the Rust types.
-	$(CARGO) run --quiet --bin throughline -- crds > crds/throughline.dev_rollouttraces.yaml.new
-	mv crds/throughline.dev_rollouttraces.yaml.new crds/throughline.dev_rollouttraces.yaml
+	$(CARGO) run --quiet --bin throughline -- crds --to crds
 
 .PHONY: deny
 deny: ## Licences, advisories and duplicates of all dependencies. Needs cargo-deny.

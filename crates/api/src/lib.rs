@@ -7,7 +7,9 @@
 pub mod argo;
 mod foreign;
 pub mod keptn;
+pub mod rollout_attempt;
 pub mod rollout_trace;
 
 pub use foreign::Unread;
+pub use rollout_attempt::{RolloutAttempt, RolloutAttemptSpec, RolloutAttemptStatus};
 pub use rollout_trace::{RolloutTrace, RolloutTraceSpec, RolloutTraceStatus};

@@ -273,6 +273,6 @@ pub struct Keptn {
 }
 
 /// RFC 3339, as fine as the clock that it came from.
-fn date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(crate) fn date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": "string", "format": "date-time" })
 }

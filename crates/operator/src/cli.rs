@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,7 +29,14 @@ pub(crate) enum Command {
     #[command(verbatim_doc_comment)]
     Run(Run),
     /// Print the CustomResourceDefinitions as YAML, as they stand in crds/.
-    Crds,
+    ///
+    /// Example: throughline crds | kubectl apply --server-side -f -
+    #[command(verbatim_doc_comment)]
+    Crds {
+        /// Write them into this folder instead, one file each.
+        #[arg(long, value_name = "FOLDER")]
+        to: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

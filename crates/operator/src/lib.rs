@@ -6,6 +6,8 @@
 
 mod admin;
 pub mod cli;
+pub mod crds;
+pub mod journal;
 mod linker;
 mod metrics;
 pub mod observe;

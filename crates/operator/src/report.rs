@@ -89,7 +89,7 @@ fn follow(follow: &Follow) -> rtr::Follow {
     }
 }
 
-fn phase(phase: Phase) -> rtr::Phase {
+pub(crate) fn phase(phase: Phase) -> rtr::Phase {
     match phase {
         Phase::Progressing => rtr::Phase::Progressing,
         Phase::Promoted => rtr::Phase::Promoted,

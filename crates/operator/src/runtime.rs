@@ -1,11 +1,10 @@
 //! Puts the parts together, starts them and stops them in order.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
-use api::RolloutTrace;
 use jiff::Timestamp;
-use kube::{Client, CustomResourceExt as _};
+use kube::Client;
 use timeline::lineage::Options;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::admin;
 use crate::cli::{Cli, Command, LogFormat, Run};
+use crate::crds::{self, CrdError};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::tracer::Tracer;
@@ -48,15 +48,15 @@ pub enum RunError {
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
     /// The CRDs cannot be written.
-    #[error("cannot print the CRDs: {0}")]
-    Print(String),
+    #[error(transparent)]
+    Crds(#[from] CrdError),
 }
 
 /// Carries out the command.
 pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
         Command::Run(run) => operate(run).await,
-        Command::Crds => print_crds(),
+        Command::Crds { to } => Ok(crds::generate(to.as_deref())?),
     }
 }
 
@@ -129,10 +129,4 @@ fn start_logging(run: &Run) -> Result<(), RunError> {
         LogFormat::Json => log.json().init(),
     }
     Ok(())
-}
-
-fn print_crds() -> Result<(), RunError> {
-    let yaml = serde_norway::to_string(&RolloutTrace::crd())
-        .map_err(|error| RunError::Print(error.to_string()))?;
-    std::io::stdout().write_all(yaml.as_bytes()).map_err(|error| RunError::Print(error.to_string()))
 }

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use api::RolloutTrace;
 use api::argo::{AnalysisRun, Experiment, POD_TEMPLATE_HASH, Pod, ReplicaSet, Rollout};
 use api::keptn::{KeptnAppContext, KeptnAppVersion, KeptnWorkloadVersion};
+use api::rollout_attempt::OPEN;
+use api::{RolloutAttempt, RolloutTrace};
 use futures::{Stream, StreamExt, stream};
 use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt;
@@ -214,6 +215,7 @@ pub(crate) fn all(watches: &Watches) -> impl Stream<Item = Observation> + use<> 
         watches.observe::<KeptnWorkloadVersion>(None).boxed(),
         watches.observe::<KeptnAppContext>(None).boxed(),
         watches.observe::<RolloutTrace>(None).boxed(),
+        watches.observe::<RolloutAttempt>(Some(OPEN)).boxed(),
         watches.observe::<AnalysisRun>(None).boxed(),
         watches.observe::<Experiment>(None).boxed(),
     ])

@@ -1,14 +1,17 @@
 //! Our own objects, as an earlier process left them.
 
-use api::RolloutTrace;
 use api::rollout_trace as rtr;
+use api::{RolloutAttempt, RolloutTrace};
 use timeline::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Source, Trace};
-use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace};
+use timeline::observation::{
+    InvalidSeen, RolloutAttemptSeen, RolloutTraceSeen, Settings, StoredTrace,
+};
 use timeline::report::{Condition, Report};
 use timeline::workload::Workload;
 use timeline::{Kind, Observation};
 
 use super::{Observed, key};
+use crate::journal;
 
 impl Observed for RolloutTrace {
     const KIND: Kind = Kind::RolloutTrace;
@@ -36,6 +39,25 @@ impl Observed for RolloutTrace {
             },
             stored: self.status.and_then(stored),
         })))
+    }
+}
+
+impl Observed for RolloutAttempt {
+    const KIND: Kind = Kind::RolloutAttempt;
+
+    fn observe(self) -> Option<Observation> {
+        let key = key(&self.metadata);
+        Some(match journal::read(&self) {
+            Ok(journal) => Observation::RolloutAttempt(Box::new(RolloutAttemptSeen {
+                key,
+                resource_version: self.metadata.resource_version.unwrap_or_default(),
+                journal,
+            })),
+            Err(error) => Observation::Invalid(
+                Self::KIND,
+                InvalidSeen { key, uid: self.metadata.uid, problem: error.problem.to_string() },
+            ),
+        })
     }
 }
 

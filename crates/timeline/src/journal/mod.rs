@@ -7,6 +7,7 @@
 mod entry;
 mod fold;
 mod ids;
+mod name;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ pub use entry::{
 };
 
 pub use fold::Look;
+pub use name::name;
 
 use crate::attempt::{Phase, Source};
 use crate::failure::Failure;

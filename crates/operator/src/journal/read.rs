@@ -1,0 +1,414 @@
+//! A journal as it was stored.
+
+use std::collections::BTreeSet;
+
+use api::RolloutAttempt;
+use api::rollout_attempt as rat;
+use api::rollout_trace as rtr;
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use serde::Deserialize;
+use timeline::Key;
+use timeline::attempt::{Phase, Source};
+use timeline::failure::Failure;
+use timeline::journal::{
+    Analysis, AnalysisPhase, Experiment, Exported, Facts, Identity, Journal, Link, Mark,
+    Measurement, Metric, Pause, Placement, Step, Switch, Weight,
+};
+use timeline::moment::Moment;
+use timeline::traceparent::TraceparentError;
+
+use super::line::{LineError, Reader, named};
+use super::write::{prefix, usual};
+
+/// A RolloutAttempt that stores no journal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "RolloutAttempt {key}: {problem}; it is left alone: put back what stood there, or delete it"
+)]
+pub struct ReadError {
+    /// Which one.
+    pub key: Key,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a stored journal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Nothing is stored.
+    #[error("it has no status")]
+    Empty,
+    /// A field is missing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A number is none.
+    #[error("{field} cannot be {number}")]
+    Number {
+        /// Which.
+        field: &'static str,
+        /// What stands there.
+        number: i64,
+    },
+    /// A word is none of those that may stand there.
+    #[error("{field} cannot be {word:?}")]
+    Word {
+        /// Which.
+        field: &'static str,
+        /// What stands there.
+        word: String,
+    },
+    /// An id is none.
+    #[error("{field}: {source}")]
+    Id {
+        /// Which.
+        field: &'static str,
+        /// Why.
+        source: TraceparentError,
+    },
+    /// An inferred time ends before it begins.
+    #[error("{0}.notBefore is later than {0}.at")]
+    Bounds(&'static str),
+    /// A line cannot be read.
+    #[error("line {line} of {field}: {source}")]
+    Line {
+        /// Which list.
+        field: &'static str,
+        /// Which line, from 1.
+        line: usize,
+        /// Why.
+        source: LineError,
+    },
+    /// The entries do not add up.
+    #[error("#{0} is given twice, or is higher than closed")]
+    Closed(u32),
+}
+
+/// The journal that a RolloutAttempt stores.
+pub fn read(object: &RolloutAttempt) -> Result<Journal, ReadError> {
+    let key = Key::new(object.namespace().unwrap_or_default(), object.name_any());
+    journal(object).map_err(|problem| ReadError { key, problem })
+}
+
+fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
+    let status = object.status.as_ref().ok_or(Problem::Empty)?;
+    let started = status.started.as_ref().ok_or(Problem::Missing("started"))?;
+    let started = moment("started", started)?;
+    let maybe = |field, told: &Option<rat::Moment>| {
+        told.as_ref().map(|told| moment(field, told)).transpose()
+    };
+    let identity = identity(object)?;
+    let lines = Lines { start: started.at, prefix: &prefix(&identity) };
+    let journal = Journal {
+        identity: identity.clone(),
+        facts: facts(&status.facts)?,
+        phase: phase(status.phase),
+        exposed: status.exposed,
+        started,
+        ended: maybe("ended", &status.ended)?,
+        settled: maybe("settled", &status.settled)?,
+        placed: status.trace.as_ref().map(placed).transpose()?,
+        links: status.links.iter().map(link).collect::<Result<_, _>>()?,
+        steps: lines.in_a_row("steps", &status.steps, |step: &Step| step.ended, Lines::step)?,
+        pauses: lines.each("pauses", &status.pauses, Lines::pause)?,
+        analyses: lines.analyses(&status.analyses)?,
+        experiments: lines
+            .each("experiments", &status.experiments, |line| lines.experiment(line))?,
+        weights: lines.in_a_row(
+            "weights",
+            &status.weights,
+            |one: &Weight| one.ended,
+            Lines::weight,
+        )?,
+        switches: lines.each("switches", &status.switches, Lines::switch)?,
+        marks: lines.each("marks", &status.marks, Lines::mark)?,
+        failure: status.failure.as_ref().map(failure).transpose()?,
+        cut: number("cut", status.cut)?,
+        closed: number("closed", status.closed)?,
+        root_closed: status.root_closed.map(|n| number("rootClosed", n)).transpose()?,
+        exported: Exported {
+            until: number("exported.until", status.exported.until)?,
+            refused: number("exported.refused", status.exported.refused)?,
+            refusal: status.exported.refusal.clone(),
+        },
+    };
+    if journal.exported.until > journal.closed {
+        return Err(Problem::Number { field: "exported.until", number: status.exported.until });
+    }
+    add_up(&journal)?;
+    Ok(journal)
+}
+
+/// A number that was given twice would be a span that is never sent.
+fn add_up(journal: &Journal) -> Result<(), Problem> {
+    let mut given = BTreeSet::new();
+    let closed = journal
+        .steps
+        .iter()
+        .map(|step| step.closed)
+        .chain(journal.pauses.iter().map(|pause| pause.closed))
+        .chain(journal.analyses.iter().map(|analysis| analysis.closed))
+        .chain(journal.experiments.iter().map(|experiment| experiment.closed))
+        .chain(journal.weights.iter().map(|weight| weight.closed))
+        .chain(journal.switches.iter().map(|switch| switch.closed))
+        .chain([journal.root_closed]);
+    for number in closed.flatten() {
+        if number == 0 || number > journal.closed || !given.insert(number) {
+            return Err(Problem::Closed(number));
+        }
+    }
+    Ok(())
+}
+
+fn identity(object: &RolloutAttempt) -> Result<Identity, Problem> {
+    let spec = &object.spec;
+    Ok(Identity {
+        rollout: Key::new(object.namespace().unwrap_or_default(), &spec.rollout),
+        rollout_uid: spec.rollout_uid.clone(),
+        hash: spec.hash.clone(),
+        revision: spec.revision,
+        number: number("spec.attempt", spec.attempt)?,
+    })
+}
+
+fn number(field: &'static str, number: i64) -> Result<u32, Problem> {
+    u32::try_from(number).map_err(|_| Problem::Number { field, number })
+}
+
+fn word<'a, T: Deserialize<'a>>(field: &'static str, word: &'a str) -> Result<T, Problem> {
+    named(word).ok_or_else(|| Problem::Word { field, word: word.to_owned() })
+}
+
+fn id<T: std::str::FromStr<Err = TraceparentError>>(
+    field: &'static str,
+    text: &str,
+) -> Result<T, Problem> {
+    text.parse().map_err(|source| Problem::Id { field, source })
+}
+
+fn moment(field: &'static str, told: &rat::Moment) -> Result<Moment, Problem> {
+    if told.not_before.is_some_and(|after| after > told.at) {
+        return Err(Problem::Bounds(field));
+    }
+    let source = match told.source {
+        rtr::Source::Observed => Source::Observed,
+        rtr::Source::Status => Source::Status,
+        rtr::Source::Event => Source::Event,
+        rtr::Source::Inferred => Source::Inferred,
+    };
+    Ok(Moment { at: told.at, source, after: told.not_before })
+}
+
+fn phase(phase: rtr::Phase) -> Phase {
+    match phase {
+        rtr::Phase::Progressing => Phase::Progressing,
+        rtr::Phase::Promoted => Phase::Promoted,
+        rtr::Phase::Aborted => Phase::Aborted,
+        rtr::Phase::Superseded => Phase::Superseded,
+        rtr::Phase::Reverted => Phase::Reverted,
+        rtr::Phase::Deleted => Phase::Deleted,
+        rtr::Phase::Unknown => Phase::Unknown,
+    }
+}
+
+fn placed(trace: &rat::Trace) -> Result<Placement, Problem> {
+    let parent = trace.parent.as_ref().map(|parent| id("trace.parent", parent)).transpose()?;
+    Ok(Placement { trace: id("trace.id", &trace.id)?, parent })
+}
+
+fn link(link: &rat::Link) -> Result<Link, Problem> {
+    Ok(Link {
+        traceparent: id("links.traceparent", &link.traceparent)?,
+        kind: word("links.kind", &link.kind)?,
+    })
+}
+
+fn failure(failure: &rat::Failure) -> Result<Failure, Problem> {
+    let cause = failure.cause.as_deref();
+    Ok(Failure {
+        class: word("failure.class", &failure.class)?,
+        cause: cause.map(|cause| word("failure.cause", cause)).transpose()?,
+        reason: failure.reason.clone(),
+        message: failure.message.clone(),
+        pod: failure.pod.clone(),
+        container: failure.container.clone(),
+        image: failure.image.clone(),
+        at: moment("failure.at", &failure.at)?,
+    })
+}
+
+fn facts(facts: &rat::Facts) -> Result<Facts, Problem> {
+    let (origin, strategy) = (facts.origin.as_deref(), facts.strategy.as_deref());
+    Ok(Facts {
+        replica_set: facts.replica_set.clone(),
+        strategy: strategy.map(|strategy| word("facts.strategy", strategy)).transpose()?,
+        planned_steps: number("facts.plannedSteps", facts.planned_steps)?,
+        service: facts.service.clone(),
+        version: facts.version.clone(),
+        app: facts.app.clone(),
+        environment: facts.environment.clone(),
+        commit: facts.commit.clone(),
+        commit_time: facts.commit_time,
+        repository: facts.repository.clone(),
+        author: facts.author.clone(),
+        origin: origin.map(|origin| id("facts.origin", origin)).transpose()?,
+        images: facts.images.clone(),
+        upgrade: facts.upgrade,
+        rebuilt: facts.rebuilt,
+    })
+}
+
+/// Reads the lines of one attempt.
+#[derive(Debug, Clone, Copy)]
+struct Lines<'a> {
+    start: Timestamp,
+    prefix: &'a str,
+}
+
+impl Lines<'_> {
+    fn each<T>(
+        self,
+        field: &'static str,
+        lines: &[String],
+        read: impl Fn(&mut Reader<'_>) -> Result<T, LineError>,
+    ) -> Result<Vec<T>, Problem> {
+        self.in_a_row(field, lines, |_| None, |line, _| read(line))
+    }
+
+    /// Each with the end of the one before.
+    fn in_a_row<T>(
+        self,
+        field: &'static str,
+        lines: &[String],
+        ended: impl Fn(&T) -> Option<Moment>,
+        read: impl Fn(&mut Reader<'_>, Option<Moment>) -> Result<T, LineError>,
+    ) -> Result<Vec<T>, Problem> {
+        let mut before = None;
+        let entries = lines.iter().enumerate().map(|(n, line)| {
+            let mut line = Reader::new(line, self.start);
+            let entry = read(&mut line, before).and_then(|entry| line.end(entry));
+            let entry = entry.map_err(|source| Problem::Line { field, line: n + 1, source })?;
+            before = ended(&entry);
+            Ok(entry)
+        });
+        entries.collect()
+    }
+
+    /// The lines of metrics are those that are indented.
+    fn analyses(self, lines: &[String]) -> Result<Vec<Analysis>, Problem> {
+        let mut analyses: Vec<Analysis> = Vec::new();
+        for (n, text) in lines.iter().enumerate() {
+            let mut line = Reader::new(text, self.start);
+            let read = match (text.starts_with(' '), analyses.last_mut()) {
+                (true, Some(above)) => {
+                    Self::metric(&mut line).map(|metric| above.metrics.push(metric))
+                }
+                (true, None) => Err(LineError::NoAnalysis),
+                (false, _) => self.analysis(&mut line).map(|analysis| analyses.push(analysis)),
+            };
+            read.and_then(|()| line.end(())).map_err(|source| Problem::Line {
+                field: "analyses",
+                line: n + 1,
+                source,
+            })?;
+        }
+        Ok(analyses)
+    }
+
+    fn step(line: &mut Reader<'_>, before: Option<Moment>) -> Result<Step, LineError> {
+        let index = line.number("index", "")?;
+        let (kind, setting) = (line.text("kind")?, line.text("setting")?);
+        let result = line.optional_name();
+        let started = line.moment_after("start", before)?;
+        let ended = line.maybe_moment("end")?;
+        let result = result.unwrap_or_else(|| usual(ended.as_ref()));
+        Ok(Step { index, kind, setting, started, ended, result, closed: line.closed() })
+    }
+
+    fn pause(line: &mut Reader<'_>) -> Result<Pause, LineError> {
+        Ok(Pause {
+            step: line.maybe_number("step", "")?,
+            kind: line.name("kind of pause")?,
+            planned: line.maybe_number("length in seconds", "s")?,
+            resumed_by: line.maybe_name("one who resumes")?,
+            started: line.moment("start")?,
+            ended: line.maybe_moment("end")?,
+            closed: line.closed(),
+        })
+    }
+
+    fn analysis(self, line: &mut Reader<'_>) -> Result<Analysis, LineError> {
+        Ok(Analysis {
+            kind: line.name("kind of analysis")?,
+            step: line.maybe_number("step", "")?,
+            phase: line.name("phase")?,
+            started: line.moment("start")?,
+            ended: line.maybe_moment("end")?,
+            closed: line.closed(),
+            name: line.object("name", self.prefix)?,
+            uid: line.text("UID")?,
+            message: line.message()?,
+            metrics: Vec::new(),
+        })
+    }
+
+    fn metric(line: &mut Reader<'_>) -> Result<Metric, LineError> {
+        let name = line.text("name")?;
+        let phase = line.name("phase")?;
+        let (failed, count) = line.ratio("failed/all")?;
+        let dry_run = line.is_word("dry-run");
+        let message = line.message()?;
+        let mut measurements = Vec::new();
+        while line.is_word("|") {
+            measurements.push(Self::measurement(line)?);
+        }
+        Ok(Metric { name, phase, message, dry_run, count, failed, measurements })
+    }
+
+    fn measurement(line: &mut Reader<'_>) -> Result<Measurement, LineError> {
+        let value = line.text("value")?;
+        let started = line.moment("time")?;
+        let ended = line.optional_moment().unwrap_or(started);
+        let phase = line.optional_name().unwrap_or(AnalysisPhase::Successful);
+        Ok(Measurement { phase, value, message: line.message()?, started, ended })
+    }
+
+    fn experiment(self, line: &mut Reader<'_>) -> Result<Experiment, LineError> {
+        Ok(Experiment {
+            step: line.maybe_number("step", "")?,
+            phase: line.name("phase")?,
+            started: line.moment("start")?,
+            ended: line.maybe_moment("end")?,
+            closed: line.closed(),
+            name: line.object("name", self.prefix)?,
+            uid: line.text("UID")?,
+            message: line.message()?,
+        })
+    }
+
+    fn weight(line: &mut Reader<'_>, before: Option<Moment>) -> Result<Weight, LineError> {
+        Ok(Weight {
+            percent: line.number("percentage", "%")?,
+            started: line.moment_after("start", before)?,
+            ended: line.maybe_moment("end")?,
+            closed: line.closed(),
+        })
+    }
+
+    fn switch(line: &mut Reader<'_>) -> Result<Switch, LineError> {
+        let service = line.name("service")?;
+        let to_new = line.is_word("new");
+        if !to_new && !line.is_word("stable") {
+            return Err(LineError::Missing("new or stable"));
+        }
+        Ok(Switch { service, to_new, at: line.moment("time")?, closed: line.closed() })
+    }
+
+    fn mark(line: &mut Reader<'_>) -> Result<Mark, LineError> {
+        Ok(Mark {
+            kind: line.name("kind of mark")?,
+            at: line.moment("time")?,
+            note: line.message()?,
+        })
+    }
+}
