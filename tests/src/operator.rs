@@ -172,8 +172,10 @@ pub async fn install(cluster: &'static Cluster) -> Result<(), Error> {
         let folder = config.join(part).display().to_string();
         cluster.kubectl(&["apply", "--server-side", "-k", &folder]).await?;
     }
-    let crd = "crd/rollouttraces.throughline.dev";
-    cluster.kubectl(&["wait", "--for=condition=Established", crd, "--timeout=20s"]).await?;
+    for kind in ["rollouttraces", "rolloutattempts"] {
+        let crd = format!("crd/{kind}.throughline.dev");
+        cluster.kubectl(&["wait", "--for=condition=Established", &crd, "--timeout=20s"]).await?;
+    }
     installed.push(cluster.dir().to_owned());
     Ok(())
 }
