@@ -51,10 +51,7 @@ check-arch: ## The pure core depends on nothing that does I/O, the types on neit
 
 .PHONY: generate
 generate: ## Write crds/ anew from the Rust types.
-	@for kind in rollouttraces rolloutattempts; do \
-		file=crds/throughline.dev_$$kind.yaml; \
-		$(CARGO) run --quiet --bin throughline -- crds $$kind > $$file.new && mv $$file.new $$file || exit 1; \
-	done
+	$(CARGO) run --quiet --bin throughline -- crds --to crds
 
 .PHONY: deny
 deny: ## Licences, advisories and duplicates of all dependencies. Needs cargo-deny.

@@ -187,9 +187,10 @@ pub async fn install(cluster: &'static Cluster) -> Result<(), Error> {
         let folder = config.join(part).display().to_string();
         cluster.kubectl(&["apply", "--server-side", "-k", &folder]).await?;
     }
-    let crds = ["crd/rollouttraces.throughline.dev", "crd/rolloutattempts.throughline.dev"];
-    let wait = ["wait", "--for=condition=Established", "--timeout=20s"];
-    cluster.kubectl(&[&wait[..], &crds].concat()).await?;
+    for kind in ["rollouttraces", "rolloutattempts"] {
+        let crd = format!("crd/{kind}.throughline.dev");
+        cluster.kubectl(&["wait", "--for=condition=Established", &crd, "--timeout=20s"]).await?;
+    }
     installed.push(cluster.dir().to_owned());
     Ok(())
 }

@@ -71,8 +71,9 @@ pub struct RolloutAttemptSpec {
 /// What happened. Lists hold one line for each entry, in the order in which the entries began.
 /// Times in a line are counted from `started.at`: `+12.5s` was seen as it happened, `=+12s` is said
 /// by a timestamp of an object, `^+12s` by an Event, and `~+5s<+12s` was recorded by nobody: after
-/// the first time and not later than the second. A line ends with `#3` once its entry is over and
-/// is the third to be so; such an entry never changes again.
+/// the first time and not later than the second. `<` alone is the time at which the entry before
+/// ended, `-` is nothing. `#3` stands where an entry is over and is the third to be so: it never
+/// changes again. In names `*` stands for `<rollout>-<hash>-<revision>`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RolloutAttemptStatus {
@@ -115,8 +116,8 @@ pub struct RolloutAttemptStatus {
     /// told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_weight: Option<i64>,
-    /// Argo's canary steps: index, kind, setting, result, start, end. E.g. `0 setWeight 20
-    /// Completed +0s +12.5s #1`.
+    /// Argo's canary steps: index, kind, setting, start, end; how it ended where it was not
+    /// completed. E.g. `0 setWeight 20 +0s +12.5s #1` and `1 pause '' Skipped < +42s #3`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(max = 512)))]
     pub steps: Vec<String>,

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -30,10 +31,13 @@ pub(crate) enum Command {
     #[command(verbatim_doc_comment)]
     Run(Box<Run>),
     /// Print the CustomResourceDefinitions as YAML, as they stand in crds/.
+    ///
+    /// Example: throughline crds | kubectl apply --server-side -f -
+    #[command(verbatim_doc_comment)]
     Crds {
-        /// Which one; all if none is named.
-        #[arg(value_enum)]
-        kind: Option<Crd>,
+        /// Write them into this folder instead, one file each.
+        #[arg(long, value_name = "FOLDER")]
+        to: Option<PathBuf>,
     },
 }
 
@@ -57,14 +61,6 @@ pub(crate) struct Run {
     // Last, because its heading holds for what follows.
     #[command(flatten)]
     pub(crate) otlp: OtlpArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Crd {
-    /// What a person reads first of a Rollout's history.
-    Rollouttraces,
-    /// The timeline of one attempt.
-    Rolloutattempts,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -9,6 +9,7 @@
 mod admin;
 mod announcer;
 pub mod cli;
+pub mod crds;
 pub mod export;
 pub mod journal;
 mod journalist;

@@ -1,11 +1,10 @@
 //! Puts the parts together, starts them and stops them in order.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
-use api::{RolloutAttempt, RolloutTrace};
 use jiff::Timestamp;
-use kube::{Client, CustomResourceExt as _};
+use kube::Client;
 use timeline::lineage::Options;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::admin;
-use crate::cli::{Cli, Command, Crd, LogFormat, Run};
+use crate::cli::{Cli, Command, LogFormat, Run};
+use crate::crds::{self, CrdError};
 use crate::export::{Exporter, Settings, SettingsError};
 use crate::metrics::Metrics;
 use crate::pods::PodWatches;
@@ -54,15 +54,15 @@ pub enum RunError {
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
     /// The CRDs cannot be written.
-    #[error("cannot print the CRDs: {0}")]
-    Print(String),
+    #[error(transparent)]
+    Crds(#[from] CrdError),
 }
 
 /// Carries out the command.
 pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
         Command::Run(run) => operate(*run).await,
-        Command::Crds { kind } => print_crds(kind),
+        Command::Crds { to } => Ok(crds::generate(to.as_deref())?),
     }
 }
 
@@ -91,7 +91,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
         namespace = run.namespace.as_deref().unwrap_or("all"),
         observe_only = run.observe_only,
         admin = %listener.local_addr().unwrap_or(run.admin_address),
-        export = exporter.as_ref().map_or_else(|| "off".to_owned(), |exporter| exporter.to_string()),
+        export = exporter.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string),
         "throughline starts"
     );
     let admin =
@@ -140,21 +140,4 @@ fn start_logging(run: &Run) -> Result<(), RunError> {
         LogFormat::Json => log.json().init(),
     }
     Ok(())
-}
-
-fn print_crds(only: Option<Crd>) -> Result<(), RunError> {
-    let crds = [
-        (Crd::Rollouttraces, RolloutTrace::crd()),
-        (Crd::Rolloutattempts, RolloutAttempt::definition()),
-    ];
-    let mut documents = Vec::new();
-    for (kind, crd) in crds {
-        if only.is_none_or(|only| only == kind) {
-            let yaml = serde_norway::to_string(&crd);
-            documents.push(yaml.map_err(|error| RunError::Print(error.to_string()))?);
-        }
-    }
-    std::io::stdout()
-        .write_all(documents.join("---\n").as_bytes())
-        .map_err(|error| RunError::Print(error.to_string()))
 }

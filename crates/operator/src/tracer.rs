@@ -126,7 +126,7 @@ impl Tracer {
             Answer::Sent(key, sent, spans) => {
                 // Spread over a wait: the fraction of a second is as random as it needs to be.
                 let jitter = now.subsec_microsecond().unsigned_abs() % 1001;
-                self.lineage.sent(&key, &sent, spans, u32::from(jitter), now);
+                self.lineage.sent(&key, &sent, spans, jitter, now);
             }
             Answer::Recalled(attempts, more) => {
                 for attempt in attempts {

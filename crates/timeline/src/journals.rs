@@ -224,12 +224,12 @@ impl Journals {
     pub(crate) fn export_of(&self, rollout: &Key) -> Export {
         let keys = self.of_rollout.get(rollout).into_iter().flatten();
         let deliveries = || keys.clone().filter_map(|key| self.deliveries.get(key));
-        let refused = deliveries().map(|delivery| &delivery.journal.exported);
+        let mut refused = deliveries().map(|delivery| &delivery.journal.exported);
         if deliveries().any(Delivery::failing) {
             Export::NotStored
         } else if !self.export {
             Export::NotConfigured
-        } else if let Some(exported) = refused.filter(|exported| exported.refused > 0).last() {
+        } else if let Some(exported) = refused.rfind(|exported| exported.refused > 0) {
             Export::Refused(exported.refused, exported.refusal.clone().unwrap_or_default())
         } else if self.gate.problem && deliveries().any(|delivery| delivery.sendable().is_some()) {
             Export::Waiting

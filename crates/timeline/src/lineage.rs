@@ -210,7 +210,6 @@ impl Lineage {
                     rollout.gap = true;
                 }
             }
-            Observation::Listing(_) => {}
             Observation::Gone(kind, key) => self.gone(kind, &key, now),
             Observation::Invalid(Kind::Rollout, seen) => {
                 let rollout = self.rollouts.entry(seen.key.clone()).or_default();
@@ -219,7 +218,7 @@ impl Lineage {
                 rollout.uid = rollout.uid.take().or(seen.uid);
                 self.touched_rollouts.insert(seen.key);
             }
-            Observation::Invalid(..) => {}
+            Observation::Listing(_) | Observation::Invalid(..) => {}
             Observation::Listed(kind, present) => {
                 for key in self.keys_of(kind).into_iter().filter(|key| !present.contains(key)) {
                     self.gone(kind, &key, now);

@@ -188,6 +188,10 @@ async fn a_permission_that_is_missing_is_named_and_the_rest_works() -> Outcome {
               "verbs": ["list", "watch", "get", "create", "patch"] },
             { "apiGroups": ["throughline.dev"], "resources": ["rollouttraces", "rollouttraces/status"],
               "verbs": ["list", "watch", "create", "patch"] },
+            { "apiGroups": ["throughline.dev"], "resources": ["rolloutattempts"],
+              "verbs": ["list", "watch", "create", "update"] },
+            { "apiGroups": ["argoproj.io"], "resources": ["analysisruns", "experiments"],
+              "verbs": ["list", "watch"] },
         ],
     });
     let binding = json!({

@@ -107,6 +107,9 @@ pub(super) fn turned_down(answer: &Answer) -> Delivered {
     }
     match answer.status.as_u16() {
         429 | 502..=504 => Delivered::Later { after: retry_after(answer), message },
+        // A wrong token or path says nothing about the batch: it waits until a person has mended
+        // the settings. OTLP would have it dropped; the journal is there to keep it.
+        401 | 403 | 404 => Delivered::Later { after: None, message },
         400.. => Delivered::Refused { message },
         _ => Delivered::Later { after: None, message },
     }

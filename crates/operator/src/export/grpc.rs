@@ -105,10 +105,11 @@ pub(super) fn judge(answer: &Answer, spans: u64) -> Delivered {
     };
     let details = of(DETAILS).and_then(|details| BASE64.decode(details.as_bytes()).ok());
     let delay = details.and_then(|details| retry_delay(&details));
-    // OTLP's table, docs/specification.md, "Failures".
+    // OTLP's table, docs/specification.md, "Failures"; and, as with 401, 403 and 404 over HTTP,
+    // what says that the settings are wrong and not the batch.
     let again = match CODES[code] {
         "CANCELLED" | "DEADLINE_EXCEEDED" | "ABORTED" | "OUT_OF_RANGE" | "UNAVAILABLE"
-        | "DATA_LOSS" => true,
+        | "DATA_LOSS" | "UNAUTHENTICATED" | "PERMISSION_DENIED" | "UNIMPLEMENTED" => true,
         // Only if the server says that it will recover: a message that is too large is one, too.
         "RESOURCE_EXHAUSTED" => delay.is_some(),
         _ => false,

@@ -10,6 +10,10 @@ use super::offset::{moment, read_moment};
 
 /// What stands where there is nothing.
 const NOTHING: &str = "-";
+/// What stands for the time at which the entry before ended.
+const THEN: &str = "<";
+/// What stands for the beginning of the names of Argo's objects.
+const PREFIX: &str = "*";
 
 /// Why a line cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +90,14 @@ impl Writer {
         if ambiguous { self.quoted(text) } else { self.word(text) }
     }
 
+    /// The name of an object that Argo made for the attempt, beginning with `prefix`.
+    pub(super) fn object(self, name: &str, prefix: &str) -> Self {
+        match name.strip_prefix(prefix) {
+            Some(rest) if !rest.contains([' ', '\'']) => self.word(format!("{PREFIX}{rest}")),
+            _ => self.text(name),
+        }
+    }
+
     /// Any text, always in quotes; nothing if it is empty.
     pub(super) fn message(self, text: &str) -> Self {
         if text.is_empty() { self } else { self.quoted(text) }
@@ -98,6 +110,11 @@ impl Writer {
     pub(super) fn moment(self, at: &Moment) -> Self {
         let at = moment(at, self.start);
         self.word(at)
+    }
+
+    /// When an entry began that often begins where the one before ended.
+    pub(super) fn moment_after(self, at: &Moment, before: Option<&Moment>) -> Self {
+        if before == Some(at) { self.word(THEN) } else { self.moment(at) }
     }
 
     pub(super) fn maybe_moment(self, at: Option<&Moment>) -> Self {
@@ -154,16 +171,12 @@ impl<'a> Reader<'a> {
         loop {
             let (before, after) = quoted.split_once('\'').ok_or(LineError::Quote)?;
             text.push_str(before);
-            match after.strip_prefix('\'') {
-                Some(more) => {
-                    text.push('\'');
-                    quoted = more;
-                }
-                None => {
-                    self.rest = after;
-                    return Ok(Word::Quoted(text));
-                }
-            }
+            let Some(more) = after.strip_prefix('\'') else {
+                self.rest = after;
+                return Ok(Word::Quoted(text));
+            };
+            text.push('\'');
+            quoted = more;
         }
     }
 
@@ -264,6 +277,31 @@ impl<'a> Reader<'a> {
     pub(super) fn moment(&mut self, expected: &'static str) -> Result<Moment, LineError> {
         let word = self.bare(expected)?;
         read_moment(word, self.start).ok_or_else(|| unknown(expected, word))
+    }
+
+    /// When an entry began, or `before` where it says so.
+    pub(super) fn moment_after(
+        &mut self,
+        expected: &'static str,
+        before: Option<Moment>,
+    ) -> Result<Moment, LineError> {
+        match before {
+            Some(before) if self.is_word(THEN) => Ok(before),
+            _ => self.moment(expected),
+        }
+    }
+
+    /// The name of an object that Argo made for the attempt, beginning with `prefix`.
+    pub(super) fn object(
+        &mut self,
+        expected: &'static str,
+        prefix: &str,
+    ) -> Result<String, LineError> {
+        let rest = self.optional(|word| word.strip_prefix(PREFIX));
+        match rest {
+            Some(rest) => Ok(format!("{prefix}{rest}")),
+            None => self.text(expected),
+        }
     }
 
     pub(super) fn maybe_moment(

@@ -43,7 +43,7 @@ fn offset(time: Timestamp, start: Timestamp) -> String {
     format!("{sign}{}", length_of(length))
 }
 
-/// A length of time without its sign: `1h2m3.5s`.
+/// A length of time without its sign, and without parts that are zero: `1h2m3.5s`, `10m`, `0s`.
 pub(super) fn length_of(length: SignedDuration) -> String {
     let length = length.unsigned_abs();
     let (seconds, nanoseconds) = (length.as_secs(), length.subsec_nanos());
@@ -53,15 +53,15 @@ pub(super) fn length_of(length: SignedDuration) -> String {
     if hours > 0 {
         let _ = write!(text, "{hours}h");
     }
-    if hours > 0 || minutes > 0 {
+    if minutes > 0 {
         let _ = write!(text, "{minutes}m");
     }
-    let _ = write!(text, "{seconds}");
     if nanoseconds > 0 {
         let fraction = format!("{nanoseconds:09}");
-        let _ = write!(text, ".{}", fraction.trim_end_matches('0'));
+        let _ = write!(text, "{seconds}.{}s", fraction.trim_end_matches('0'));
+    } else if seconds > 0 || text.is_empty() {
+        let _ = write!(text, "{seconds}s");
     }
-    text.push('s');
     text
 }
 
@@ -74,7 +74,9 @@ fn read_offset(word: &str, start: Timestamp) -> Option<Timestamp> {
     };
     let (hours, rest) = unit(rest, 'h')?;
     let (minutes, rest) = unit(rest, 'm')?;
-    let rest = rest.strip_suffix('s')?;
+    // Without seconds, hours or minutes stand there.
+    let zero = if word.len() > sign.len() { "0s" } else { "" };
+    let rest = if rest.is_empty() { zero } else { rest }.strip_suffix('s')?;
     let (seconds, fraction) = rest.split_once('.').unwrap_or((rest, "0"));
     let seconds = number(seconds)?;
     if fraction.len() > 9 {
@@ -97,6 +99,7 @@ fn unit(text: &str, unit: char) -> Option<(i64, &str)> {
 }
 
 fn number(digits: &str) -> Option<i64> {
+    // `parse` would take a sign.
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
@@ -120,8 +123,9 @@ mod tests {
             (Moment::observed(later(12_345_000_000)), "+12.345s"),
             (Moment::observed(later(1)), "+0.000000001s"),
             (Moment::observed(later(-5 * second)), "-5s"),
-            (Moment::status(later(60 * second)), "=+1m0s"),
-            (Moment::event(later(3600 * second)), "^+1h0m0s"),
+            (Moment::status(later(60 * second)), "=+1m"),
+            (Moment::event(later(3600 * second)), "^+1h"),
+            (Moment::event(later(3_600_500_000_000)), "^+1h0.5s"),
             (Moment::inferred(None, later(second)), "~+1s"),
             (Moment::inferred(Some(start), later(second)), "~+0s<+1s"),
         ] {
@@ -141,14 +145,16 @@ mod tests {
             "+1.s",
             "+.5s",
             "+1.0000000001s",
-            "+1m",
+            "+h",
+            "+m",
+            "+1hm",
             "+1m2h3s",
             "+-1s",
             "+1s<+2s<",
             "~+2s<+1s",
             "==+1s",
             "+99999999999999999999s",
-            "+9999999999999999h0m0s",
+            "+9999999999999999h",
             "é",
             "+9999999999999s",
         ] {

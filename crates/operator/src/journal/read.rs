@@ -19,6 +19,7 @@ use timeline::moment::Moment;
 use timeline::traceparent::TraceparentError;
 
 use super::line::{LineError, Reader, named};
+use super::write::{prefix, usual};
 
 /// A RolloutAttempt that stores no journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,9 +97,10 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
     let maybe = |field, told: &Option<rat::Moment>| {
         told.as_ref().map(|told| moment(field, told)).transpose()
     };
-    let lines = Lines { start: started.at };
+    let identity = identity(object)?;
+    let lines = Lines { start: started.at, prefix: &prefix(&identity) };
     let journal = Journal {
-        identity: identity(object)?,
+        identity: identity.clone(),
         facts: facts(&status.facts)?,
         phase: phase(status.phase),
         exposed: status.exposed,
@@ -107,11 +109,17 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
         settled: maybe("settled", &status.settled)?,
         placed: status.trace.as_ref().map(placed).transpose()?,
         links: status.links.iter().map(link).collect::<Result<_, _>>()?,
-        steps: lines.each("steps", &status.steps, Lines::step)?,
+        steps: lines.in_a_row("steps", &status.steps, |step: &Step| step.ended, Lines::step)?,
         pauses: lines.each("pauses", &status.pauses, Lines::pause)?,
         analyses: lines.analyses(&status.analyses)?,
-        experiments: lines.each("experiments", &status.experiments, Lines::experiment)?,
-        weights: lines.each("weights", &status.weights, Lines::weight)?,
+        experiments: lines
+            .each("experiments", &status.experiments, |line| lines.experiment(line))?,
+        weights: lines.in_a_row(
+            "weights",
+            &status.weights,
+            |one: &Weight| one.ended,
+            Lines::weight,
+        )?,
         switches: lines.each("switches", &status.switches, Lines::switch)?,
         marks: lines.each("marks", &status.marks, Lines::mark)?,
         failure: status.failure.as_ref().map(failure).transpose()?,
@@ -253,21 +261,36 @@ fn facts(facts: &rat::Facts) -> Result<Facts, Problem> {
 
 /// Reads the lines of one attempt.
 #[derive(Debug, Clone, Copy)]
-struct Lines {
+struct Lines<'a> {
     start: Timestamp,
+    prefix: &'a str,
 }
 
-impl Lines {
+impl Lines<'_> {
     fn each<T>(
         self,
         field: &'static str,
         lines: &[String],
         read: impl Fn(&mut Reader<'_>) -> Result<T, LineError>,
     ) -> Result<Vec<T>, Problem> {
+        self.in_a_row(field, lines, |_| None, |line, _| read(line))
+    }
+
+    /// Each with the end of the one before.
+    fn in_a_row<T>(
+        self,
+        field: &'static str,
+        lines: &[String],
+        ended: impl Fn(&T) -> Option<Moment>,
+        read: impl Fn(&mut Reader<'_>, Option<Moment>) -> Result<T, LineError>,
+    ) -> Result<Vec<T>, Problem> {
+        let mut before = None;
         let entries = lines.iter().enumerate().map(|(n, line)| {
             let mut line = Reader::new(line, self.start);
-            let entry = read(&mut line).and_then(|entry| line.end(entry));
-            entry.map_err(|source| Problem::Line { field, line: n + 1, source })
+            let entry = read(&mut line, before).and_then(|entry| line.end(entry));
+            let entry = entry.map_err(|source| Problem::Line { field, line: n + 1, source })?;
+            before = ended(&entry);
+            Ok(entry)
         });
         entries.collect()
     }
@@ -278,11 +301,11 @@ impl Lines {
         for (n, text) in lines.iter().enumerate() {
             let mut line = Reader::new(text, self.start);
             let read = match (text.starts_with(' '), analyses.last_mut()) {
-                (true, Some(analysis)) => {
-                    Self::metric(&mut line).map(|metric| analysis.metrics.push(metric))
+                (true, Some(above)) => {
+                    Self::metric(&mut line).map(|metric| above.metrics.push(metric))
                 }
                 (true, None) => Err(LineError::NoAnalysis),
-                (false, _) => Self::analysis(&mut line).map(|analysis| analyses.push(analysis)),
+                (false, _) => self.analysis(&mut line).map(|analysis| analyses.push(analysis)),
             };
             read.and_then(|()| line.end(())).map_err(|source| Problem::Line {
                 field: "analyses",
@@ -293,16 +316,14 @@ impl Lines {
         Ok(analyses)
     }
 
-    fn step(line: &mut Reader<'_>) -> Result<Step, LineError> {
-        Ok(Step {
-            index: line.number("index", "")?,
-            kind: line.text("kind")?,
-            setting: line.text("setting")?,
-            result: line.name("result")?,
-            started: line.moment("start")?,
-            ended: line.maybe_moment("end")?,
-            closed: line.closed(),
-        })
+    fn step(line: &mut Reader<'_>, before: Option<Moment>) -> Result<Step, LineError> {
+        let index = line.number("index", "")?;
+        let (kind, setting) = (line.text("kind")?, line.text("setting")?);
+        let result = line.optional_name();
+        let started = line.moment_after("start", before)?;
+        let ended = line.maybe_moment("end")?;
+        let result = result.unwrap_or_else(|| usual(ended.as_ref()));
+        Ok(Step { index, kind, setting, started, ended, result, closed: line.closed() })
     }
 
     fn pause(line: &mut Reader<'_>) -> Result<Pause, LineError> {
@@ -317,7 +338,7 @@ impl Lines {
         })
     }
 
-    fn analysis(line: &mut Reader<'_>) -> Result<Analysis, LineError> {
+    fn analysis(self, line: &mut Reader<'_>) -> Result<Analysis, LineError> {
         Ok(Analysis {
             kind: line.name("kind of analysis")?,
             step: line.maybe_number("step", "")?,
@@ -325,7 +346,7 @@ impl Lines {
             started: line.moment("start")?,
             ended: line.maybe_moment("end")?,
             closed: line.closed(),
-            name: line.text("name")?,
+            name: line.object("name", self.prefix)?,
             uid: line.text("UID")?,
             message: line.message()?,
             metrics: Vec::new(),
@@ -353,23 +374,23 @@ impl Lines {
         Ok(Measurement { phase, value, message: line.message()?, started, ended })
     }
 
-    fn experiment(line: &mut Reader<'_>) -> Result<Experiment, LineError> {
+    fn experiment(self, line: &mut Reader<'_>) -> Result<Experiment, LineError> {
         Ok(Experiment {
             step: line.maybe_number("step", "")?,
             phase: line.name("phase")?,
             started: line.moment("start")?,
             ended: line.maybe_moment("end")?,
             closed: line.closed(),
-            name: line.text("name")?,
+            name: line.object("name", self.prefix)?,
             uid: line.text("UID")?,
             message: line.message()?,
         })
     }
 
-    fn weight(line: &mut Reader<'_>) -> Result<Weight, LineError> {
+    fn weight(line: &mut Reader<'_>, before: Option<Moment>) -> Result<Weight, LineError> {
         Ok(Weight {
             percent: line.number("percentage", "%")?,
-            started: line.moment("start")?,
+            started: line.moment_after("start", before)?,
             ended: line.maybe_moment("end")?,
             closed: line.closed(),
         })

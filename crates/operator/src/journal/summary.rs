@@ -122,9 +122,9 @@ mod tests {
             (0, "0ms"),
             (999, "999ms"),
             (1_999, "1s"),
-            (60_000, "1m0s"),
-            (3_600_000, "1h0m0s"),
-            (14 * 86_400_000, "336h0m0s"),
+            (60_000, "1m"),
+            (3_600_000, "1h"),
+            (14 * 86_400_000, "336h"),
         ] {
             assert_eq!(length(SignedDuration::from_millis(milliseconds)), expected);
         }

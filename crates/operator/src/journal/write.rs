@@ -8,7 +8,7 @@ use timeline::attempt::Source;
 use timeline::failure::Failure;
 use timeline::journal::{
     Analysis, AnalysisPhase, Experiment, Facts, Identity, Journal, Mark, Measurement, Metric,
-    Pause, Placement, Service, Step, Switch, Weight, name,
+    Pause, Placement, Service, Step, StepResult, Switch, Weight, name,
 };
 use timeline::moment::Moment;
 
@@ -47,7 +47,7 @@ fn spec(identity: &Identity) -> rat::RolloutAttemptSpec {
 
 /// The status that says what the journal says.
 pub fn status(journal: &Journal) -> rat::RolloutAttemptStatus {
-    let lines = Lines { start: journal.started.at };
+    let lines = Lines { start: journal.started.at, prefix: &prefix(&journal.identity) };
     rat::RolloutAttemptStatus {
         phase: phase(journal.phase),
         outcome: summary::outcome(journal),
@@ -68,11 +68,11 @@ pub fn status(journal: &Journal) -> rat::RolloutAttemptStatus {
             .collect(),
         facts: facts(&journal.facts),
         max_weight: journal.max_weight().map(i64::from),
-        steps: journal.steps.iter().map(|step| lines.step(step)).collect(),
+        steps: in_a_row(&journal.steps, |step| step.ended, |step, then| lines.step(step, then)),
         pauses: journal.pauses.iter().map(|pause| lines.pause(pause)).collect(),
         analyses: journal.analyses.iter().flat_map(|analysis| lines.analysis(analysis)).collect(),
         experiments: journal.experiments.iter().map(|one| lines.experiment(one)).collect(),
-        weights: journal.weights.iter().map(|weight| lines.weight(weight)).collect(),
+        weights: in_a_row(&journal.weights, |one| one.ended, |one, then| lines.weight(one, then)),
         switches: journal.switches.iter().map(|switch| lines.switch(switch)).collect(),
         marks: journal.marks.iter().map(|mark| lines.mark(mark)).collect(),
         cut: journal.cut.into(),
@@ -143,24 +143,49 @@ fn facts(facts: &Facts) -> rat::Facts {
     }
 }
 
-/// Writes the lines of one attempt.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Lines {
-    pub(super) start: Timestamp,
+/// How the names of objects begin that Argo makes for the attempt (argo-rollouts
+/// rollout/analysis.go, rollout/experiment.go).
+pub(super) fn prefix(identity: &Identity) -> String {
+    format!("{}-{}-{}", identity.rollout.name, identity.hash, identity.revision)
 }
 
-impl Lines {
+/// How a step that has this end most likely ended: its line does not say so.
+pub(super) fn usual(ended: Option<&Moment>) -> StepResult {
+    if ended.is_some() { StepResult::Completed } else { StepResult::Running }
+}
+
+/// Writes entries, each with the end of the one before.
+fn in_a_row<T>(
+    entries: &[T],
+    ended: impl Fn(&T) -> Option<Moment>,
+    write: impl Fn(&T, Option<&Moment>) -> String,
+) -> Vec<String> {
+    let mut before = None;
+    let lines = entries.iter().map(|entry| {
+        let line = write(entry, before.as_ref());
+        before = ended(entry);
+        line
+    });
+    lines.collect()
+}
+
+/// Writes the lines of one attempt.
+#[derive(Debug, Clone, Copy)]
+struct Lines<'a> {
+    start: Timestamp,
+    prefix: &'a str,
+}
+
+impl Lines<'_> {
     fn line(self) -> Writer {
         Writer::new(self.start)
     }
 
-    pub(super) fn step(self, step: &Step) -> String {
-        self.line()
-            .word(step.index.to_string())
-            .text(&step.kind)
-            .text(&step.setting)
-            .name(step.result)
-            .moment(&step.started)
+    fn step(self, step: &Step, before: Option<&Moment>) -> String {
+        let line = self.line().word(step.index.to_string()).text(&step.kind).text(&step.setting);
+        let unusual = step.result != usual(step.ended.as_ref());
+        let line = if unusual { line.name(step.result) } else { line };
+        line.moment_after(&step.started, before)
             .maybe_moment(step.ended.as_ref())
             .closed(step.closed)
             .end()
@@ -188,7 +213,7 @@ impl Lines {
             .moment(&analysis.started)
             .maybe_moment(analysis.ended.as_ref())
             .closed(analysis.closed)
-            .text(&analysis.name)
+            .object(&analysis.name, self.prefix)
             .text(&analysis.uid)
             .message(&analysis.message)
             .end();
@@ -217,16 +242,16 @@ impl Lines {
             .moment(&experiment.started)
             .maybe_moment(experiment.ended.as_ref())
             .closed(experiment.closed)
-            .text(&experiment.name)
+            .object(&experiment.name, self.prefix)
             .text(&experiment.uid)
             .message(&experiment.message)
             .end()
     }
 
-    fn weight(self, weight: &Weight) -> String {
+    fn weight(self, weight: &Weight, before: Option<&Moment>) -> String {
         self.line()
             .word(format!("{}%", weight.percent))
-            .moment(&weight.started)
+            .moment_after(&weight.started, before)
             .maybe_moment(weight.ended.as_ref())
             .closed(weight.closed)
             .end()

@@ -15,6 +15,8 @@ use operator::observe::Observed;
 use operator::report;
 use serde_json::Value;
 use timeline::app_context::{ContextWrite, ContextWritten};
+use timeline::delivery::AttemptWritten;
+use timeline::journal::Journal;
 use timeline::lineage::{Effect, Options};
 use timeline::observation::AppContextSeen;
 use timeline::report::Report;
@@ -37,6 +39,8 @@ struct Replay {
     contexts: BTreeMap<Key, AppContextSeen>,
     /// What is stored, and the UID of its owner.
     traces: BTreeMap<Key, (Report, Option<String>)>,
+    /// What stands in the RolloutAttempts.
+    attempts: BTreeMap<Key, Journal>,
     version: u64,
 }
 
@@ -47,6 +51,7 @@ impl Replay {
             objects: BTreeMap::new(),
             contexts: BTreeMap::new(),
             traces: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             version: 0,
         };
         replay.list(Timestamp::UNIX_EPOCH);
@@ -160,6 +165,17 @@ impl Replay {
                         self.lineage.reported(&key, true, now);
                         self.lineage.observe(trace.observe().unwrap(), now);
                     }
+                    Effect::WriteAttempt(key, write) => {
+                        self.version += 1;
+                        let stored = AttemptWritten::Stored(self.version.to_string());
+                        self.attempts.insert(key.clone(), write.journal);
+                        self.lineage.attempt_written(&key, stored, now);
+                    }
+                    Effect::Send(..)
+                    | Effect::Recall(_)
+                    | Effect::Prune(..)
+                    | Effect::WatchPods(..)
+                    | Effect::LeavePods(_) => {}
                 }
             }
         }

@@ -67,12 +67,12 @@ mod tests {
 
     #[test]
     fn a_name_tells_rollout_revision_and_number() {
-        let long = "a".repeat(51) + "-b.c";
+        let long = "a".repeat(52) + "-b.c";
         for (rollout, revision, number, expected) in [
             ("cart", 2, 1, "cart-2-1-"),
             ("cart", 2, 2, "cart-2-2-"),
             ("cart.v2", 12, 1, "cart.v2-12-1-"),
-            (&long, 2, 1, &format!("{}-2-1-", "a".repeat(51))),
+            (&long, 2, 1, &format!("{}-2-1-", "a".repeat(52))),
             ("", 0, 1, "rollout-0-1-"),
             ("Cart_1-", -3, 1, "cart-1-3-1-"),
         ] {

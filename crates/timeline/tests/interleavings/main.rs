@@ -69,6 +69,7 @@ fn action(rollouts: usize) -> impl Strategy<Value = Action> {
         Kind::AppVersion,
         Kind::WorkloadVersion,
         Kind::AppContext,
+        Kind::RolloutAttempt,
         Kind::AnalysisRun,
         Kind::Experiment,
     ]);

@@ -56,10 +56,11 @@ impl World {
                     Fate::Refused => ContextWritten::Failed(failed()),
                 })
             }
-            _ => {
+            Effect::WriteReport(..) => {
                 let stored = fate != Fate::Refused && self.store(&write);
                 Answer::Report(stored && fate == Fate::Done)
             }
+            _ => unreachable!("the world keeps links and reports only"),
         });
         if !write.orphan {
             self.writes.insert(index, write);

@@ -152,3 +152,18 @@ fn a_promotion_waits_for_the_first_healthy() {
     assert_eq!(lines(story.journal()).last().unwrap(), "Promoted ~10..~11 settled ~18");
     assert_eq!(story.journal().failure, None);
 }
+
+#[test]
+fn an_abort_waits_for_its_reason_where_argo_gives_it_a_version_later() {
+    let why = ": Step-based analysis phase error/failed: Metric \"errors\" assessed Failed";
+    let aborted = paused().after(5).version(|rollout| {
+        (rollout.abort, rollout.aborted_at) = (true, rollout.completed.map(|(_, at)| at));
+    });
+    let told = aborted.clone().after_ms(20).aborted(why);
+    let failure = told.journal().failure.clone().unwrap();
+    assert_eq!(failure.cause, Some(AbortCause::StepAnalysis));
+    // Nothing more is said: the root does not wait for ever.
+    let silent = aborted.after(2).available(0);
+    assert_eq!(silent.journal().root_closed, None);
+    assert!(silent.settles().journal().root_closed.is_some());
+}

@@ -125,6 +125,7 @@ fn an_analysis_that_fails_explains_the_abort_in_whichever_order_they_are_told() 
         let failure = story.journal().failure.clone().unwrap();
         assert_eq!(failure.class, FailureClass::AnalysisFailed);
         assert_eq!(failure.cause, Some(AbortCause::StepAnalysis));
+        assert!(!failure.message.starts_with("Rollout aborted"), "{}", failure.message);
         let story = story.after(1).available(0);
         assert!(story.journal().root_closed.is_some(), "{:?}", lines(story.journal()));
     }

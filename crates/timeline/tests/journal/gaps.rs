@@ -154,7 +154,10 @@ fn a_retry_while_away_begins_the_steps_again_and_is_a_gap() {
 
 #[test]
 fn steps_that_were_changed_while_away_are_known_by_their_plan() {
-    let story = Story::canary().applies("b").after(20).while_away(|story| {
+    let mut story = Story::canary().applies("b").after(20);
+    // Another process.
+    story.journal_mut().memory = timeline::journal::Memory::default();
+    let story = story.while_away(|story| {
         story.version(|rollout| {
             rollout.progress.steps[0] = step("setWeight", "10");
             rollout.progress.step_hash = Some("steps-2".to_owned());
@@ -176,4 +179,17 @@ fn the_same_look_after_a_gap_tells_nothing_new() {
     story.before = None;
     let story = story.told();
     assert_eq!((story.journal(), story.turn), (&before, Turn::Same));
+}
+
+#[test]
+fn a_start_that_was_stored_without_its_fraction_is_no_other_start() {
+    let story = Story::canary().applies("b").after(5).aborted("").after(5).retried();
+    let started = story.journal().started;
+    assert_ne!(started.at.subsec_nanosecond(), 0);
+    let mut stored = story.chain.attempts().to_vec();
+    stored[0].started = crate::story::floor(stored[0].started);
+    let mut story = story;
+    story.chain = timeline::chain::Chain::restored(stored);
+    let story = story.while_away(|story| story.after(1).reaches(1));
+    assert_eq!(story.journal().started, started);
 }

@@ -12,12 +12,12 @@ use crate::story::Story;
 const KEPTN: &str = "00-28e7c919c887709c210854f40838e0d7-bf5933e028d3fc36-01";
 const OTHER: &str = "00-11111111111111111111111111111111-2222222222222222-01";
 
-fn trace(agreed: bool) -> Option<Trace> {
-    Some(Trace {
+fn trace(agreed: bool) -> Trace {
+    Trace {
         traceparent: KEPTN.parse().unwrap(),
         app_version: Some("shop-1".to_owned()),
         workload_version: agreed.then(|| "shop-cart-1".to_owned()),
-    })
+    }
 }
 
 /// A story with Keptn, and a look at its newest attempt that Keptn's trace was found for.
@@ -55,10 +55,10 @@ impl WithKeptn {
 #[test]
 fn an_attempt_is_placed_into_keptns_trace_when_both_of_its_objects_agree() {
     let mut with = WithKeptn::new();
-    assert_eq!(with.looks(trace(false), true), Turn::Same);
+    assert_eq!(with.looks(Some(trace(false)), true), Turn::Same);
     assert_eq!(with.journal.placed, None);
     with.story = with.story.after(2);
-    assert_eq!(with.looks(trace(true), true), Turn::Moved);
+    assert_eq!(with.looks(Some(trace(true)), true), Turn::Moved);
     let keptn: Traceparent = KEPTN.parse().unwrap();
     assert_eq!(with.journal.placed, Some(Placement::inside(keptn)));
     // Decided once.
@@ -71,13 +71,13 @@ fn a_placement_that_spans_wait_for_is_stored_at_once() {
     with.story = with.story.after(2).reaches(1);
     with.journal = with.story.journal().clone();
     assert_eq!(with.journal.closed, 1);
-    assert_eq!(with.looks(trace(true), true), Turn::Vital);
+    assert_eq!(with.looks(Some(trace(true)), true), Turn::Vital);
 }
 
 #[test]
 fn after_half_a_minute_it_is_placed_with_what_is_known() {
     let mut with = WithKeptn::new();
-    with.looks(trace(false), true);
+    with.looks(Some(trace(false)), true);
     let due = with.journal.due().unwrap();
     assert_eq!(due, with.journal.started.at + SignedDuration::from_secs(30));
     let own = WithKeptn::new().journal;
@@ -202,7 +202,7 @@ fn a_root_does_not_link_into_its_own_trace() {
     with.story = with.story.after(5).aborted("").after(5).retried();
     with.journal = with.story.journal().clone();
     let mut attempt = with.story.chain.newest().unwrap().clone();
-    attempt.trace = trace(true);
+    attempt.trace = Some(trace(true));
     for follow in &mut attempt.follows {
         let retry = follow.relation == timeline::attempt::Relation::RetryAfter;
         follow.trace = retry.then(|| KEPTN.parse().unwrap());

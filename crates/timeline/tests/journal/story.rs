@@ -152,7 +152,7 @@ impl Story {
                 if !canary {
                     progress.preview = Some(hash);
                 }
-                progress.progressing = condition("ReplicaSetUpdated", "", at);
+                progress.progressing = Some(condition("ReplicaSetUpdated", "", at));
             })
     }
 
@@ -224,7 +224,7 @@ impl Story {
             progress.pauses.clear();
             progress.controller_pause = false;
             progress.step = progress.step.map(|_| 0);
-            progress.progressing = condition("RolloutAborted", &message, at);
+            progress.progressing = Some(condition("RolloutAborted", &message, at));
         })
     }
 
@@ -234,7 +234,7 @@ impl Story {
         self.version(|rollout| rollout.abort = false)
             .after_ms(10)
             .version(|rollout| {
-                rollout.progress.progressing = condition("RolloutRetry", "", at);
+                rollout.progress.progressing = Some(condition("RolloutRetry", "", at));
             })
             .version(|rollout| rollout.aborted_at = None)
     }
@@ -346,13 +346,13 @@ impl Story {
     }
 }
 
-pub(crate) fn condition(reason: &str, message: &str, since: Timestamp) -> Option<ConditionSeen> {
-    Some(ConditionSeen {
+pub(crate) fn condition(reason: &str, message: &str, since: Timestamp) -> ConditionSeen {
+    ConditionSeen {
         status: None,
         reason: reason.to_owned(),
         message: message.to_owned(),
         since: Some(since),
-    })
+    }
 }
 
 /// As Kubernetes writes it.

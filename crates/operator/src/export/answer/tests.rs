@@ -35,11 +35,11 @@ fn refused(message: &str) -> Delivered {
 }
 
 #[test]
-fn only_four_statuses_are_to_be_tried_again() {
+fn what_is_busy_or_wrongly_set_up_is_tried_again_and_nothing_else() {
     for status in 400..600 {
         let delivered = turned_down(&answer(status, &[], b""));
         let again = matches!(delivered, Delivered::Later { .. });
-        assert_eq!(again, [429, 502, 503, 504].contains(&status), "{status}");
+        assert_eq!(again, [401, 403, 404, 429, 502, 503, 504].contains(&status), "{status}");
     }
 }
 

@@ -34,13 +34,22 @@ fn exhausted(details: String) -> Delivered {
 }
 
 #[test]
-fn the_codes_that_are_to_be_tried_again_are_those_of_otlp() {
+fn the_codes_that_are_to_be_tried_again_are_those_of_otlp_and_of_wrong_settings() {
     let again: Vec<_> = (0..CODES.len())
         .filter(|number| matches!(code(*number), Delivered::Later { .. }))
         .map(|number| CODES[number])
         .collect();
-    let expected =
-        ["CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"];
+    let expected = [
+        "CANCELLED",
+        "DEADLINE_EXCEEDED",
+        "PERMISSION_DENIED",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
     assert_eq!(again, expected);
     assert_eq!(code(0), Delivered::Acknowledged);
     assert_eq!(code(3), Delivered::Refused { message: "gRPC INVALID_ARGUMENT".to_owned() });
@@ -95,5 +104,5 @@ fn an_answer_that_is_no_grpc_acknowledges_nothing() {
     let proxy = |status| Answer { status, ..ended(&[], b"") };
     let unavailable = judge(&proxy(StatusCode::SERVICE_UNAVAILABLE), 1);
     assert!(matches!(unavailable, Delivered::Later { .. }));
-    assert!(matches!(judge(&proxy(StatusCode::FORBIDDEN), 1), Delivered::Refused { .. }));
+    assert!(matches!(judge(&proxy(StatusCode::GONE), 1), Delivered::Refused { .. }));
 }

@@ -8,7 +8,7 @@ use crate::moment::Moment;
 /// A clock that is further ahead than this is wrong.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 /// Kubernetes' timestamps have no fraction, ours have.
-const SECOND: SignedDuration = SignedDuration::from_secs(1);
+pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// The same time without what is below a millisecond, which no source is good for.
 pub(super) fn milliseconds(at: Timestamp) -> Timestamp {

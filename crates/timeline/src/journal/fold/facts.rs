@@ -2,6 +2,7 @@
 
 use super::super::{Facts, Journal};
 use super::View;
+use super::clock::sane;
 use super::memory::LastLook;
 use super::text::{clean, clean_option};
 use crate::observation::ReplicaSetSeen;
@@ -38,6 +39,7 @@ impl Journal {
         if let Some(set) = look.replica_set {
             facts.replica_set = Some(clean(&set.key.name, FACT));
             facts.tell(set);
+            facts.commit_time = facts.commit_time.filter(|at| sane(*at, view.now));
             facts.upgrade = look.stable_set.is_some_and(|stable| {
                 let (was, is) = (stable.facts.template_digest, set.facts.template_digest);
                 is != 0 && is == was && stable.hash != set.hash

@@ -3,13 +3,16 @@
 
 use jiff::Timestamp;
 
-use super::super::Journal;
+use super::super::{AnalysisKind, Journal};
 use super::View;
 use super::clock::milliseconds;
 use crate::attempt::Phase;
 use crate::chain::Turn;
 use crate::failure::{self, AbortCause, Failure, FailureClass};
 use crate::observation::PodSeen;
+
+/// argo-rollouts utils/conditions/conditions.go, `RolloutAbortedReason`.
+const ABORTED: &str = "RolloutAborted";
 
 impl Journal {
     /// Looks at all pods of the attempt's ReplicaSet that are known.
@@ -21,7 +24,7 @@ impl Journal {
                 match failure::of_pods(pods, now) {
                     Some(found) => journal.weigh(found),
                     None if !pods.is_empty() && pods.iter().all(|pod| pod.ready) => {
-                        journal.take_back(of_pods);
+                        journal.take_back(is_of_pods);
                     }
                     None => {}
                 }
@@ -34,31 +37,20 @@ impl Journal {
         let Some(set) = view.look.replica_set else { return };
         match failure::of_replica_set(set, view.now) {
             Some(found) => self.weigh(found),
-            None => self.take_back(of_replica_set),
+            None => self.take_back(is_of_replica_set),
         }
     }
 
     /// An analysis has ended. It may be told after the abort that it was the reason for.
     pub(super) fn weigh_analysis(&mut self, index: usize) {
-        let found = self.analyses.get(index).and_then(failure::of_analysis);
-        let Some(found) = found else { return };
-        if self.open() {
+        let Some(analysis) = self.analyses.get(index) else { return };
+        let Some(found) = failure::of_analysis(analysis) else { return };
+        let cause = self.failure.as_ref().and_then(|failure| failure.cause);
+        if self.open() || self.waits_for_blame() {
             self.weigh(found);
-            return;
-        }
-        if self.phase != Phase::Aborted {
-            return;
-        }
-        match self.failure.take() {
-            None => self.failure = Some(found),
-            Some(failure) if failure.cause.is_none() => {
-                self.failure = Some(failure);
-                self.weigh(found);
-            }
-            Some(failure) if is_of_analysis(failure.cause) && found.class < failure.class => {
-                self.failure = failure::decide(Some(found), Some(failure));
-            }
-            Some(failure) => self.failure = Some(failure),
+        } else if self.phase == Phase::Aborted && cause == cause_of(analysis.kind) {
+            // It tells more exactly what Argo said of it.
+            self.failure = failure::decide(Some(found), self.failure.take());
         }
     }
 
@@ -74,20 +66,29 @@ impl Journal {
     }
 
     /// What such evidence told is over.
-    fn take_back(&mut self, is_such: fn(FailureClass) -> bool) {
-        if self.failure.as_ref().is_some_and(|failure| is_such(failure.class)) {
+    fn take_back(&mut self, is_such: fn(&Failure) -> bool) {
+        if self.failure.as_ref().is_some_and(is_such) {
             self.failure = None;
         }
     }
 
-    /// Argo says why it aborted, at the latest one version after a client asked for it.
+    /// Argo says why it aborted, at the latest one version after a client asked for it. Until then
+    /// every abort looks like one by hand.
     pub(super) fn blame(&mut self, view: &View<'_>) {
-        if !self.waits_for_blame() || !view.look.rollout.abort {
+        let rollout = view.look.rollout;
+        if !self.waits_for_blame() || !rollout.abort {
             return;
         }
-        if let Some(argo) = failure::of_argo(view.look.rollout, view.now) {
-            let evidence = self.failure.take();
+        let Some(argo) = failure::of_argo(rollout, view.now) else { return };
+        let condition = view.progress.progressing.as_ref();
+        let said = condition.is_some_and(|condition| condition.reason == ABORTED);
+        if said || argo.cause != Some(AbortCause::Manual) {
+            let judged = self.analyses.iter().rev().filter(|it| cause_of(it.kind) == argo.cause);
+            let judged = judged.filter(|it| it.closed.is_some()).find_map(failure::of_analysis);
+            let evidence = judged.or(self.failure.take());
             self.failure = failure::decide(evidence, Some(argo));
+        } else {
+            self.memory.blamed = Some(argo);
         }
     }
 
@@ -96,38 +97,36 @@ impl Journal {
         self.phase == Phase::Aborted && cause.is_none()
     }
 
-    /// The root closes, and nobody said why.
+    /// The root closes, and Argo said no more than this.
     pub(super) fn give_up_blame(&mut self) {
         if self.waits_for_blame() {
-            let evidence = self.failure.take();
-            self.failure = failure::decide(evidence, None);
+            let argo = self.memory.blamed.take();
+            self.failure = failure::decide(self.failure.take(), argo);
         }
     }
 }
 
 /// Ready pods prove the opposite of all that keeps pods from being ready.
-fn of_pods(class: FailureClass) -> bool {
-    class < FailureClass::AnalysisFailed
+fn is_of_pods(failure: &Failure) -> bool {
+    failure.class < FailureClass::AnalysisFailed || failure.class == FailureClass::Unknown
 }
 
-fn of_replica_set(class: FailureClass) -> bool {
-    matches!(class, FailureClass::QuotaExceeded | FailureClass::AdmissionRefused)
+fn is_of_replica_set(failure: &Failure) -> bool {
+    let refused =
+        [FailureClass::QuotaExceeded, FailureClass::AdmissionRefused, FailureClass::Unknown];
+    failure.pod.is_none() && refused.contains(&failure.class)
 }
 
-fn is_of_analysis(cause: Option<AbortCause>) -> bool {
-    use AbortCause::{
-        BackgroundAnalysis, Experiment, PostPromotionAnalysis, PrePromotionAnalysis, StepAnalysis,
-    };
-    matches!(
-        cause,
-        Some(
-            StepAnalysis
-                | BackgroundAnalysis
-                | PrePromotionAnalysis
-                | PostPromotionAnalysis
-                | Experiment
-        )
-    )
+/// What Argo says if it acts upon such an analysis.
+fn cause_of(kind: AnalysisKind) -> Option<AbortCause> {
+    match kind {
+        AnalysisKind::Step => Some(AbortCause::StepAnalysis),
+        AnalysisKind::Background => Some(AbortCause::BackgroundAnalysis),
+        AnalysisKind::PrePromotion => Some(AbortCause::PrePromotionAnalysis),
+        AnalysisKind::PostPromotion => Some(AbortCause::PostPromotionAnalysis),
+        AnalysisKind::Experiment => Some(AbortCause::Experiment),
+        AnalysisKind::Unknown => None,
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ impl Journal {
         if self.marks.len() < MARKS && of_kind < MARKS_OF_A_KIND {
             self.marks.push(mark);
         } else {
-            self.cut(&("mark", kind, at.at, mark.note));
+            self.cut(&("mark", kind, mark.note));
         }
     }
 
@@ -81,7 +81,12 @@ impl Journal {
         if let (Some(before), Some(now)) = (before, view.progress.replicas)
             && before != now
         {
-            self.mark(MarkKind::Scaled, view.when(), &format!("{before} to {now}"));
+            let note = format!("{before} to {now}");
+            // The same version may be looked at again, beside another ReplicaSet.
+            let last = self.marks.iter().rev().find(|mark| mark.kind == MarkKind::Scaled);
+            if last.is_none_or(|last| last.note != note) {
+                self.mark(MarkKind::Scaled, view.when(), &note);
+            }
         }
     }
 }

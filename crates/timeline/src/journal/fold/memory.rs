@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::Journal;
+use crate::failure::Failure;
 use crate::traceparent::Traceparent;
 
 /// As many things as are counted that there is no room for.
@@ -17,6 +18,10 @@ pub struct Memory {
     pub(super) look: Option<LastLook>,
     /// The Rollout is gone.
     pub(super) gone: bool,
+    /// `status.currentStepHash` of the steps that were followed last.
+    pub(super) step_hash: Option<String>,
+    /// What Argo said of an abort before it gave its reason.
+    pub(super) blamed: Option<Failure>,
     /// Digests of the things that there was no room for, to count each once.
     unfit: BTreeSet<u64>,
 }

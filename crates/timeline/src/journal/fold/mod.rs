@@ -36,7 +36,7 @@ use crate::attempt::{Attempt, Phase};
 use crate::chain::Turn;
 use crate::moment::Moment;
 use crate::observation::{Progress, ReplicaSetSeen, RolloutSeen};
-use clock::{milliseconds, not_after, sane};
+use clock::{SECOND, milliseconds, not_after, sane};
 
 /// How long Keptn is waited for. Its KeptnWorkloadVersion comes within seconds of the first pod.
 const PLACEMENT_WAIT: SignedDuration = SignedDuration::from_secs(30);
@@ -227,8 +227,14 @@ impl Journal {
             after: None,
         };
         self.doubt_start(view.now);
-        // A ReplicaSet that arrives later dates it again, but never to a later time.
-        if self.open() && sane(started.at, view.now) && started.at <= self.started.at {
+        if fresh {
+            self.started.at = milliseconds(self.started.at);
+        }
+        // A ReplicaSet that arrives later dates it again, but never to a later time. What was only
+        // stored without its fraction is no other time.
+        let earlier = self.started.at.duration_since(started.at);
+        let differs = started.source != self.started.source || earlier >= SECOND;
+        if self.open() && sane(started.at, view.now) && !earlier.is_negative() && differs {
             let (was, is) = (self.started, Moment { after: self.started.after, ..started });
             self.started = is;
             for step in self.steps.iter_mut().filter(|step| step.closed.is_none()) {

@@ -67,27 +67,26 @@ impl Journal {
         self.steps.last().filter(|step| step.ended.is_none())
     }
 
-    /// A change of steps makes Argo begin again at index 0, with the same revision.
-    fn steps_changed(&self, view: &View<'_>) -> bool {
-        let running = self.running_step();
-        if !view.live {
-            let plan = |step: &Step| view.progress.steps.get(step.index as usize);
-            return running.is_some_and(|step| {
-                plan(step).is_some_and(|plan| {
+    /// A change of steps makes Argo begin again at index 0, with the same revision. A process that
+    /// has not followed any yet compares the running step with what is planned.
+    fn steps_changed(&mut self, view: &View<'_>) -> bool {
+        let now = view.progress.step_hash.as_ref();
+        let known = self.memory.step_hash.as_ref();
+        let changed = match (known, now) {
+            (Some(known), Some(now)) => known != now,
+            (Some(_), None) => false,
+            (None, _) => self.running_step().is_some_and(|step| {
+                let plan = view.progress.steps.get(step.index as usize);
+                plan.is_some_and(|plan| {
                     clean(&plan.kind, KIND) != step.kind
                         || clean(&plan.setting, SETTING) != step.setting
                 })
-            });
-        }
-        let hashes = (
-            view.same_before().and_then(|before| before.step_hash.as_ref()),
-            view.progress.step_hash.as_ref(),
-        );
-        let (Some(before), Some(now)) = hashes else {
-            return false;
+            }),
         };
-        // The running step began with the change: this version was looked at before.
-        before != now && running.is_none_or(|step| step.started != view.when())
+        if now.is_some() && known != now {
+            self.memory.step_hash = now.cloned();
+        }
+        changed
     }
 
     /// Argo went past these steps.
