@@ -24,15 +24,18 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// Keeps an AnalysisRun; says which Rollout it belongs to. One of an Experiment that was not
-    /// told yet is filed under the Experiment's name until it is.
-    pub(crate) fn run(&mut self, seen: AnalysisRunSeen) -> Key {
+    /// Keeps an AnalysisRun; says which Rollout it belongs to. One of an Experiment is of the
+    /// Experiment's step; if that was not told yet, it is filed under its name until it is.
+    pub(crate) fn run(&mut self, mut seen: AnalysisRunSeen) -> Key {
         let namespace = &seen.key.namespace;
         let rollout = match &seen.owner {
             EvidenceOwner::Rollout(name, _) => Key::new(namespace, name),
             EvidenceOwner::Experiment(name, _) => {
                 let experiment = Key::new(namespace, name);
-                self.rollout_of.get(&experiment).cloned().unwrap_or(experiment)
+                let rollout = self.rollout_of.get(&experiment);
+                let kept = rollout.and_then(|rollout| self.experiments.get(rollout));
+                seen.step = kept.and_then(|kept| kept.get(&experiment)).and_then(|it| it.step);
+                rollout.cloned().unwrap_or(experiment)
             }
         };
         let runs = self.runs.entry(rollout.clone()).or_default();
@@ -48,7 +51,8 @@ impl Evidence {
             return None;
         };
         let rollout = Key::new(&seen.key.namespace, name);
-        if let Some(early) = self.runs.remove(&seen.key) {
+        if let Some(mut early) = self.runs.remove(&seen.key) {
+            early.values_mut().for_each(|run| run.step = seen.step);
             self.runs.entry(rollout.clone()).or_default().extend(early);
         }
         self.rollout_of.insert(seen.key.clone(), rollout.clone());
@@ -119,5 +123,53 @@ impl Evidence {
         for key in self.experiments.remove(rollout).into_iter().flat_map(BTreeMap::into_keys) {
             self.rollout_of.remove(&key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{AnalysisKind, AnalysisPhase};
+
+    fn run(name: &str) -> AnalysisRunSeen {
+        AnalysisRunSeen {
+            key: Key::new("shop", name),
+            uid: name.to_owned(),
+            owner: EvidenceOwner::Experiment("cart-abc-2-3".to_owned(), "uid".to_owned()),
+            revision: None,
+            hash: None,
+            kind: AnalysisKind::Experiment,
+            step: None,
+            phase: AnalysisPhase::Running,
+            message: String::new(),
+            created: None,
+            started: None,
+            completed: None,
+            metrics: Vec::new(),
+            metric_count: 0,
+        }
+    }
+
+    #[test]
+    fn a_run_is_of_the_step_of_its_experiment_whichever_is_told_first() {
+        let experiment = ExperimentSeen {
+            key: Key::new("shop", "cart-abc-2-3"),
+            uid: "uid".to_owned(),
+            owner: EvidenceOwner::Rollout("cart".to_owned(), "uid".to_owned()),
+            revision: Some(2),
+            step: Some(3),
+            phase: AnalysisPhase::Running,
+            message: String::new(),
+            created: None,
+            available: None,
+        };
+        let rollout = Key::new("shop", "cart");
+        let mut evidence = Evidence::default();
+        assert_eq!(evidence.run(run("early")), experiment.key);
+        assert_eq!(evidence.experiment(experiment), Some(rollout.clone()));
+        assert_eq!(evidence.run(run("late")), rollout);
+        let runs = evidence.runs_of(&rollout);
+        let steps: Vec<_> = runs.iter().map(|run| (&*run.key.name, run.step)).collect();
+        assert_eq!(steps, [("early", Some(3)), ("late", Some(3))]);
     }
 }

@@ -61,7 +61,6 @@ async fn the_analysis_before_the_switch_passes_and_then_fails() -> Outcome {
             &cart,
             THIRD,
             &[
-                "pause BlueGreen planned=1 End",
                 "analysis PrePromotion Failed",
                 "  success-rate 0.5 Failed",
                 "switch Preview new",
@@ -71,7 +70,6 @@ async fn the_analysis_before_the_switch_passes_and_then_fails() -> Outcome {
             &[
                 "rollout cart aborted !analysis_failed",
                 "  switch preview new",
-                "  pause blue_green 1 end",
                 "  pre-promotion analysis Failed !analysis_failed",
                 "    measure success-rate 0.5 Failed !analysis_failed",
                 "  recover",

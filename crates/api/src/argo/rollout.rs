@@ -49,8 +49,13 @@ pub struct CanaryStrategy {
     pub steps: Option<Vec<CanaryStep>>,
 }
 
-/// `spec.strategy.blueGreen`: nothing of it is read, that it is there decides.
-pub type BlueGreenStrategy = Unread;
+/// `spec.strategy.blueGreen`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BlueGreenStrategy {
+    /// Switch by itself after so many seconds.
+    pub auto_promotion_seconds: Option<i64>,
+}
 
 /// A canary step: one of these, or one that is not known yet.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -102,6 +102,10 @@ fn progress(metadata: &ObjectMeta, spec: RolloutSpec, status: &RolloutStatus) ->
         step,
         step_hash: hash(status.current_step_hash.clone()),
         pauses,
+        auto_promotion: strategy
+            .blue_green
+            .and_then(|it| u64::try_from(it.auto_promotion_seconds?).ok())
+            .filter(|seconds| *seconds > 0),
         controller_pause: status.controller_pause.unwrap_or(false),
         promote_full: status.promote_full.unwrap_or(false),
         weight: canary
@@ -355,12 +359,13 @@ mod tests {
                 { "type": "Progressing", "status": "Unknown", "reason": "RolloutPaused", "message": "paused" },
             ],
         });
-        let spec = json!({ "restartAt": "2026-11-21T06:00:00Z", "replicas": 3, "strategy": { "blueGreen": {} } });
+        let spec = json!({ "restartAt": "2026-11-21T06:00:00Z", "replicas": 3, "strategy": { "blueGreen": { "autoPromotionSeconds": 30 } } });
         let progress = progress_of(&spec, &status);
         assert_eq!(progress.strategy, Some(Strategy::BlueGreen));
         assert_eq!((progress.step, progress.step_hash.as_deref()), (Some(1), Some("abc")));
         assert!(progress.controller_pause && progress.promote_full);
         assert_eq!(progress.weight, Some(20));
+        assert_eq!(progress.auto_promotion, Some(30));
         assert_eq!(progress.preview.as_deref(), Some("new"));
         assert_eq!(progress.active.as_deref(), Some("old"));
         assert_eq!(progress.invalid_spec.as_deref(), Some("no such"));

@@ -21,6 +21,8 @@ pub struct Progress {
     pub step_hash: Option<String>,
     /// `status.pauseConditions`, and `spec.paused`.
     pub pauses: Vec<PauseSeen>,
+    /// `spec.strategy.blueGreen.autoPromotionSeconds`, if there are any.
+    pub auto_promotion: Option<u64>,
     /// `status.controllerPause`: true without pauses where a client has just unpaused it.
     pub controller_pause: bool,
     /// `status.promoteFull`

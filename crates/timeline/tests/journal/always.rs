@@ -108,6 +108,7 @@ fn progress() -> impl Strategy<Value = Progress> {
             step,
             step_hash: Some(step_hash.to_string()),
             pauses: pauses.0,
+            auto_promotion: rest.0.map(|at| at.as_second().unsigned_abs()),
             controller_pause: pauses.1,
             promote_full: pauses.2,
             weight: traffic.0,

@@ -84,6 +84,15 @@ fn the_timer_alone_ends_a_blue_green_pause_without_a_trace_of_a_client() {
 }
 
 #[test]
+fn a_blue_green_pause_is_planned_where_argo_promotes_by_itself() {
+    let story = Story::blue_green().version(|rollout| rollout.progress.auto_promotion = Some(30));
+    let paused = story.after(10).applies("b").after(5).paused(PauseKind::BlueGreen);
+    assert_eq!(paused.journal().pauses[0].planned, Some(30));
+    let paused = Story::blue_green().after(10).applies("b").after(5).paused(PauseKind::BlueGreen);
+    assert_eq!(paused.journal().pauses[0].planned, None);
+}
+
+#[test]
 fn a_full_promotion_skips_the_steps_and_ends_the_pause() {
     Story::canary()
         .after(10)

@@ -51,7 +51,11 @@ impl Journal {
         self.pauses.push(Pause {
             kind: seen.kind,
             step,
-            planned: plan.filter(|_| seen.kind == PauseKind::Timed).and_then(|plan| plan.seconds),
+            planned: match seen.kind {
+                PauseKind::Timed => plan.and_then(|plan| plan.seconds),
+                PauseKind::BlueGreen => view.progress.auto_promotion,
+                _ => None,
+            },
             started: told.unwrap_or_else(|| view.when()),
             ended: None,
             resumed_by: None,
