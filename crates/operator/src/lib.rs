@@ -3,10 +3,12 @@
 //! The way of an event, one file after another: `watch` reads it, [`observe`] puts it into our
 //! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
 //! for: `linker` writes KeptnAppContexts, `recorder` writes RolloutTraces as [`report`] words them.
+//! [`journal`] words and reads RolloutAttempts, [`explain`] tells a person what one says.
 
 mod admin;
 pub mod cli;
 pub mod crds;
+pub mod explain;
 pub mod journal;
 mod linker;
 mod metrics;

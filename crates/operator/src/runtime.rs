@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::admin;
-use crate::cli::{Cli, Command, LogFormat, Run};
+use crate::cli::{Cli, Command, Explain, LogFormat, Run};
 use crate::crds::{self, CrdError};
+use crate::explain::{ExplainError, Wanted, explain};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::tracer::Tracer;
@@ -50,14 +51,26 @@ pub enum RunError {
     /// The CRDs cannot be written.
     #[error(transparent)]
     Crds(#[from] CrdError),
+    /// Nothing can be told.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
 }
 
 /// Carries out the command.
 pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
         Command::Run(run) => operate(run).await,
+        Command::Explain(wanted) => tell(wanted).await,
         Command::Crds { to } => Ok(crds::generate(to.as_deref())?),
     }
+}
+
+async fn tell(wanted: Explain) -> Result<(), RunError> {
+    let config =
+        kube::Config::infer().await.map_err(|error| RunError::NoCluster(Box::new(error)))?;
+    let client = Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    let Explain { rollout, revision, attempt } = wanted;
+    Ok(explain(client, &rollout, Wanted { revision, attempt }, now()).await?)
 }
 
 async fn operate(run: Run) -> Result<(), RunError> {
