@@ -1,5 +1,6 @@
 //! The test cluster and what runs on it, shared by tests, demo and benches.
 
+pub mod attempt;
 pub mod bench;
 pub mod chain;
 pub mod cluster;
@@ -7,4 +8,5 @@ pub mod demo;
 pub mod jaeger;
 pub mod keptn;
 pub mod operator;
+pub mod relay;
 pub mod shop;

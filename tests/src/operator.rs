@@ -22,11 +22,14 @@ pub struct Settings {
     pub user: String,
     /// Further flags.
     pub flags: Vec<String>,
+    /// Host and port that it sends spans to by OTLP over gRPC; the Jaeger of the cluster if nothing
+    /// is said.
+    pub collector: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { namespace: None, user: "throughline".into(), flags: Vec::new() }
+        Self { namespace: None, user: "throughline".into(), flags: Vec::new(), collector: None }
     }
 }
 
@@ -42,8 +45,17 @@ pub struct Operator {
 impl Operator {
     /// Starts one that follows one namespace, under the user that the shipped RBAC is for.
     pub async fn in_namespace(cluster: &'static Cluster, namespace: &str) -> Result<Self, Error> {
+        Self::in_namespace_with(cluster, namespace, Settings::default()).await
+    }
+
+    /// The same with other settings.
+    pub async fn in_namespace_with(
+        cluster: &'static Cluster,
+        namespace: &str,
+        settings: Settings,
+    ) -> Result<Self, Error> {
         install(cluster).await?;
-        let settings = Settings { namespace: Some(namespace.into()), ..Settings::default() };
+        let settings = Settings { namespace: Some(namespace.into()), ..settings };
         Self::start(cluster, &format!("throughline-{namespace}"), settings).await
     }
 
@@ -62,6 +74,7 @@ impl Operator {
 
     /// Starts it again after [`Operator::kill`].
     pub fn resume(&self) -> Result<(), Error> {
+        let collector = self.settings.collector.as_deref().unwrap_or(self.cluster.otlp_grpc());
         let mut command = Command::new(binary()?);
         command
             .arg("run")
@@ -69,6 +82,8 @@ impl Operator {
             .args(["--admin-address", "127.0.0.1:0"])
             .args(["--log", "info,throughline=debug,operator=debug"])
             .args(&self.settings.flags)
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
             .env("KUBECONFIG", self.cluster.kubeconfig_as(&self.settings.user)?);
         if let Some(namespace) = &self.settings.namespace {
             command.args(["--namespace", namespace]);

@@ -218,12 +218,21 @@ impl Cluster {
 
     /// A new namespace with a name of its own, in which Keptn is enabled.
     pub async fn namespace(&self, prefix: &str) -> Result<Namespace, Error> {
-        Namespace::create(prefix, self.client().await?, self.tools.clone()).await
+        self.make("generateName", &format!("{prefix}-"), true).await
+    }
+
+    /// The same without Keptn.
+    pub async fn namespace_without_keptn(&self, prefix: &str) -> Result<Namespace, Error> {
+        self.make("generateName", &format!("{prefix}-"), false).await
     }
 
     /// A new namespace of exactly this name, in which Keptn is enabled.
     pub async fn namespace_named(&self, name: &str) -> Result<Namespace, Error> {
-        Namespace::named(name, self.client().await?, self.tools.clone()).await
+        self.make("name", name, true).await
+    }
+
+    async fn make(&self, key: &str, name: &str, keptn: bool) -> Result<Namespace, Error> {
+        Namespace::make(key, name, keptn, self.client().await?, self.tools.clone()).await
     }
 
     /// Starts a further program: it logs into `logs/NAME.log` and ends when it is dropped, or

@@ -1,11 +1,14 @@
 //! Namespaces, one for each test.
 
 use k8s_openapi::api::core::v1::Namespace as Object;
-use kube::api::{Api, DeleteParams, PostParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::{Error, Tools, apply};
+
+/// The annotation by which a namespace takes part in Keptn.
+const KEPTN: &str = "keptn.sh/lifecycle-toolkit";
 
 /// A namespace, and a client of the admin for the runtime in which it was made.
 #[derive(Clone)]
@@ -22,24 +25,18 @@ impl std::fmt::Debug for Namespace {
 }
 
 impl Namespace {
-    pub(super) async fn create(prefix: &str, client: Client, tools: Tools) -> Result<Self, Error> {
-        let prefix = format!("{prefix}-");
-        Self::make("generateName", &prefix, client, tools).await
-    }
-
-    pub(super) async fn named(name: &str, client: Client, tools: Tools) -> Result<Self, Error> {
-        Self::make("name", name, client, tools).await
-    }
-
-    async fn make(key: &str, name: &str, client: Client, tools: Tools) -> Result<Self, Error> {
-        let object = json!({
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {
-                key: name,
-                "annotations": { "keptn.sh/lifecycle-toolkit": "enabled" },
-            },
-        });
+    pub(super) async fn make(
+        key: &str,
+        name: &str,
+        keptn: bool,
+        client: Client,
+        tools: Tools,
+    ) -> Result<Self, Error> {
+        let mut metadata = json!({ key: name });
+        if keptn {
+            metadata["annotations"] = json!({ KEPTN: "enabled" });
+        }
+        let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata });
         let object: Object = serde_json::from_value(object).map_err(|error| Error::Manifest {
             reason: error.to_string(),
             manifest: name.into(),
@@ -82,6 +79,15 @@ impl Namespace {
     /// this one.
     pub async fn apply(&self, manifest: &str) -> Result<(), Error> {
         apply::apply(&self.client, &self.name, manifest).await
+    }
+
+    /// From now on Keptn takes part.
+    pub async fn enable_keptn(&self) -> Result<(), Error> {
+        let namespaces: Api<Object> = Api::all(self.client());
+        let patch = json!({ "metadata": { "annotations": { KEPTN: "enabled" } } });
+        let patched =
+            namespaces.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        patched.map(drop).map_err(Error::api(format!("annotate namespace {}", self.name)))
     }
 
     /// Deletes the namespace with all that is in it; does not wait for the end of that.

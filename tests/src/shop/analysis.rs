@@ -9,39 +9,104 @@ use tokio::task::JoinHandle;
 
 use crate::cluster::Error;
 
-/// A metric that an analysis measures over HTTP.
+/// A metric of an analysis.
 #[derive(Debug, Clone)]
 pub struct Metric {
-    /// Where: answers `{"value": ...}`.
-    pub url: String,
-    /// When a measurement is a success.
-    pub success: String,
-    /// How many measurements.
-    pub count: u32,
-    /// Seconds between them.
-    pub interval: u32,
+    provider: Provider,
+    count: Option<u32>,
+    interval: u32,
+}
+
+#[derive(Debug, Clone)]
+enum Provider {
+    /// Answers `{"value": ...}`.
+    Web(String),
+    Job(Job),
+}
+
+/// How the Job of a metric ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    /// Its pod succeeds.
+    Succeeds,
+    /// Its pod fails, and is not tried again.
+    Fails,
 }
 
 impl Metric {
-    /// A metric as the recordings have it: two measurements, both at least 0.95.
+    /// `success-rate`, as the recordings have it: two measurements over HTTP, 2 s apart; from 0.95
+    /// on they are successful, below 0.6 they fail, and between they cannot decide.
     pub fn at(url: &str) -> Self {
-        let success = "asFloat(result) >= 0.95".into();
-        Self { url: url.into(), success, count: 2, interval: 2 }
+        Self { provider: Provider::Web(url.into()), count: Some(2), interval: 2 }
+    }
+
+    /// `smoke-test`: a Job, once.
+    pub fn job(job: Job) -> Self {
+        Self { provider: Provider::Job(job), count: Some(1), interval: 1 }
+    }
+
+    /// How many measurements.
+    #[must_use]
+    pub fn count(mut self, count: u32) -> Self {
+        self.count = Some(count);
+        self
+    }
+
+    /// Measured until somebody ends it, as analyses in the background are.
+    #[must_use]
+    pub fn endless(mut self) -> Self {
+        self.count = None;
+        self
+    }
+
+    /// How many seconds lie between measurements.
+    #[must_use]
+    pub fn every(mut self, seconds: u32) -> Self {
+        self.interval = seconds;
+        self
     }
 
     pub(super) fn template(&self, name: &str) -> Value {
+        let mut metric = match &self.provider {
+            Provider::Web(url) => json!({
+                "name": "success-rate",
+                "successCondition": "asFloat(result) >= 0.95",
+                "failureCondition": "asFloat(result) < 0.6",
+                "provider": { "web": { "url": url, "jsonPath": "{$.value}" } },
+            }),
+            Provider::Job(job) => {
+                json!({ "name": "smoke-test", "provider": { "job": { "spec": job.spec() } } })
+            }
+        };
+        metric["failureLimit"] = json!(0);
+        metric["interval"] = json!(format!("{}s", self.interval));
+        if let Some(count) = self.count {
+            metric["count"] = json!(count);
+        }
         json!({
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "AnalysisTemplate",
             "metadata": { "name": name },
-            "spec": { "metrics": [{
-                "name": "success-rate",
-                "count": self.count,
-                "interval": format!("{}s", self.interval),
-                "failureLimit": 0,
-                "successCondition": self.success,
-                "provider": { "web": { "url": self.url, "jsonPath": "{$.value}" } },
-            }] },
+            "spec": { "metrics": [metric] },
+        })
+    }
+}
+
+impl Job {
+    fn spec(self) -> Value {
+        let kind = match self {
+            Self::Succeeds => "ready",
+            Self::Fails => "fail",
+        };
+        json!({
+            "backoffLimit": 0,
+            "template": {
+                "metadata": { "annotations": { "test.throughline.dev/pod": kind } },
+                "spec": {
+                    "restartPolicy": "Never",
+                    "containers": [{ "name": "smoke-test", "image": "example/smoke-test:1.0.0" }],
+                },
+            },
         })
     }
 }

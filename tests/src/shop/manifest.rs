@@ -5,31 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Rollout;
+use super::strategy::{BlueGreen, Canary, Step, Strategy, pause_for, weight};
 use crate::cluster::{Error, Namespace};
-
-/// A step of a canary, as in the spec.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step(pub Value);
-
-/// A share of the pods, in percent.
-pub fn weight(percent: u8) -> Step {
-    Step(json!({ "setWeight": percent }))
-}
-
-/// A pause until somebody promotes.
-pub fn pause() -> Step {
-    Step(json!({ "pause": {} }))
-}
-
-/// A pause of some seconds.
-pub fn pause_for(seconds: u32) -> Step {
-    Step(json!({ "pause": { "duration": seconds } }))
-}
-
-/// An analysis with a template.
-pub fn analysis(template: &str) -> Step {
-    Step(json!({ "analysis": { "templates": [{ "templateName": template }] } }))
-}
 
 /// What the pods do, by the annotation that the stages of the cluster look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +17,7 @@ pub enum PodKind {
     Slow(u32),
     /// `ImagePullBackOff`.
     ImagePull,
-    /// `CrashLoopBackOff` after exit code 1.
+    /// `CrashLoopBackOff` after exit code 1, with a last message.
     CrashLoop,
     /// `CrashLoopBackOff` after exit code 137, `OOMKilled`.
     OutOfMemory,
@@ -48,40 +25,14 @@ pub enum PodKind {
     Unschedulable,
 }
 
-/// A blue-green strategy.
-#[derive(Debug, Clone)]
-pub struct BlueGreen {
-    /// The Service that users reach; it is applied with the Rollout.
-    pub active: String,
-    /// The Service of the new version; it is applied with the Rollout.
-    pub preview: String,
-    /// Promoted by itself after this many seconds; `Some(0)` is at once, `None` is by hand.
-    pub promotion: Option<u32>,
-    /// The template of the analysis before the switch.
-    pub before: Option<String>,
-    /// The template of the analysis after the switch.
-    pub after: Option<String>,
-    /// How long the old pods stay, in seconds.
-    pub scale_down_delay: u32,
-}
-
-impl Default for BlueGreen {
-    fn default() -> Self {
-        Self {
-            active: "active".into(),
-            preview: "preview".into(),
-            promotion: Some(4),
-            before: None,
-            after: None,
-            scale_down_delay: 5,
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Strategy {
-    Canary(Vec<Step>),
-    BlueGreen(BlueGreen),
+/// What tells Keptn of app, workload and version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// Labels of the pods.
+    Labels,
+    /// Annotations of the Rollout.
+    Annotations,
+    Nothing,
 }
 
 /// A Rollout that is being described.
@@ -97,7 +48,7 @@ pub struct Manifest {
     deadline: u32,
     abort_on_deadline: bool,
     strategy: Strategy,
-    annotated: bool,
+    naming: Naming,
     referring: bool,
     annotations: BTreeMap<String, String>,
     pod_annotations: BTreeMap<String, String>,
@@ -116,8 +67,11 @@ impl Manifest {
             replicas: 3,
             deadline: 40,
             abort_on_deadline: false,
-            strategy: Strategy::Canary(vec![weight(34), pause_for(4), weight(67), pause_for(4)]),
-            annotated: false,
+            strategy: Strategy::Canary(Canary {
+                steps: vec![weight(34), pause_for(4), weight(67), pause_for(4)],
+                background: None,
+            }),
+            naming: Naming::Labels,
             referring: false,
             annotations: BTreeMap::new(),
             pod_annotations: BTreeMap::new(),
@@ -178,7 +132,17 @@ impl Manifest {
     /// Canary with these steps.
     #[must_use]
     pub fn canary(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
-        self.strategy = Strategy::Canary(steps.into_iter().collect());
+        let steps = steps.into_iter().collect();
+        self.strategy = Strategy::Canary(Canary { steps, background: None });
+        self
+    }
+
+    /// An analysis with a template beside the steps of the canary, from one of them on.
+    #[must_use]
+    pub fn background(mut self, template: &str, starting_step: u32) -> Self {
+        if let Strategy::Canary(canary) = &mut self.strategy {
+            canary.background = Some((template.into(), starting_step));
+        }
         self
     }
 
@@ -192,7 +156,14 @@ impl Manifest {
     /// App and workload by Keptn's annotations on the Rollout, and no label says the version.
     #[must_use]
     pub fn annotated(mut self) -> Self {
-        self.annotated = true;
+        self.naming = Naming::Annotations;
+        self
+    }
+
+    /// Nothing names app, workload and version: Keptn has nothing to do with its pods.
+    #[must_use]
+    pub fn unnamed(mut self) -> Self {
+        self.naming = Naming::Nothing;
         self
     }
 
@@ -300,7 +271,7 @@ impl Manifest {
     fn rollout(&self) -> Value {
         let mut metadata = json!({ "name": self.name });
         let mut annotations = self.annotations.clone();
-        if self.annotated {
+        if self.naming == Naming::Annotations {
             annotations.insert("keptn.sh/workload".into(), self.name.clone());
             annotations.extend(self.app.iter().map(|app| ("keptn.sh/app".to_owned(), app.clone())));
         }
@@ -333,7 +304,7 @@ impl Manifest {
 
     fn template(&self) -> Value {
         let mut labels = json!({ "app": self.name });
-        if !self.annotated {
+        if self.naming == Naming::Labels {
             labels["app.kubernetes.io/name"] = json!(self.name);
             labels["app.kubernetes.io/version"] = json!(self.version);
             if let Some(app) = &self.app {
@@ -355,35 +326,5 @@ impl Manifest {
             spec["nodeSelector"] = json!(self.node_selector);
         }
         json!({ "metadata": metadata, "spec": spec })
-    }
-}
-
-impl Strategy {
-    fn spec(&self) -> Value {
-        let it = match self {
-            Self::Canary(steps) => {
-                let steps: Vec<_> = steps.iter().map(|Step(step)| step).collect();
-                return json!({ "canary": { "steps": steps } });
-            }
-            Self::BlueGreen(it) => it,
-        };
-        let mut spec = json!({
-            "activeService": it.active,
-            "previewService": it.preview,
-            "scaleDownDelaySeconds": it.scale_down_delay,
-        });
-        match it.promotion {
-            None => spec["autoPromotionEnabled"] = json!(false),
-            Some(0) => {}
-            Some(seconds) => spec["autoPromotionSeconds"] = json!(seconds),
-        }
-        let run = |template: &str| json!({ "templates": [{ "templateName": template }] });
-        if let Some(template) = &it.before {
-            spec["prePromotionAnalysis"] = run(template);
-        }
-        if let Some(template) = &it.after {
-            spec["postPromotionAnalysis"] = run(template);
-        }
-        json!({ "blueGreen": spec })
     }
 }

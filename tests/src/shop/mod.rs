@@ -12,15 +12,20 @@
 //! # Ok(()) }
 //! ```
 
+mod admission;
 mod analysis;
 mod manifest;
 mod rollout;
 mod state;
+mod strategy;
 
-pub use analysis::{Gauge, Metric};
-pub use manifest::{BlueGreen, Manifest, PodKind, Step, analysis, pause, pause_for, weight};
+pub use analysis::{Gauge, Job, Metric};
+pub use manifest::{Manifest, PodKind};
 pub use rollout::Rollout;
 pub use state::State;
+pub use strategy::{
+    BlueGreen, Step, analysis, experiment, experiment_with, pause, pause_for, weight,
+};
 
 use crate::cluster::{Error, Namespace};
 

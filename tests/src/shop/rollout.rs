@@ -70,16 +70,20 @@ impl Rollout {
         self.change(|it| it.env(value)).await
     }
 
-    /// Promotes by one step, and sees that the controller takes it: a busy one may write its
-    /// pause once more over the promotion.
+    /// Promotes by one step, or a blue-green Rollout to its switch, and sees that the controller
+    /// takes it: a busy one may write its pause once more over the promotion.
     pub async fn promote(&self) -> Result<(), Error> {
         let step = self.state().await?.step();
+        let past = |it: &State| match step {
+            Some(step) => it.step() != Some(step),
+            None => it.is_observed() && it.pauses().is_empty(),
+        };
         let soon = self.clone().within(Duration::from_secs(10));
         let mut tries = 3;
         loop {
             tries -= 1;
             self.argo(&["promote", self.name()]).await?;
-            match soon.until("past the pause", |it| it.step() != step).await {
+            match soon.until("past the pause", past).await {
                 Ok(_) => return Ok(()),
                 Err(_) if tries > 0 => {}
                 Err(error) => return Err(error),
@@ -116,6 +120,13 @@ impl Rollout {
     /// Pauses by `spec.paused`.
     pub async fn pause(&self) -> Result<(), Error> {
         self.argo(&["pause", self.name()]).await
+    }
+
+    /// Takes `spec.paused` back, and leaves the pauses of steps as they are.
+    pub async fn unpause(&self) -> Result<(), Error> {
+        let patch = Patch::Merge(json!({ "spec": { "paused": false } }));
+        let patched = self.api().patch(self.name(), &PatchParams::default(), &patch).await;
+        patched.map(drop).map_err(Error::api(format!("unpause Rollout {}", self.name())))
     }
 
     /// Scales by the scale subresource, as an autoscaler does.

@@ -1,0 +1,113 @@
+//! A way to a server on loopback that can be closed and opened, as a network that fails.
+
+use std::net::SocketAddr;
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::cluster::Error;
+
+/// Connections are handed on while it is open. Closed, it cuts those there are and drops each new
+/// one at once; its port stays its own.
+#[derive(Debug)]
+pub struct Relay {
+    address: SocketAddr,
+    open: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Relay {
+    /// Listens on a free port, open, until it is dropped.
+    pub async fn to(server: &str) -> Result<Self, Error> {
+        let refuse = |source| Error::Start { program: "the relay".into(), source };
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(refuse)?;
+        let address = listener.local_addr().map_err(refuse)?;
+        let (open, is_open) = watch::channel(true);
+        let server = tokio::spawn(serve(listener, server.to_owned(), is_open));
+        Ok(Self { address, open, server })
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Nothing gets through from now on.
+    pub fn close(&self) {
+        self.open.send_replace(false);
+    }
+
+    /// Everything gets through again.
+    pub fn open(&self) {
+        self.open.send_replace(true);
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.close();
+        self.server.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, server: String, open: watch::Receiver<bool>) {
+    while let Ok((mut inside, _)) = listener.accept().await {
+        let (server, mut open) = (server.clone(), open.clone());
+        tokio::spawn(async move {
+            if !*open.borrow() {
+                return;
+            }
+            let carry = async {
+                let mut outside = TcpStream::connect(server).await?;
+                copy_bidirectional(&mut inside, &mut outside).await
+            };
+            // Either way both ends learn of it: the connection is dropped.
+            tokio::select! {
+                _ = carry => {}
+                _ = open.wait_for(|open| !open) => {}
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn echo() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut read, mut write) = stream.into_split();
+                    let _ = tokio::io::copy(&mut read, &mut write).await;
+                });
+            }
+        });
+        address
+    }
+
+    async fn says(stream: &mut TcpStream) -> bool {
+        let mut back = [0; 2];
+        stream.write_all(b"hi").await.is_ok() && stream.read_exact(&mut back).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn closed_it_cuts_and_drops_connections_and_opened_it_carries_them_again() {
+        let relay = Relay::to(&echo().await.to_string()).await.unwrap();
+        let mut early = TcpStream::connect(relay.address()).await.unwrap();
+        assert!(says(&mut early).await);
+        relay.close();
+        assert_eq!(early.read(&mut [0; 1]).await.unwrap_or(0), 0);
+        let mut closed = TcpStream::connect(relay.address()).await.unwrap();
+        assert!(!says(&mut closed).await);
+        relay.open();
+        let mut late = TcpStream::connect(relay.address()).await.unwrap();
+        assert!(says(&mut late).await);
+    }
+}
