@@ -30,6 +30,12 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Trace", type_ = "string", json_path = ".status.head.traceId"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
+        name = "Last Outcome",
+        type_ = "string",
+        priority = 1,
+        json_path = ".status.head.lastOutcome"
+    ),
+    printcolumn(
         name = "Why",
         type_ = "string",
         priority = 1,
@@ -109,6 +115,12 @@ pub struct Head {
     pub follows: String,
     /// How far the link to that came.
     pub linked: LinkState,
+    /// How the newest attempt that is over ended, and why if it failed, e.g.
+    /// `4.0.0 Aborted: ImagePullFailed: cart: example/cart:4.0.0: not found (2 of 3 pods)`; `-`
+    /// while none is over.
+    #[serde(default)]
+    #[schemars(length(max = 900))]
+    pub last_outcome: String,
     /// Trace id of 32 hexadecimal digits; `-` if Keptn made none.
     #[schemars(length(max = 32))]
     pub trace_id: String,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use timeline::Key;
 
 use crate::export::OtlpArgs;
 
@@ -30,6 +31,14 @@ pub(crate) enum Command {
     ///   throughline run --observe-only --admin-address 127.0.0.1:8080
     #[command(verbatim_doc_comment)]
     Run(Box<Run>),
+    /// Tell the story of an attempt as a tree, from what the cluster stores of it.
+    ///
+    /// Without --revision it is the newest attempt, without --attempt the last of its revision.
+    ///
+    ///   throughline explain shop/cart
+    ///   throughline explain shop/cart --revision 4 --attempt 1
+    #[command(verbatim_doc_comment)]
+    Explain(Explain),
     /// Print the CustomResourceDefinitions as YAML, as they stand in crds/.
     ///
     /// Example: throughline crds | kubectl apply --server-side -f -
@@ -61,6 +70,30 @@ pub(crate) struct Run {
     // Last, because its heading holds for what follows.
     #[command(flatten)]
     pub(crate) otlp: OtlpArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Explain {
+    /// The Rollout.
+    #[arg(value_name = "NAMESPACE/ROLLOUT", value_parser = key)]
+    pub(crate) rollout: Key,
+    /// Argo's number of the revision.
+    #[arg(long, value_name = "N")]
+    pub(crate) revision: Option<i64>,
+    /// Number of the attempt within the revision: 1, and one more for each retry.
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: Option<i64>,
+}
+
+fn key(text: &str) -> Result<Key, String> {
+    match text.split_once('/') {
+        Some((namespace, name))
+            if !namespace.is_empty() && !name.is_empty() && !name.contains('/') =>
+        {
+            Ok(Key::new(namespace, name))
+        }
+        _ => Err("write it as NAMESPACE/ROLLOUT, e.g. shop/cart".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

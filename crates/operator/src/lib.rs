@@ -4,12 +4,14 @@
 //! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
 //! for by `writer`: `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
-//! tells people by Events; and `pods` watches those of attempts under way.
+//! tells people by Events; and `pods` watches those of attempts under way. [`explain`] tells a
+//! person what a RolloutAttempt says.
 
 mod admin;
 mod announcer;
 pub mod cli;
 pub mod crds;
+pub mod explain;
 pub mod export;
 pub mod journal;
 mod journalist;

@@ -10,7 +10,7 @@ pub fn status(report: &Report) -> rtr::RolloutTraceStatus {
     rtr::RolloutTraceStatus {
         rollout_uid: Some(report.rollout_uid.clone()),
         observed_generation: report.observed_generation,
-        head: report.attempts.first().map(head),
+        head: report.attempts.first().map(|newest| head(newest, &report.attempts)),
         chain: report.attempts.iter().map(entry).collect(),
         conditions: vec![
             condition("Observed", &report.observed, report.observed_generation),
@@ -20,7 +20,7 @@ pub fn status(report: &Report) -> rtr::RolloutTraceStatus {
     }
 }
 
-fn head(newest: &Attempt) -> rtr::Head {
+fn head(newest: &Attempt, attempts: &[Attempt]) -> rtr::Head {
     let named = |version: Option<&str>, hash: &str| version.unwrap_or(hash).to_owned();
     let follows = newest.follows.iter();
     let follows: Vec<String> =
@@ -31,6 +31,16 @@ fn head(newest: &Attempt) -> rtr::Head {
         phase: phase(newest.phase),
         follows: if follows.is_empty() { "-".to_owned() } else { follows.join(", ") },
         linked: link_state(newest.linked.state),
+        last_outcome: attempts.iter().find(|attempt| !attempt.open()).map_or_else(
+            || "-".to_owned(),
+            |over| {
+                let version = named(over.version(), &over.hash);
+                match &over.reason {
+                    Some(reason) => format!("{version} {}: {reason}", over.phase),
+                    None => format!("{version} {}", over.phase),
+                }
+            },
+        ),
         trace_id: match &newest.trace {
             Some(trace) => trace.traceparent.trace_id().to_string(),
             None => "-".to_owned(),

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::admin;
-use crate::cli::{Cli, Command, LogFormat, Run};
+use crate::cli::{Cli, Command, Explain, LogFormat, Run};
 use crate::crds::{self, CrdError};
+use crate::explain::{ExplainError, Wanted, explain};
 use crate::export::{Exporter, Settings, SettingsError};
 use crate::metrics::Metrics;
 use crate::pods::PodWatches;
@@ -56,14 +57,26 @@ pub enum RunError {
     /// The CRDs cannot be written.
     #[error(transparent)]
     Crds(#[from] CrdError),
+    /// Nothing can be told.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
 }
 
 /// Carries out the command.
 pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
         Command::Run(run) => operate(*run).await,
+        Command::Explain(wanted) => tell(wanted).await,
         Command::Crds { to } => Ok(crds::generate(to.as_deref())?),
     }
+}
+
+async fn tell(wanted: Explain) -> Result<(), RunError> {
+    let config =
+        kube::Config::infer().await.map_err(|error| RunError::NoCluster(Box::new(error)))?;
+    let client = Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    let Explain { rollout, revision, attempt } = wanted;
+    Ok(explain(client, &rollout, Wanted { revision, attempt }, now()).await?)
 }
 
 async fn operate(run: Run) -> Result<(), RunError> {
@@ -110,7 +123,9 @@ async fn operate(run: Run) -> Result<(), RunError> {
 
 #[expect(clippy::disallowed_methods, reason = "the one clock of the process")]
 fn now() -> Timestamp {
-    Timestamp::now()
+    // No finer than what Kubernetes' own clocks agree on; a journal is read by people, too.
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 fn stop_on_signal(stop: CancellationToken) -> Result<(), RunError> {

@@ -91,6 +91,9 @@ pub(crate) struct Delivery {
     sending: Option<u32>,
     /// Settings of a person: how many attempts of the Rollout stay, and whether they outlive it.
     kept: (usize, bool),
+    /// It was begun by an earlier process. What ended that one may end this one: facts are stored
+    /// as they come.
+    restored: bool,
     /// How many entries may go at once; halved to find one that a collector refuses.
     at_once: u32,
 }
@@ -118,6 +121,7 @@ impl Delivery {
             last_stored: None,
             sending: None,
             kept: (KEPT, false),
+            restored: false,
             at_once: ENTRIES_AT_ONCE,
         }
     }
@@ -140,6 +144,7 @@ impl Delivery {
         delivery.stored = Some(delivery.snapshot(seen.resource_version, stage));
         delivery.store_due = None;
         delivery.last_stored = Some(now);
+        delivery.restored = true;
         delivery
     }
 
@@ -148,6 +153,7 @@ impl Delivery {
         let due = match turn {
             Turn::Same => return,
             Turn::Vital => now + GATHER,
+            Turn::Moved if self.restored => now + GATHER,
             Turn::Moved => {
                 let since = self.last_stored.unwrap_or(now);
                 let elapsed = since.duration_since(self.journal.started.at);

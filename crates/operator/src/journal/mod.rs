@@ -11,5 +11,7 @@ mod summary;
 mod write;
 
 pub use line::LineError;
+pub(crate) use offset::moment;
 pub use read::{Problem, ReadError, read};
+pub(crate) use summary::{outcome, short};
 pub use write::{object, status};

@@ -7,7 +7,7 @@ use timeline::attempt::Source;
 use timeline::moment::Moment;
 
 /// `+12.5s` observed, `=+12s` by a status, `^+12s` by an Event, `~+12s` or `~+5s<+12s` inferred.
-pub(super) fn moment(moment: &Moment, start: Timestamp) -> String {
+pub(crate) fn moment(moment: &Moment, start: Timestamp) -> String {
     let mark = match moment.source {
         Source::Observed => "",
         Source::Status => "=",

@@ -9,13 +9,13 @@ use super::offset::length_of;
 /// How long the attempt took; `-` while it is under way.
 pub(super) fn duration(journal: &Journal) -> String {
     match journal.ended {
-        Some(ended) => length(ended.at.duration_since(journal.started.at)),
+        Some(ended) => short(ended.at.duration_since(journal.started.at)),
         None => "-".to_owned(),
     }
 }
 
 /// To the second, which is as exact as most ends are known; to the millisecond below one.
-fn length(length: SignedDuration) -> String {
+pub(crate) fn short(length: SignedDuration) -> String {
     let milliseconds = length.as_millis().unsigned_abs();
     if milliseconds < 1000 {
         return format!("{milliseconds}ms");
@@ -24,7 +24,7 @@ fn length(length: SignedDuration) -> String {
 }
 
 /// Where the attempt stands, or how it ended and why.
-pub(super) fn outcome(journal: &Journal) -> String {
+pub(crate) fn outcome(journal: &Journal) -> String {
     let mut line = journal.phase.to_string();
     if journal.ended.is_some() {
         line.push_str(" after ");
@@ -126,7 +126,7 @@ mod tests {
             (3_600_000, "1h"),
             (14 * 86_400_000, "336h"),
         ] {
-            assert_eq!(length(SignedDuration::from_millis(milliseconds)), expected);
+            assert_eq!(short(SignedDuration::from_millis(milliseconds)), expected);
         }
     }
 }
