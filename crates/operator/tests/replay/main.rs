@@ -1,257 +1,15 @@
 //! The recordings of the real Argo and the real Keptn, through the pure core: the chain and the
-//! links that come out, told the events once, twice, as lists, and with a restart after each.
+//! links that come out, told the events once, twice, as lists, and with a restart after each; and
+//! the journals of all attempts, and the spans made of them.
 
 #![expect(clippy::unwrap_used, reason = "what is missing from a recording fails the test")]
 
+mod cluster;
 mod progress;
 mod recording;
+mod rendering;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use api::{RolloutTrace, RolloutTraceSpec};
-use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use operator::observe::Observed;
-use operator::report;
-use serde_json::Value;
-use timeline::app_context::{ContextWrite, ContextWritten};
-use timeline::delivery::AttemptWritten;
-use timeline::journal::Journal;
-use timeline::lineage::{Effect, Options};
-use timeline::observation::AppContextSeen;
-use timeline::report::Report;
-use timeline::{Key, Kind, Lineage, Observation};
-
-use recording::{Event, key_of, observe, recording};
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum How {
-    Once,
-    Twice,
-    AsLists,
-    WithRestarts,
-}
-
-/// A cluster that holds what was told so far, and answers what the core asks for.
-struct Replay {
-    lineage: Lineage,
-    objects: BTreeMap<(Kind, Key), Value>,
-    contexts: BTreeMap<Key, AppContextSeen>,
-    /// What is stored, and the UID of its owner.
-    traces: BTreeMap<Key, (Report, Option<String>)>,
-    /// What stands in the RolloutAttempts.
-    attempts: BTreeMap<Key, Journal>,
-    version: u64,
-}
-
-impl Replay {
-    fn new() -> Self {
-        let mut replay = Self {
-            lineage: Lineage::new(Options::default()),
-            objects: BTreeMap::new(),
-            contexts: BTreeMap::new(),
-            traces: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            version: 0,
-        };
-        replay.list(Timestamp::UNIX_EPOCH);
-        replay
-    }
-
-    fn of(name: &str, how: How) -> Self {
-        let mut replay = Self::new();
-        let mut last = Timestamp::UNIX_EPOCH;
-        let watched = |event: &Event| Kind::ALL.contains(&event.kind);
-        for event in recording(name).into_iter().filter(watched) {
-            replay.wait(event.at);
-            let key = key_of(&event.object);
-            last = event.at;
-            if event.deleted {
-                replay.objects.remove(&(event.kind, key.clone()));
-            } else {
-                replay.objects.insert((event.kind, key.clone()), event.object.clone());
-            }
-            let times = match how {
-                How::Twice => 2,
-                How::Once => 1,
-                How::AsLists | How::WithRestarts => 0,
-            };
-            for _ in 0..times {
-                let observation = if event.deleted {
-                    Some(Observation::Gone(event.kind, key.clone()))
-                } else {
-                    observe(event.kind, &event.object)
-                };
-                if let Some(observation) = observation {
-                    replay.lineage.observe(observation, event.at);
-                }
-            }
-            if how == How::WithRestarts {
-                replay.lineage = Lineage::new(Options::default());
-            }
-            if times == 0 {
-                replay.list(event.at);
-            }
-            replay.act(event.at);
-        }
-        replay.wait(last + SignedDuration::from_mins(1));
-        replay
-    }
-
-    /// Tells all that is there, as a list does.
-    fn list(&mut self, at: Timestamp) {
-        for kind in Kind::ALL {
-            let mut present = BTreeSet::new();
-            let mut tell = |key: &Key, observation: Option<Observation>| {
-                present.insert(key.clone());
-                if let Some(observation) = observation {
-                    self.lineage.observe(observation, at);
-                }
-            };
-            match kind {
-                Kind::AppContext => {
-                    for (key, seen) in &self.contexts {
-                        tell(key, Some(Observation::AppContext(seen.clone())));
-                    }
-                }
-                Kind::RolloutTrace => {
-                    for (key, (report, owner)) in &self.traces {
-                        tell(key, stored(key, report, owner.as_deref()).observe());
-                    }
-                }
-                _ => {
-                    for ((of, key), object) in &self.objects {
-                        if *of == kind {
-                            tell(key, observe(kind, object));
-                        }
-                    }
-                }
-            }
-            self.lineage.observe(Observation::Listed(kind, present), at);
-        }
-    }
-
-    /// Lets time pass; what is due meanwhile is done.
-    fn wait(&mut self, until: Timestamp) {
-        while let Some(due) = self.lineage.due().filter(|due| *due < until) {
-            self.act(due);
-        }
-    }
-
-    fn act(&mut self, now: Timestamp) {
-        loop {
-            let effects = self.lineage.effects(now);
-            if effects.is_empty() {
-                return;
-            }
-            for effect in effects {
-                match effect {
-                    Effect::WriteContext(key, write) => {
-                        self.version += 1;
-                        let (ContextWrite::Create(links) | ContextWrite::Patch { links, .. }) =
-                            write;
-                        let seen = AppContextSeen {
-                            key: key.clone(),
-                            resource_version: self.version.to_string(),
-                            span_links: links.all,
-                            ours: links.ours,
-                        };
-                        self.contexts.insert(key.clone(), seen.clone());
-                        self.lineage.written(&key, ContextWritten::Stored(seen), now);
-                    }
-                    Effect::WriteReport(key, write) => {
-                        let trace = stored(&key, &write.report, write.owner.as_deref());
-                        self.traces.insert(key.clone(), (write.report, write.owner));
-                        self.lineage.reported(&key, true, now);
-                        self.lineage.observe(trace.observe().unwrap(), now);
-                    }
-                    Effect::WriteAttempt(key, write) => {
-                        self.version += 1;
-                        let stored = AttemptWritten::Stored(self.version.to_string());
-                        self.attempts.insert(key.clone(), write.journal);
-                        self.lineage.attempt_written(&key, stored, now);
-                    }
-                    Effect::Send(..)
-                    | Effect::Recall(_)
-                    | Effect::Prune(..)
-                    | Effect::WatchPods(..)
-                    | Effect::LeavePods(_) => {}
-                }
-            }
-        }
-    }
-
-    /// The chain, oldest first, one line an attempt.
-    fn told(&self, rollout: &str) -> Vec<String> {
-        let (report, _) = self.traces.iter().find(|(key, _)| key.name == rollout).unwrap().1;
-        report
-            .attempts
-            .iter()
-            .rev()
-            .map(|attempt| {
-                let follows: Vec<_> = attempt
-                    .follows
-                    .iter()
-                    .map(|follow| {
-                        let number = match follow.number {
-                            1 => String::new(),
-                            n => format!("#{n}"),
-                        };
-                        format!("{} {}{number}", follow.relation, follow.revision)
-                    })
-                    .collect();
-                let number = match attempt.number {
-                    1 => String::new(),
-                    n => format!("#{n}"),
-                };
-                format!(
-                    "{}{number} {} {} [{}] {} {:?}",
-                    attempt.revision,
-                    attempt.version().unwrap_or("?"),
-                    attempt.phase,
-                    follows.join(", "),
-                    attempt
-                        .trace
-                        .as_ref()
-                        .map_or("-", |trace| trace.app_version.as_deref().unwrap_or("goes on")),
-                    attempt.linked.state,
-                )
-            })
-            .collect()
-    }
-
-    /// The KeptnAppVersions whose AppDeploy spans the context of an app links to.
-    fn links(&self, app: &str) -> Vec<String> {
-        let Some((_, context)) = self.contexts.iter().find(|(key, _)| key.name == app) else {
-            return Vec::new();
-        };
-        assert_eq!(context.span_links, context.ours);
-        context
-            .span_links
-            .iter()
-            .map(|link| {
-                let app_deploy = |object: &Value| {
-                    object["status"]["phaseTraceIDs"]["AppDeploy"]["traceparent"] == **link
-                };
-                let found = self
-                    .objects
-                    .iter()
-                    .find(|((kind, _), object)| *kind == Kind::AppVersion && app_deploy(object));
-                found.map_or_else(|| format!("nothing: {link}"), |((_, key), _)| key.name.clone())
-            })
-            .collect()
-    }
-}
-
-fn stored(key: &Key, report: &Report, owner: Option<&str>) -> RolloutTrace {
-    let mut trace = RolloutTrace::new(&key.name, RolloutTraceSpec::default());
-    trace.metadata.namespace = Some(key.namespace.clone());
-    trace.metadata.owner_references =
-        owner.map(|uid| vec![OwnerReference { uid: uid.to_owned(), ..OwnerReference::default() }]);
-    trace.status = Some(report::status(report));
-    // Through JSON, as the API server would store it.
-    serde_json::from_value(serde_json::to_value(trace).unwrap()).unwrap()
-}
+use cluster::{How, Replay};
 
 fn assert_told(name: &str, chains: &[(&str, &[&str])], links: &[(&str, &[&str])]) {
     for how in [How::Once, How::Twice, How::AsLists, How::WithRestarts] {
@@ -424,3 +182,16 @@ tells!(
         "1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None"]
     => ["shop": "shop-1.0.0-6b86b273"]
 );
+
+#[test]
+fn show() {
+    let name = std::env::var("SHOW").unwrap_or_default();
+    for name in recording::ALL.into_iter().filter(|it| name.is_empty() || *it == name) {
+        let replay = Replay::of(name, How::Once);
+        println!("=== {name}");
+        let rollouts: std::collections::BTreeSet<_> = replay.attempts.values().map(|stored| stored.journal.identity.rollout.name.clone()).collect();
+        for rollout in rollouts {
+            println!("{rollout}\n{}", replay.told_by_journals(&rollout).join("\n"));
+        }
+    }
+}

@@ -4,11 +4,12 @@ use timeline::journal::PauseKind;
 use timeline::observation::{AnalysisRunSeen, RolloutSeen};
 use timeline::{Kind, Observation};
 
-use crate::recording::{observe, recording};
+use crate::recording::recording;
 
 fn observations(name: &str, kind: Kind) -> Vec<Observation> {
-    let events = recording(name).into_iter().filter(|event| event.kind == kind && !event.deleted);
-    events.filter_map(|event| observe(kind, &event.object)).collect()
+    let events = recording(name);
+    let of_kind = events.iter().filter(|event| event.kind == kind && !event.deleted);
+    of_kind.filter_map(|event| event.observation.clone()).collect()
 }
 
 fn rollouts(name: &str) -> Vec<RolloutSeen> {

@@ -1,32 +1,71 @@
 //! The recordings, read as the operator's watches would.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use api::argo::{AnalysisRun, Experiment, Pod, ReplicaSet, Rollout};
+use api::argo::{AnalysisRun, Experiment, POD_TEMPLATE_HASH, Pod, ReplicaSet, Rollout};
 use api::keptn::{KeptnAppVersion, KeptnWorkloadVersion};
+use flate2::read::GzDecoder;
 use jiff::{SignedDuration, Timestamp};
 use operator::observe::Observed;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use timeline::{Key, Kind, Observation};
 
+/// All that were recorded.
+pub(crate) const ALL: [&str; 15] = [
+    "abort-retry",
+    "analysis-fail",
+    "bad-image-deadline-abort",
+    "bad-image-then-fix",
+    "bluegreen",
+    "hash-version",
+    "linear",
+    "promote-full",
+    "restart-and-scale",
+    "revert-midway",
+    "rollback",
+    "same-version",
+    "single-service",
+    "superseded",
+    "two-workloads",
+];
+
 /// What the watch brought.
+#[derive(Clone)]
 pub(crate) struct Event {
     pub(crate) at: Timestamp,
     pub(crate) kind: Kind,
+    pub(crate) key: Key,
     pub(crate) deleted: bool,
-    pub(crate) object: Value,
+    /// What the operator makes of the object; none if it does not concern it.
+    pub(crate) observation: Option<Observation>,
+    /// `metadata.labels[rollouts-pod-template-hash]`
+    pub(crate) hash: Option<String>,
+    /// `status.phaseTraceIDs.AppDeploy.traceparent`
+    pub(crate) app_deploy: Option<String>,
 }
 
 /// All of a scenario, in order; only kinds that the operator reads.
-pub(crate) fn recording(name: &str) -> Vec<Event> {
+pub(crate) fn recording(name: &str) -> Arc<Vec<Event>> {
+    static READ: Mutex<BTreeMap<String, Arc<Vec<Event>>>> = Mutex::new(BTreeMap::new());
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    read.entry(name.to_owned()).or_insert_with(|| Arc::new(events(name))).clone()
+}
+
+/// A file of a scenario.
+pub(crate) fn open(file: &str) -> BufReader<GzDecoder<std::fs::File>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings");
-    let file = std::fs::File::open(folder.join(format!("{name}.watch.jsonl.gz"))).unwrap();
-    BufReader::new(flate2::read::GzDecoder::new(file))
+    BufReader::new(GzDecoder::new(std::fs::File::open(folder.join(file)).unwrap()))
+}
+
+fn events(name: &str) -> Vec<Event> {
+    open(&format!("{name}.watch.jsonl.gz"))
         .lines()
         .filter_map(|line| {
-            let mut line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
             let kind = match line["kind"].as_str().unwrap() {
                 "rollouts" => Kind::Rollout,
                 "replicasets" => Kind::ReplicaSet,
@@ -39,22 +78,23 @@ pub(crate) fn recording(name: &str) -> Vec<Event> {
                 _ => return None,
             };
             let at = SignedDuration::from_secs_f64(line["t"].as_f64().unwrap());
+            let object = &line["object"];
+            let text = |value: &Value| value.as_str().map(str::to_owned);
+            let name_of = |field: &str| text(&object["metadata"][field]).unwrap();
             Some(Event {
                 at: Timestamp::UNIX_EPOCH + at,
                 kind,
+                key: Key::new(name_of("namespace"), name_of("name")),
                 deleted: line["type"] == "DELETED",
-                object: line["object"].take(),
+                observation: observe(kind, object),
+                hash: text(&object["metadata"]["labels"][POD_TEMPLATE_HASH]),
+                app_deploy: text(&object["status"]["phaseTraceIDs"]["AppDeploy"]["traceparent"]),
             })
         })
         .collect()
 }
 
-pub(crate) fn key_of(object: &Value) -> Key {
-    let text = |field: &str| object["metadata"][field].as_str().unwrap().to_owned();
-    Key::new(text("namespace"), text("name"))
-}
-
-pub(crate) fn observe(kind: Kind, object: &Value) -> Option<Observation> {
+fn observe(kind: Kind, object: &Value) -> Option<Observation> {
     fn read<K: Observed + DeserializeOwned>(object: &Value) -> Option<Observation> {
         serde_json::from_value::<K>(object.clone()).unwrap().observe()
     }

@@ -1,0 +1,290 @@
+//! A cluster that holds what was recorded so far, stores what the core wants stored, and a
+//! collector that takes every span.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{RolloutTrace, RolloutTraceSpec};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use operator::observe::Observed;
+use operator::{journal, report};
+use timeline::app_context::{ContextWrite, ContextWritten};
+use timeline::delivery::{AttemptWrite, AttemptWritten, Sent, Stage};
+use timeline::journal::Journal;
+use timeline::lineage::{Effect, Options};
+use timeline::observation::AppContextSeen;
+use timeline::report::Report;
+use timeline::span::Span;
+use timeline::{Key, Kind, Lineage, Observation};
+
+use crate::recording::{Event, recording};
+
+/// Until all that can be decided about an attempt is decided.
+const AFTERWARDS: SignedDuration = SignedDuration::from_mins(5);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum How {
+    Once,
+    Twice,
+    AsLists,
+    WithRestarts,
+}
+
+pub(crate) struct Replay {
+    pub(crate) lineage: Lineage,
+    pub(crate) objects: BTreeMap<(Kind, Key), Event>,
+    pub(crate) contexts: BTreeMap<Key, AppContextSeen>,
+    /// What is stored, and the UID of its owner.
+    pub(crate) traces: BTreeMap<Key, (Report, Option<String>)>,
+    pub(crate) attempts: BTreeMap<Key, Stored>,
+    /// The pod-template-hash whose pods are watched, by Rollout.
+    pods_of: BTreeMap<Key, String>,
+    version: u64,
+}
+
+/// A RolloutAttempt, and what became of it.
+pub(crate) struct Stored {
+    version: u64,
+    stage: Stage,
+    pub(crate) journal: Journal,
+    pub(crate) writes: usize,
+    /// What the collector took, in the order in which it came.
+    pub(crate) sent: Vec<Span>,
+}
+
+impl Replay {
+    /// A cluster without anything in it, and an owner that has looked at it.
+    pub(crate) fn new() -> Self {
+        let mut replay = Self {
+            lineage: Lineage::default(),
+            objects: BTreeMap::new(),
+            contexts: BTreeMap::new(),
+            traces: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            pods_of: BTreeMap::new(),
+            version: 0,
+        };
+        replay.start(Timestamp::UNIX_EPOCH);
+        replay
+    }
+
+    pub(crate) fn of(name: &str, how: How) -> Self {
+        let mut replay = Self::new();
+        let events = recording(name);
+        for event in events.iter() {
+            replay.wait(event.at);
+            replay.put(event);
+            match how {
+                How::Once => replay.tell(event),
+                How::Twice => {
+                    replay.tell(event);
+                    replay.tell(event);
+                }
+                How::AsLists => replay.list(event.at),
+                How::WithRestarts => replay.start(event.at),
+            }
+            replay.act(event.at);
+        }
+        replay.end(&events)
+    }
+
+    /// A process that has seen nothing yet, and lists all that there is.
+    pub(crate) fn start(&mut self, at: Timestamp) {
+        self.lineage = Lineage::new(Options { export: true, ..Options::default() });
+        self.pods_of.clear();
+        self.list(at);
+    }
+
+    /// Changes the cluster; nobody is told.
+    pub(crate) fn put(&mut self, event: &Event) {
+        let key = (event.kind, event.key.clone());
+        if event.deleted {
+            self.objects.remove(&key);
+        } else {
+            self.objects.insert(key, event.clone());
+        }
+    }
+
+    pub(crate) fn tell(&mut self, event: &Event) {
+        let watched = event.kind != Kind::Pod
+            || self.pods_of.values().any(|hash| event.hash.as_ref() == Some(hash));
+        let observation = if event.deleted {
+            Some(Observation::Gone(event.kind, event.key.clone()))
+        } else {
+            event.observation.clone()
+        };
+        if let Some(observation) = observation.filter(|_| watched) {
+            self.lineage.observe(observation, event.at);
+        }
+    }
+
+    /// Tells all that is there, as the first list of each watch does.
+    pub(crate) fn list(&mut self, at: Timestamp) {
+        for kind in Kind::ALL {
+            self.list_kind(kind, at);
+        }
+        for hash in self.pods_of.values().cloned().collect::<Vec<_>>() {
+            self.tell_pods(&hash, at);
+        }
+    }
+
+    pub(crate) fn list_kind(&mut self, kind: Kind, at: Timestamp) {
+        let all: Vec<(Key, Option<Observation>)> = match kind {
+            Kind::AppContext => {
+                let seen = |(key, seen): (&Key, &AppContextSeen)| {
+                    (key.clone(), Some(Observation::AppContext(seen.clone())))
+                };
+                self.contexts.iter().map(seen).collect()
+            }
+            Kind::RolloutTrace => {
+                let seen = |(key, (report, owner)): (&Key, &(Report, Option<String>))| {
+                    (key.clone(), trace(key, report, owner.as_deref()).observe())
+                };
+                self.traces.iter().map(seen).collect()
+            }
+            Kind::RolloutAttempt => {
+                let open = self.attempts.iter().filter(|(_, stored)| stored.stage != Stage::Done);
+                open.map(|(key, stored)| (key.clone(), stored.read())).collect()
+            }
+            _ => {
+                let of_kind = self.objects.values().filter(|event| event.kind == kind);
+                of_kind.map(|event| (event.key.clone(), event.observation.clone())).collect()
+            }
+        };
+        self.lineage.observe(Observation::Listing(kind), at);
+        let present: BTreeSet<Key> = all.iter().map(|(key, _)| key.clone()).collect();
+        for observation in all.into_iter().filter_map(|(_, observation)| observation) {
+            self.lineage.observe(observation, at);
+        }
+        self.lineage.observe(Observation::Listed(kind, present), at);
+    }
+
+    fn tell_pods(&mut self, hash: &str, at: Timestamp) {
+        let of_set = |event: &&Event| event.kind == Kind::Pod && event.hash.as_deref() == Some(hash);
+        for pod in self.objects.values().filter(of_set) {
+            if let Some(observation) = pod.observation.clone() {
+                self.lineage.observe(observation, at);
+            }
+        }
+    }
+
+    /// Lets time pass; what is due meanwhile is done.
+    pub(crate) fn wait(&mut self, until: Timestamp) {
+        while let Some(due) = self.lineage.due().filter(|due| *due < until) {
+            self.act(due);
+        }
+    }
+
+    /// Waits until nothing more follows from these events.
+    pub(crate) fn end(mut self, events: &[Event]) -> Self {
+        self.wait(events.last().unwrap().at + AFTERWARDS);
+        self
+    }
+
+    pub(crate) fn act(&mut self, now: Timestamp) {
+        loop {
+            let effects = self.lineage.effects(now);
+            if effects.is_empty() {
+                return;
+            }
+            for effect in effects {
+                self.bring_about(effect, now);
+            }
+        }
+    }
+
+    fn bring_about(&mut self, effect: Effect, now: Timestamp) {
+        match effect {
+            Effect::WriteContext(key, write) => {
+                self.version += 1;
+                let (ContextWrite::Create(links) | ContextWrite::Patch { links, .. }) = write;
+                let seen = AppContextSeen {
+                    key: key.clone(),
+                    resource_version: self.version.to_string(),
+                    span_links: links.all,
+                    ours: links.ours,
+                };
+                self.contexts.insert(key.clone(), seen.clone());
+                self.lineage.written(&key, ContextWritten::Stored(seen), now);
+            }
+            Effect::WriteReport(key, write) => {
+                let trace = trace(&key, &write.report, write.owner.as_deref());
+                self.traces.insert(key.clone(), (write.report, write.owner));
+                self.lineage.reported(&key, true, now);
+                self.lineage.observe(trace.observe().unwrap(), now);
+            }
+            Effect::WriteAttempt(key, write) => {
+                let answer = self.store(&key, *write);
+                self.lineage.attempt_written(&key, answer, now);
+            }
+            Effect::Send(key, batch) => {
+                let spans = batch.spans.len() as u64;
+                self.attempts.get_mut(&key).unwrap().sent.extend(batch.spans);
+                self.lineage.sent(&key, &Sent::Acknowledged, spans, 0, now);
+            }
+            Effect::WatchPods(rollout, hash) => {
+                self.pods_of.insert(rollout, hash.clone());
+                self.tell_pods(&hash, now);
+            }
+            Effect::LeavePods(rollout) => {
+                self.pods_of.remove(&rollout);
+            }
+            // The collector is never away, and nothing is old enough to be removed.
+            Effect::Recall(_) => unreachable!(),
+            Effect::Prune(..) => {}
+        }
+    }
+
+    /// Stores an attempt if nobody has changed it since, as the API server does.
+    fn store(&mut self, key: &Key, write: AttemptWrite) -> AttemptWritten {
+        let stored = self.attempts.get(key);
+        let there = stored.map(|stored| stored.version.to_string());
+        if there != write.resource_version {
+            return match stored.and_then(Stored::read) {
+                Some(Observation::RolloutAttempt(seen)) => AttemptWritten::Conflict(seen),
+                _ => AttemptWritten::Missing,
+            };
+        }
+        self.version += 1;
+        let (writes, sent) = match self.attempts.remove(key) {
+            Some(stored) => {
+                assert!(write.journal.continues(&stored.journal), "{key} goes back on its word");
+                (stored.writes, stored.sent)
+            }
+            None => (0, Vec::new()),
+        };
+        let AttemptWrite { stage, journal, .. } = write;
+        let version = self.version;
+        let stored = Stored { version, stage, journal, writes: writes + 1, sent };
+        self.attempts.insert(key.clone(), stored);
+        AttemptWritten::Stored(version.to_string())
+    }
+
+    /// The journals of a Rollout, oldest first.
+    pub(crate) fn journals(&self, rollout: &str) -> Vec<&Journal> {
+        let stored = self.attempts.values().map(|stored| &stored.journal);
+        let mut journals: Vec<_> =
+            stored.filter(|journal| journal.identity.rollout.name == rollout).collect();
+        journals.sort_by_key(|journal| (journal.identity.revision, journal.identity.number));
+        journals
+    }
+}
+
+impl Stored {
+    /// As the next process finds it: through JSON, as the API server would store it.
+    fn read(&self) -> Option<Observation> {
+        let mut object = journal::object(&self.journal);
+        object.metadata.resource_version = Some(self.version.to_string());
+        let json = serde_json::to_value(object).unwrap();
+        serde_json::from_value::<api::RolloutAttempt>(json).unwrap().observe()
+    }
+}
+
+fn trace(key: &Key, report: &Report, owner: Option<&str>) -> RolloutTrace {
+    let mut trace = RolloutTrace::new(&key.name, RolloutTraceSpec::default());
+    trace.metadata.namespace = Some(key.namespace.clone());
+    trace.metadata.owner_references =
+        owner.map(|uid| vec![OwnerReference { uid: uid.to_owned(), ..OwnerReference::default() }]);
+    trace.status = Some(report::status(report));
+    serde_json::from_value(serde_json::to_value(trace).unwrap()).unwrap()
+}
