@@ -39,6 +39,34 @@ impl Distribution {
     }
 }
 
+/// The same figure, measured several times.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Samples(Vec<f64>);
+
+impl Samples {
+    pub(super) fn add(&mut self, sample: f64) {
+        let at = self.0.partition_point(|other| *other < sample);
+        self.0.insert(at, sample);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The one in the middle, the lower of two; zero if there is none.
+    pub(super) fn median(&self) -> f64 {
+        self.0.get(self.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+    }
+
+    pub(super) fn least(&self) -> f64 {
+        self.0.first().copied().unwrap_or_default()
+    }
+
+    pub(super) fn most(&self) -> f64 {
+        self.0.last().copied().unwrap_or_default()
+    }
+}
+
 /// As milliseconds, finer where goals are near.
 pub(super) fn ms(duration: Duration) -> String {
     let places = if duration < Duration::from_millis(20) { 2 } else { 1 };
@@ -48,6 +76,16 @@ pub(super) fn ms(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn samples_are_told_by_their_middle_and_their_ends() {
+        let mut samples = Samples::default();
+        assert_eq!((samples.median(), samples.least(), samples.most()), (0.0, 0.0, 0.0));
+        for sample in [3.0, 1.0, 9.0, 2.0] {
+            samples.add(sample);
+        }
+        assert_eq!((samples.median(), samples.least(), samples.most()), (2.0, 1.0, 9.0));
+    }
 
     #[test]
     fn percentiles_are_values_that_occurred() {

@@ -43,6 +43,32 @@ pub enum Error {
         /// How many should.
         wanted: usize,
     },
+    /// What the kernel tells of time on a core.
+    #[error("cannot read CPU time from {path}: the kernel needs CONFIG_SCHED_INFO")]
+    NoCpuTime {
+        /// The file.
+        path: &'static str,
+    },
+    /// The bench's own objects are not as the operator reads them.
+    #[error(
+        "the {kind} of the bench are not as the operator reads them: adapt bench/core/story.rs"
+    )]
+    Sample {
+        /// The resource.
+        kind: &'static str,
+    },
+    /// Rollouts at rest are to be weighed, and they are not at rest.
+    #[error("Rollouts that nothing happened to were written about: {writes}")]
+    NotIdle {
+        /// What was written.
+        writes: String,
+    },
+    /// The process that weighs did not.
+    #[error("the process that weighs idle Rollouts ended without a number: {reason}")]
+    Weighing {
+        /// What it said.
+        reason: String,
+    },
     /// A task of the bench ended badly.
     #[error("a task of the bench ended badly: {0}")]
     Task(#[from] tokio::task::JoinError),

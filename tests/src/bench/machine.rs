@@ -5,14 +5,17 @@ use std::process::Command;
 
 use crate::cluster::programs::{Module, Program};
 
-/// Cores, processor and memory.
+/// Cores, processor, memory and kernel.
 pub(super) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let model = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".into());
     let kilobytes = field("/proc/meminfo", "MemTotal").unwrap_or_default();
     let kilobytes = kilobytes.trim_end_matches(" kB").parse::<u64>();
     let memory = kilobytes.map_or_else(|_| "?".into(), |kb| (kb >> 20).to_string());
-    format!("{cores} cores of {model}, {memory} GiB")
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    // What stands behind the number names the builder, not the kernel.
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
+    format!("{cores} cores of {model}, {memory} GiB, Linux {kernel}")
 }
 
 /// How many processes wanted to run, on average over the last minute.
@@ -53,19 +56,23 @@ pub(super) fn operator(program: &Path) -> String {
     format!(
         "{}{}, {} build, program of {}",
         said.unwrap_or_default(),
-        commit(),
+        bracketed(&commit()),
         profile.unwrap_or("unknown"),
         super::megabytes(size)
     )
 }
 
-// Of the checkout, in brackets; empty without one.
-fn commit() -> String {
+fn bracketed(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(" ({words})") }
+}
+
+/// Of the checkout; empty without one.
+pub(super) fn commit() -> String {
     let mut git = Command::new("git");
     git.args(["describe", "--always", "--dirty"]).current_dir(env!("CARGO_MANIFEST_DIR"));
     match git.output() {
         Ok(output) if output.status.success() => {
-            format!(" ({})", String::from_utf8_lossy(&output.stdout).trim())
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
         }
         _ => String::new(),
     }

@@ -1,6 +1,9 @@
-//! Measurements of the operator on the test cluster: `make bench`.
+//! Measurements of the operator: `make bench`.
 //!
 //! ```text
+//!  no cluster: recorded shapes ──> the pure core, with an API server and a collector played
+//!     core: events, spans, memory of what rests, writes
+//!
 //!  first cluster, no controllers            second cluster, Argo's controller and Keptn
 //!  stage ──plays Argo and Keptn──> API      shop ──> API <── Argo, Keptn
 //!     scale: memory, cold start              revisions: writes, conflicts, idle requests
@@ -8,6 +11,7 @@
 //! ```
 
 mod audit;
+mod core;
 mod distribution;
 mod error;
 mod links;
@@ -28,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+pub use core::memory::{Shape, weigh};
 pub use error::Error;
 pub use report::Report;
 
@@ -35,6 +40,7 @@ use crate::cluster::programs::Program;
 use crate::cluster::{self, Cluster};
 use crate::keptn::{self, Keptn};
 use crate::operator::{self, Operator, Settings};
+use core::Core;
 use links::Links;
 use revisions::Revisions;
 use scale::Scale;
@@ -43,6 +49,10 @@ use stage::{Clock, Stage};
 /// How much is measured.
 #[derive(Debug, Clone)]
 pub struct Sizes {
+    /// Rollouts that are rolled out at a time in the core alone.
+    in_flight: usize,
+    /// Rollouts at rest whose memory is measured in the core alone.
+    idle: usize,
     /// Apps whose links are timed, twice each.
     links: usize,
     /// Apps before them that do not count.
@@ -69,6 +79,8 @@ impl Sizes {
     /// What the goals are about.
     pub const fn full() -> Self {
         Self {
+            in_flight: 500,
+            idle: 10_000,
             links: 300,
             warm_up: 30,
             per_second: 10,
@@ -85,6 +97,8 @@ impl Sizes {
     /// Enough to see that everything works.
     pub const fn quick() -> Self {
         Self {
+            in_flight: 100,
+            idle: 1000,
             links: 50,
             warm_up: 10,
             per_second: 10,
@@ -102,6 +116,8 @@ impl Sizes {
 /// A part of the measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
+    /// Events, spans, memory and writes of the core alone, without a cluster.
+    Core,
     /// Memory and cold start beside many Rollouts.
     Scale,
     /// Link latency; beside those Rollouts if they are measured too.
@@ -117,12 +133,13 @@ struct Results {
     took: Duration,
     load: String,
     program: PathBuf,
+    core: Option<Core>,
     scale: Option<Scale>,
     links: Option<Links>,
     revisions: Option<Revisions>,
 }
 
-/// Measures the parts, in about five minutes if they are all.
+/// Measures the parts, in about six minutes if they are all.
 pub async fn run(parts: &[Part], sizes: &Sizes, now: Timestamp) -> Result<Report, Error> {
     let since = Instant::now();
     let mut results = Results {
@@ -130,11 +147,16 @@ pub async fn run(parts: &[Part], sizes: &Sizes, now: Timestamp) -> Result<Report
         took: Duration::ZERO,
         load: machine::load(),
         program: PathBuf::new(),
+        core: None,
         scale: None,
         links: None,
         revisions: None,
     };
     let clock = Clock::new(now);
+    if parts.contains(&Part::Core) {
+        let sizes = sizes.clone();
+        results.core = Some(tokio::task::spawn_blocking(move || core::measure(&sizes)).await??);
+    }
     if parts.contains(&Part::Scale) || parts.contains(&Part::Links) {
         staged(parts, sizes, clock, &mut results).await?;
     }

@@ -57,6 +57,14 @@ fn cpu_in(stat: &str) -> Option<Duration> {
     Some(TICK * (next()? + next()?))
 }
 
+/// The CPU time of this thread so far, to the nanosecond.
+pub(super) fn on_cpu() -> Result<Duration, Error> {
+    const PATH: &str = "/proc/thread-self/schedstat";
+    let text = std::fs::read_to_string(PATH).unwrap_or_default();
+    let first = text.split(' ').next().and_then(|first| first.parse().ok());
+    first.map(Duration::from_nanos).ok_or(Error::NoCpuTime { path: PATH })
+}
+
 /// A time in the unit of the kernel's own counters.
 pub(super) fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX)
@@ -89,5 +97,6 @@ mod tests {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 900 0 0 0 125 25 0 0 20 0 3 0 100 1000";
         assert_eq!(cpu_in(stat), Some(Duration::from_millis(1500)));
         assert!(cpu(std::process::id()).is_ok());
+        assert!(on_cpu().is_ok());
     }
 }

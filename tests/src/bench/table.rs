@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use super::distribution::{Distribution, ms};
+use super::core::{Core, Counts};
+use super::distribution::{Distribution, Samples, ms};
 use super::links::Links;
 use super::revisions::Revisions;
 use super::scale::Scale;
 use super::{Report, Results, Sizes, machine, megabytes};
 
+const FOLDED: f64 = 50_000.0;
+const ENCODED: f64 = 100_000.0;
+const REVISION: f64 = 160.0;
+const WRITES: f64 = 4.0;
 const P50: Duration = Duration::from_millis(10);
 const P99: Duration = Duration::from_millis(40);
 const LINK_WRITES: f64 = 2.0;
@@ -18,6 +23,9 @@ const WATCH: f64 = 290.0;
 pub(super) fn of(results: &Results, sizes: &Sizes) -> Report {
     let mut report = Report::default();
     facts(&mut report, results);
+    if let Some(it) = &results.core {
+        core(&mut report, it);
+    }
     if let Some(it) = &results.links {
         links(&mut report, it, sizes);
     }
@@ -36,9 +44,53 @@ fn facts(report: &mut Report, results: &Results) {
     report.facts = vec![
         ("date", format!("{}, took {seconds} s", results.began.strftime("%Y-%m-%d %H:%M UTC"))),
         ("machine", format!("{}; load {} at the start", machine::machine(), results.load)),
-        ("operator", machine::operator(&results.program)),
-        ("cluster", machine::programs()),
     ];
+    if results.program.as_os_str().is_empty() {
+        report.facts.push(("commit", machine::commit()));
+    } else {
+        report.facts.push(("operator", machine::operator(&results.program)));
+        report.facts.push(("cluster", machine::programs()));
+    }
+}
+
+fn core(report: &mut Report, it: &Core) {
+    let per_second = |samples: &Samples| samples_of(samples, thousands);
+    let met = it.folded.median() >= FOLDED;
+    report.goal("events folded per second and core", per_second(&it.folded), ">= 50,000", met);
+    report.row("  read from JSON and folded", per_second(&it.decoded));
+    let met = it.encoded.median() >= ENCODED;
+    let measure = "spans made and encoded per second and core";
+    report.goal(measure, per_second(&it.encoded), ">= 100,000", met);
+    let bytes = |samples: &Samples| samples_of(samples, |bytes| format!("{bytes:.0} B"));
+    let met = it.revision.median() <= REVISION;
+    report.goal("memory per closed revision", bytes(&it.revision), "<= 160 B", met);
+    report.row("  more with its ReplicaSet", bytes(&it.replica_set));
+    report.row("  more with Keptn's objects", bytes(&it.keptn));
+    report.row("memory per idle Rollout, its live revision included", bytes(&it.rollout));
+    for (counts, keptn) in it.writes.iter().zip(["no Keptn", "Keptn"]) {
+        writes(report, counts, keptn);
+    }
+}
+
+fn writes(report: &mut Report, it: &Counts, keptn: &str) {
+    let count = |samples: &Samples| samples_of(samples, |count| format!("{count:.0}"));
+    let met = it.attempts.most() <= WRITES;
+    let measure = format!("journal writes per canary of six steps, {keptn}");
+    report.goal(measure, count(&it.attempts), "<= 4", met);
+    report.row("  RolloutTrace writes beside", count(&it.reports));
+    if it.contexts.most() > 0.0 {
+        report.row("  KeptnAppContext writes beside", count(&it.contexts));
+    }
+}
+
+/// `median (least-most)`
+fn samples_of(samples: &Samples, words: impl Fn(f64) -> String) -> String {
+    let [median, least, most] = [samples.median(), samples.least(), samples.most()].map(words);
+    if least == most { median } else { format!("{median} ({least}-{most})") }
+}
+
+fn thousands(count: f64) -> String {
+    format!("{:.1}k", count / 1000.0)
 }
 
 fn links(report: &mut Report, it: &Links, sizes: &Sizes) {
@@ -127,11 +179,36 @@ fn scale(report: &mut Report, it: &Scale, sizes: &Sizes) {
 }
 
 fn notes(report: &mut Report, results: &Results, sizes: &Sizes) {
-    let mut notes = vec![
+    let mut notes = Vec::new();
+    if let Some(core) = &results.core {
+        notes.push(format!(
+            "Core: median (least-most) of {} runs, rates by CPU time of the one thread. {} Rollouts \
+             at a time, {} events each, {} B of JSON an event; {} spans a revision, {} B a span. \
+             Folded: observed, effects asked for and answered. Memory: what VmRSS of a process \
+             grows by with {} Rollouts of 10 revisions, read as after a restart. Writes: of {} \
+             canaries that begin at different fractions of a second.",
+            core.folded.len(),
+            sizes.in_flight,
+            core.events,
+            core.event_bytes,
+            core.spans,
+            core.span_bytes,
+            sizes.idle,
+            core.writes[0].attempts.len(),
+        ));
+        if cfg!(debug_assertions) {
+            notes.push("The bench was built without optimisation: no rate means anything.".into());
+        }
+    }
+    if results.program.as_os_str().is_empty() {
+        report.notes = notes;
+        return;
+    }
+    notes.push(
         "etcd (without fsync), API server (with an audit log), bench and operator share the cores: \
          times are those of a busy small machine."
             .to_owned(),
-    ];
+    );
     if let Some(links) = &results.links {
         let [created, patched] = &links.waves;
         let beside = results.scale.as_ref().map_or(0, |_| sizes.rollouts);
