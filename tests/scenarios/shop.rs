@@ -118,7 +118,7 @@ async fn jobs_are_measured() -> Result<(), Error> {
 async fn experiments_compare_what_is_new_with_what_is_stable() -> Result<(), Error> {
     let shop = shop("experiments").await?;
     let gauge = Gauge::show(0.99).await?;
-    shop.analysis_template("compare", &gauge.metric().every(1)).await?;
+    shop.analysis_template("compare", &gauge.metric().every(1).after(1)).await?;
     let steps = [experiment(1), weight(50), experiment_with(4, "compare")];
     let mut cart = shop.rollout("cart").replicas(2).canary(steps).apply().await?;
     cart.healthy().await?;

@@ -217,7 +217,7 @@ async fn an_analysis_that_cannot_decide_waits_for_a_person() -> Outcome {
 async fn an_experiment_compares_and_its_analysis_decides() -> Outcome {
     let story = Story::begin("experiment").await?;
     let gauge = Gauge::show(0.99).await?;
-    story.shop.analysis_template("compare", &gauge.metric().every(1)).await?;
+    story.shop.analysis_template("compare", &gauge.metric().every(1).after(1)).await?;
     let steps = [experiment(1), weight(50), experiment_with(3, "compare"), pause()];
     let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
     cart.apply_version("2.0.0").await?;

@@ -15,6 +15,7 @@ pub struct Metric {
     provider: Provider,
     count: Option<u32>,
     interval: u32,
+    delay: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -37,12 +38,12 @@ impl Metric {
     /// `success-rate`, as the recordings have it: two measurements over HTTP, 2 s apart; from 0.95
     /// on they are successful, below 0.6 they fail, and between they cannot decide.
     pub fn at(url: &str) -> Self {
-        Self { provider: Provider::Web(url.into()), count: Some(2), interval: 2 }
+        Self { provider: Provider::Web(url.into()), count: Some(2), interval: 2, delay: 0 }
     }
 
     /// `smoke-test`: a Job, once.
     pub fn job(job: Job) -> Self {
-        Self { provider: Provider::Job(job), count: Some(1), interval: 1 }
+        Self { provider: Provider::Job(job), count: Some(1), interval: 1, delay: 0 }
     }
 
     /// How many measurements.
@@ -66,6 +67,14 @@ impl Metric {
         self
     }
 
+    /// How many seconds pass before the first one. A run of an Experiment that is over before the
+    /// controller has seen it is made twice.
+    #[must_use]
+    pub fn after(mut self, seconds: u32) -> Self {
+        self.delay = seconds;
+        self
+    }
+
     pub(super) fn template(&self, name: &str) -> Value {
         let mut metric = match &self.provider {
             Provider::Web(url) => json!({
@@ -80,6 +89,9 @@ impl Metric {
         };
         metric["failureLimit"] = json!(0);
         metric["interval"] = json!(format!("{}s", self.interval));
+        if self.delay > 0 {
+            metric["initialDelay"] = json!(format!("{}s", self.delay));
+        }
         if let Some(count) = self.count {
             metric["count"] = json!(count);
         }
