@@ -52,7 +52,9 @@ impl Evidence {
         };
         let rollout = Key::new(&seen.key.namespace, name);
         if let Some(mut early) = self.runs.remove(&seen.key) {
-            early.values_mut().for_each(|run| run.step = seen.step);
+            for run in early.values_mut() {
+                run.step = seen.step;
+            }
             self.runs.entry(rollout.clone()).or_default().extend(early);
         }
         self.rollout_of.insert(seen.key.clone(), rollout.clone());
