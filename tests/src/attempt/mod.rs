@@ -89,13 +89,12 @@ impl Attempts {
             match found {
                 Some(attempt) if is(&attempt.journal) => return Ok(attempt.clone()),
                 found if since.elapsed() > self.within => {
-                    let state = match found {
-                        Some(attempt) => show(&attempt.journal),
-                        None => all.iter().map(|it| format!("there is {}\n", it.name)).collect(),
-                    };
+                    let names: Vec<&str> = all.iter().map(|it| it.name.as_str()).collect();
+                    let others = || format!("there are {}", names.join(", "));
+                    let state = found.map_or_else(others, |attempt| show(&attempt.journal));
                     let (revision, number) = which;
                     let object = format!("attempt {number} of revision {revision} of {rollout}");
-                    return Err(self.late(object, condition, state));
+                    return Err(self.late(&object, condition, state));
                 }
                 _ => sleep(Duration::from_millis(100)).await,
             }
@@ -120,7 +119,7 @@ impl Attempts {
             return Ok(attempt);
         }
         let condition = format!("of these lines:\n  {}\n", expected.join("\n  "));
-        Err(self.late(format!("journal {}", attempt.name), &condition, show(&attempt.journal)))
+        Err(self.late(&format!("journal {}", attempt.name), &condition, show(&attempt.journal)))
     }
 
     /// The trace of an attempt that is delivered: it must have each span that the journal says, with
@@ -130,17 +129,17 @@ impl Attempts {
         let journal = &attempt.journal;
         let (trace_id, root_id) = attempt.root().unwrap_or_default();
         // A collector acknowledges what its storage shows a moment later.
-        let agrees = |trace: &Trace| differences(journal, trace).is_empty();
+        let same = |trace: &Trace| differences(journal, trace).is_empty();
         let agreed = self
             .jaeger
-            .await_trace(&trace_id, Duration::from_secs(10), "as the journal says", agrees)
+            .await_trace(&trace_id, Duration::from_secs(10), "as the journal says", same)
             .await;
         let trace = match agreed {
             Ok(trace) => trace,
             Err(error) => {
                 let trace = self.jaeger.trace(&trace_id).await?.ok_or(error)?;
                 let state = differences(journal, &trace).join("\n");
-                return Err(self.late(format!("trace {trace_id}"), "as the journal says", state));
+                return Err(self.late(&format!("trace {trace_id}"), "as the journal says", state));
             }
         };
         let said = self.tree(&trace, &root_id);
@@ -148,7 +147,7 @@ impl Attempts {
             return Ok(trace);
         }
         let condition = format!("of these spans:\n  {}\n", expected.join("\n  "));
-        Err(self.late(format!("trace {trace_id}"), &condition, said.join("\n")))
+        Err(self.late(&format!("trace {trace_id}"), &condition, said.join("\n")))
     }
 
     /// A span and what is below it, as lines without the name of the namespace.
@@ -159,7 +158,7 @@ impl Attempts {
         lines.into_iter().map(|line| line.replace(&namespace, "")).collect()
     }
 
-    fn late(&self, object: String, condition: &str, state: String) -> Error {
+    fn late(&self, object: &str, condition: &str, state: String) -> Error {
         Error::Waited {
             object: format!("{object} in {}", self.namespace.name()),
             condition: condition.into(),

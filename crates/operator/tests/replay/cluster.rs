@@ -160,7 +160,8 @@ impl Replay {
     }
 
     fn tell_pods(&mut self, hash: &str, at: Timestamp) {
-        let of_set = |event: &&Event| event.kind == Kind::Pod && event.hash.as_deref() == Some(hash);
+        let of_set =
+            |event: &&Event| event.kind == Kind::Pod && event.hash.as_deref() == Some(hash);
         for pod in self.objects.values().filter(of_set) {
             if let Some(observation) = pod.observation.clone() {
                 self.lineage.observe(observation, at);

@@ -189,7 +189,11 @@ fn show() {
     for name in recording::ALL.into_iter().filter(|it| name.is_empty() || *it == name) {
         let replay = Replay::of(name, How::Once);
         println!("=== {name}");
-        let rollouts: std::collections::BTreeSet<_> = replay.attempts.values().map(|stored| stored.journal.identity.rollout.name.clone()).collect();
+        let rollouts: std::collections::BTreeSet<_> = replay
+            .attempts
+            .values()
+            .map(|stored| stored.journal.identity.rollout.name.clone())
+            .collect();
         for rollout in rollouts {
             println!("{rollout}\n{}", replay.told_by_journals(&rollout).join("\n"));
         }

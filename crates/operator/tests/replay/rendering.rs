@@ -67,9 +67,8 @@ impl Replay {
 
     /// The KeptnAppVersion that this is the AppDeploy span of.
     pub(crate) fn app_version(&self, span: Traceparent) -> Option<String> {
-        let is_it = |event: &&Event| {
-            event.app_deploy.as_ref().is_some_and(|it| it.parse() == Ok(span))
-        };
+        let is_it =
+            |event: &&Event| event.app_deploy.as_ref().is_some_and(|it| it.parse() == Ok(span));
         let found = self.objects.values().find(is_it);
         found.map(|event| event.key.name.clone())
     }
@@ -98,9 +97,12 @@ impl Replay {
             journal.ended.as_ref().map_or("…".to_owned(), since),
             if journal.exposed { " exposed" } else { "" },
         )];
-        head.push(journal.settled.as_ref().map_or("not settled".to_owned(), |settled| {
-            format!("settled {}", since(settled))
-        }));
+        head.push(
+            journal
+                .settled
+                .as_ref()
+                .map_or("not settled".to_owned(), |settled| format!("settled {}", since(settled))),
+        );
         head.push(match journal.placed {
             None => "not placed".to_owned(),
             Some(Placement { trace, parent: Some(parent) }) => {
@@ -119,8 +121,8 @@ impl Replay {
             let cause = failure.cause.map_or("-".to_owned(), |cause| format!("{cause:?}"));
             let Failure { pod, container, image, .. } = failure;
             let place = [pod, container, image].into_iter().filter_map(Option::as_deref);
-            let place: String = place.map(|name| format!("{name} ")).collect();
-            format!("  {cause}: {} {place}{}", failure.reason, since(&failure.at))
+            let place: Vec<&str> = place.chain([""]).collect();
+            format!("  {cause}: {} {}{}", failure.reason, place.join(" "), since(&failure.at))
         }));
         let mut entries: Vec<(Option<u32>, String)> = Vec::new();
         for Step { index, kind, setting, started, ended, result, closed } in &journal.steps {
@@ -145,7 +147,8 @@ impl Replay {
             let metrics: Vec<String> = metrics.collect();
             let (metrics, period) = (metrics.join("; "), period(started, ended));
             let step = step.map_or("-".to_owned(), |step| step.to_string());
-            entries.push((*closed, format!("{step} analysis {kind:?} {phase:?} {metrics} {period}")));
+            entries
+                .push((*closed, format!("{step} analysis {kind:?} {phase:?} {metrics} {period}")));
         }
         for Experiment { step, phase, started, ended, closed, .. } in &journal.experiments {
             let step = step.map_or("-".to_owned(), |step| step.to_string());
@@ -189,7 +192,7 @@ impl Replay {
 /// Seconds since a start: `+1.2` was observed, `=+1` is said by a timestamp of an object, and
 /// `~0.5+1.2` was recorded by nobody.
 fn since(start: Timestamp, moment: &Moment) -> String {
-    let seconds = |at: Timestamp| at.duration_since(start).as_millis() as f64 / 1000.0;
+    let seconds = |at: Timestamp| at.duration_since(start).as_secs_f64();
     let at = seconds(moment.at);
     match (moment.source, moment.after) {
         (Source::Observed, _) => format!("{at:+.1}"),

@@ -100,6 +100,7 @@ fn managed(at: Timestamp, fields: &[&str]) -> Value {
 
 /// How the Rollout stands.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "so many of them are in Argo's status")]
 struct Status {
     observed: bool,
     numbered: bool,
