@@ -172,7 +172,7 @@ async fn pods_that_may_not_be() -> Result<(), Error> {
     cart.healthy().await?;
     shop.exhaust_quota().await?;
     cart.apply_version("2.0.0").await?;
-    let state = cart.until("short of pods", |it| it.reason("ReplicaFailure") != "").await?;
+    let state = cart.until("short of pods", |it| !it.reason("ReplicaFailure").is_empty()).await?;
     assert_eq!(state.reason("ReplicaFailure"), "FailedCreate");
     cart.deadline_exceeded().await?;
 
@@ -182,6 +182,6 @@ async fn pods_that_may_not_be() -> Result<(), Error> {
     pay.healthy().await?;
     shop.refuse_pods().await?;
     pay.apply_version("2.0.0").await?;
-    pay.until("short of pods", |it| it.reason("ReplicaFailure") != "").await?;
+    pay.until("short of pods", |it| !it.reason("ReplicaFailure").is_empty()).await?;
     Ok(())
 }
