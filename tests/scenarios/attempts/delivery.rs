@@ -10,7 +10,7 @@ use throughline_tests::cluster::Cluster;
 use throughline_tests::jaeger::Trace;
 use throughline_tests::operator::Settings;
 use throughline_tests::relay::Relay;
-use throughline_tests::shop::{Gauge, Rollout, State, analysis, pause_for, weight};
+use throughline_tests::shop::{Gauge, Rollout, State, analysis, pause, pause_for, weight};
 use timeline::attempt::Source;
 use timeline::journal::Journal;
 use timeline::moment::Moment;
@@ -66,7 +66,7 @@ fn is_at(moment: Moment, time: Timestamp) -> bool {
 }
 
 #[tokio::test]
-async fn killed_ten_times_in_a_rollout_it_leaves_the_same_trace() -> Outcome {
+async fn killed_whenever_a_step_begins_it_invents_nothing() -> Outcome {
     let story = Story::begin("killed").await?;
     let gauge = Gauge::show(0.99).await?;
     story.shop.analysis_template("rate", &gauge.metric().every(1)).await?;
@@ -116,7 +116,6 @@ async fn killed_ten_times_in_a_rollout_it_leaves_the_same_trace() -> Outcome {
         "Promoted, exposed",
     ];
     let lines = lines(journal);
-    println!("{}", lines.join("\n"));
     assert_eq!(lines.iter().filter_map(sure).collect::<Vec<_>>(), expected);
     for (step, at) in journal.steps.iter().zip(begun) {
         assert!(is_at(step.started, at), "{step:?} began at {at}");
@@ -133,6 +132,61 @@ async fn killed_ten_times_in_a_rollout_it_leaves_the_same_trace() -> Outcome {
     let within = Duration::from_secs(10);
     let jaeger = Cluster::shared()?.jaeger();
     jaeger.await_trace(&trace, within, "as the journal says", complete).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn killed_ten_times_in_a_rollout_it_leaves_the_same_trace() -> Outcome {
+    let story = Story::begin("killed-often").await?;
+    let waits = |percent| [weight(percent), pause()];
+    let steps = [waits(50), waits(60), waits(75), waits(90), waits(100)].concat();
+    let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
+    let mut told = steps_of(&cart);
+    cart.apply_version("2.0.0").await?;
+    // Twice in each pause, once what has happened is stored; each time another process goes on.
+    let mut begun = Vec::new();
+    for step in [1, 3, 5, 7, 9] {
+        begun.push(steps_until(&mut told, step).await?);
+        cart.paused_at(step).await?;
+        let held = |journal: &Journal| {
+            let last = journal.pauses.last();
+            last.is_some_and(|it| it.ended.is_none() && it.step.map(u64::from) == Some(step))
+        };
+        story.attempts.until("cart", SECOND, "held and stored", held).await?;
+        for _ in 0..2 {
+            story.operator.kill();
+            story.operator.resume()?;
+            story.operator.ready().await?;
+        }
+        cart.promote().await?;
+    }
+    cart.healthy_at("2.0.0").await?;
+    let mut journal = Vec::new();
+    let mut spans = vec!["rollout cart promoted".to_owned()];
+    for (index, percent) in [50, 60, 75, 90, 100].into_iter().enumerate() {
+        let (weight, pause) = (2 * index, 2 * index + 1);
+        journal.push(format!("{weight} setWeight {percent} Completed"));
+        journal.push(format!("{pause} pause Completed"));
+        journal.push("  pause Manual Person".to_owned());
+        spans.push(format!("  setWeight {percent} completed"));
+        spans.push("  pause completed".to_owned());
+        spans.push("    pause manual person".to_owned());
+    }
+    spans.push("  become healthy".to_owned());
+    let attempt = story.attempts.delivered("cart", SECOND).await?;
+    // Nobody can know that nothing happened meanwhile; all else is as without the kills.
+    let gap = |line: &String| line.starts_with("mark Gap");
+    let said: Vec<_> = lines(&attempt.journal).into_iter().filter(|line| !gap(line)).collect();
+    journal.push("Promoted, exposed".to_owned());
+    assert_eq!(said, journal, "{:?}", attempt.journal);
+    let spans: Vec<_> = spans.iter().map(String::as_str).collect();
+    story.attempts.traced(&attempt, &spans).await?;
+    for (step, at) in begun {
+        let found = attempt.journal.steps.iter().find(|it| u64::from(it.index) == step).unwrap();
+        assert_eq!(found.started.source, Source::Observed);
+        assert!(is_at(found.started, at), "{found:?} began at {at}");
+    }
+    assert_eq!(story.attempts.all().await?.len(), 2);
     Ok(())
 }
 
@@ -201,15 +255,19 @@ async fn people_read_attempts_in_a_table() -> Outcome {
     let aborted = story.attempts.delivered("cart", SECOND).await?;
     let first = story.attempts.delivered("cart", FIRST).await?;
     let table = story.shop.namespace().kubectl(&["get", "rat"]).await?;
-    println!("{table}");
-    let mut rows = table.lines();
-    let header: Vec<_> = rows.next().unwrap_or_default().split_whitespace().collect();
-    assert_eq!(header.first(), Some(&"NAME"), "{table}");
-    for attempt in [first, aborted] {
+    let words = |row: &str| row.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    let rows: Vec<_> = table.lines().map(words).collect();
+    let header = "NAME ROLLOUT REV VERSION OUTCOME REASON STARTED DURATION TRACE";
+    assert_eq!(rows[0], header, "{table}");
+    let told =
+        [(first, "cart 1 1.0.0 Promoted "), (aborted, "cart 2 2.0.0 Aborted AnalysisFailed ")];
+    assert_eq!(rows.len(), 1 + told.len(), "{table}");
+    for (row, (attempt, words)) in rows[1..].iter().zip(told) {
         let (trace, _) = attempt.root().unwrap();
-        let row = table.lines().find(|row| row.starts_with(&attempt.name));
-        let row = row.unwrap_or_else(|| panic!("no {} in\n{table}", attempt.name));
-        assert!(row.contains(&trace), "{row}");
+        assert!(row.starts_with(&format!("{} {words}", attempt.name)), "{table}");
+        assert!(row.ends_with(&trace), "{table}");
     }
+    let wide = story.shop.namespace().kubectl(&["get", "rat", "-o", "wide"]).await?;
+    assert!(wide.contains("AnalysisFailed: success-rate: 0.5 (step 2)"), "{wide}");
     Ok(())
 }
