@@ -16,7 +16,7 @@ demo: ## Start a cluster on loopback, roll a shop out, show the linked chain. Ct
 test: check-arch lint ## Everything: style, unit, property, replay and cluster tests.
 	@# The whole workspace at once: another selection of packages would build all libraries again.
 	$(CARGO) build --workspace --bins
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-12} $(CARGO) test --workspace
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} $(CARGO) test --workspace
 
 .PHONY: test-fast
 test-fast: ## Unit, property and replay tests: no cluster.
@@ -26,7 +26,7 @@ test-fast: ## Unit, property and replay tests: no cluster.
 test-cluster: ## The scenarios on a real control plane on loopback.
 	@# They wait more than they work: more of them at once than there are cores.
 	$(CARGO) build --bin throughline --bin keptn-stand-in
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-12} $(CARGO) test --package throughline-tests
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} $(CARGO) test --package throughline-tests
 
 .PHONY: bench
 bench: ## Measure on the cluster: link latency, writes, idle requests, memory. ARGS=--help for more.

@@ -120,7 +120,7 @@ async fn experiments_compare_what_is_new_with_what_is_stable() -> Result<(), Err
     let gauge = Gauge::show(0.99).await?;
     shop.analysis_template("compare", &gauge.metric().every(1).after(1)).await?;
     let steps = [experiment(1), weight(50), experiment_with(4, "compare")];
-    let mut cart = shop.rollout("cart").replicas(2).canary(steps).apply().await?;
+    let mut cart = shop.rollout("cart").replicas(2).deadline(80).canary(steps).apply().await?;
     cart.healthy().await?;
     cart.apply_version("2.0.0").await?;
     cart.healthy_at("2.0.0").await?;

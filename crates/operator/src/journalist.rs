@@ -72,9 +72,11 @@ async fn conflict(
     attempts: &Api<RolloutAttempt>,
     key: &Key,
 ) -> Result<AttemptWritten, AttemptError> {
-    let found = attempts.get_opt(&key.name).await;
+    // A list of one: conflicts are too rare for a permission of their own.
+    let one = ListParams::default().fields(&format!("metadata.name={}", key.name));
     let failed = |source| AttemptError { key: key.clone(), step: "read", source };
-    Ok(match found.map_err(failed)? {
+    let found = attempts.list(&one).await.map_err(failed)?.items.into_iter().next();
+    Ok(match found {
         None => AttemptWritten::Missing,
         Some(found) => match attempt_seen(&found) {
             Ok(seen) => AttemptWritten::Conflict(Box::new(seen)),

@@ -53,7 +53,7 @@ impl Trace {
         }
         lines.push(format!("{:width$}{}", "", span.line(), width = depth * 2));
         let mut children: Vec<_> = self.children(span).collect();
-        children.sort_by_key(|it| (it.rank(), it.start, it.end()));
+        children.sort_by_key(|it| (it.rank(), it.start, it.step(), it.end()));
         for child in children {
             self.add(child, depth + 1, seen, lines);
         }
@@ -69,6 +69,11 @@ impl Span {
     /// Its status is Error.
     pub fn is_error(&self) -> bool {
         self.tags.get("error") == Some(&Value::Bool(true))
+    }
+
+    /// Steps that are passed over in one go begin at the same time.
+    fn step(&self) -> Option<i64> {
+        self.tags.get("argo_rollouts.step.index").and_then(Value::as_i64)
     }
 
     fn rank(&self) -> u8 {
