@@ -1,7 +1,6 @@
 use throughline_tests::cluster::{Cluster, Error};
 use throughline_tests::shop::{
-    BlueGreen, Gauge, Job, Manifest, Metric, PodKind, Shop, analysis, experiment, experiment_with,
-    pause, pause_for, weight,
+    BlueGreen, Gauge, Job, Manifest, Metric, PodKind, Shop, analysis, pause, pause_for, weight,
 };
 
 async fn shop(prefix: &str) -> Result<Shop, Error> {
@@ -111,23 +110,6 @@ async fn jobs_are_measured() -> Result<(), Error> {
     let state = cart.aborted().await?;
     let said = r#"Metric "smoke-test" assessed Failed due to failed (1) > failureLimit (0)"#;
     assert!(state.message().contains(said), "{}", state.message());
-    Ok(())
-}
-
-#[tokio::test]
-async fn experiments_compare_what_is_new_with_what_is_stable() -> Result<(), Error> {
-    let shop = shop("experiments").await?;
-    let gauge = Gauge::show(0.99).await?;
-    shop.analysis_template("compare", &gauge.metric().every(1).after(1)).await?;
-    let steps = [experiment(1), weight(50), experiment_with(4, "compare")];
-    let mut cart = shop.rollout("cart").replicas(2).deadline(80).canary(steps).apply().await?;
-    cart.healthy().await?;
-    cart.apply_version("2.0.0").await?;
-    cart.healthy_at("2.0.0").await?;
-    gauge.set(0.5);
-    cart.apply_version("3.0.0").await?;
-    let state = cart.aborted().await?;
-    assert!(state.message().contains("Experiment"), "{}", state.message());
     Ok(())
 }
 
