@@ -1,8 +1,11 @@
 //! Why an attempt failed: one class from a short list, and one line that a person understands.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::journal::{Analysis, AnalysisPhase};
 use crate::moment::Moment;
+use crate::observation::{PodSeen, ReplicaSetSeen, RolloutSeen};
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,4 +91,85 @@ pub enum AbortCause {
     Deadline,
     /// Words that are not known.
     Unknown,
+}
+
+// --- placeholders
+
+/// What the pods of a ReplicaSet tell.
+pub fn of_pods(_pods: &[&PodSeen], _now: Timestamp) -> Option<Failure> {
+    None
+}
+
+/// What a ReplicaSet tells.
+pub fn of_replica_set(_set: &ReplicaSetSeen, _now: Timestamp) -> Option<Failure> {
+    None
+}
+
+/// What an analysis that has ended tells.
+pub fn of_analysis(analysis: &Analysis) -> Option<Failure> {
+    let class = match analysis.phase {
+        AnalysisPhase::Failed => FailureClass::AnalysisFailed,
+        AnalysisPhase::Error => FailureClass::AnalysisError,
+        AnalysisPhase::Inconclusive => FailureClass::AnalysisInconclusive,
+        _ => return None,
+    };
+    let at = analysis.ended.unwrap_or(analysis.started);
+    Some(placeholder(class, None, &analysis.message, at))
+}
+
+/// What Argo acted upon, and the words that follow.
+pub fn abort_cause(message: &str) -> (AbortCause, String) {
+    let cause = if message.contains("Step-based analysis") {
+        AbortCause::StepAnalysis
+    } else if message.contains("Background analysis") {
+        AbortCause::BackgroundAnalysis
+    } else if message.contains("timed out progressing") {
+        AbortCause::Deadline
+    } else if message.contains(": ") {
+        AbortCause::Unknown
+    } else {
+        AbortCause::Manual
+    };
+    (cause, message.to_owned())
+}
+
+/// The failure of what was seen and what Argo says.
+pub fn decide(evidence: Option<Failure>, argo: Option<Failure>) -> Failure {
+    match (evidence, argo) {
+        (Some(evidence), Some(argo)) => Failure { cause: argo.cause, ..evidence },
+        (Some(evidence), None) => Failure { cause: Some(AbortCause::Unknown), ..evidence },
+        (None, Some(argo)) => argo,
+        (None, None) => placeholder(
+            FailureClass::Unknown,
+            Some(AbortCause::Unknown),
+            "",
+            Moment::inferred(None, Timestamp::UNIX_EPOCH),
+        ),
+    }
+}
+
+/// What Argo says.
+pub fn of_argo(rollout: &RolloutSeen, now: Timestamp) -> Option<Failure> {
+    let condition = rollout.progress.progressing.as_ref()?;
+    if condition.reason != "RolloutAborted" {
+        return None;
+    }
+    let (cause, message) = abort_cause(&condition.message);
+    let class = match cause {
+        AbortCause::Manual => FailureClass::ManualAbort,
+        AbortCause::Deadline => FailureClass::DeadlineExceeded,
+        AbortCause::StepAnalysis | AbortCause::BackgroundAnalysis => FailureClass::AnalysisFailed,
+        _ => FailureClass::Unknown,
+    };
+    Some(placeholder(class, Some(cause), &message, Moment::observed(now)))
+}
+
+fn placeholder(
+    class: FailureClass,
+    cause: Option<AbortCause>,
+    message: &str,
+    at: Moment,
+) -> Failure {
+    let (reason, message) = (format!("{class:?}"), message.to_owned());
+    Failure { class, cause, reason, message, pod: None, container: None, image: None, at }
 }

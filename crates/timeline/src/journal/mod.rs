@@ -17,7 +17,7 @@ pub use entry::{
     PauseKind, ResumedBy, Service, Step, StepResult, Switch, Weight,
 };
 
-pub use fold::Look;
+pub use fold::{Look, Memory};
 
 use crate::attempt::{Phase, Source};
 use crate::failure::Failure;
@@ -86,6 +86,8 @@ pub struct Journal {
     pub root_closed: Option<u32>,
     /// What a collector has acknowledged.
     pub exported: Exported,
+    /// What only this process remembers: neither stored nor compared.
+    pub memory: Memory,
 }
 
 /// What is known of the revision beside what happened to it.
@@ -212,6 +214,7 @@ impl Journal {
             closed: 0,
             root_closed: None,
             exported: Exported::default(),
+            memory: Memory::default(),
         }
     }
 

@@ -1,0 +1,155 @@
+//! AnalysisRuns: they tell their own times.
+
+use jiff::Timestamp;
+
+use super::super::{Analysis, AnalysisPhase, Journal, Measurement, Metric};
+use super::clock::milliseconds;
+use super::text::clean;
+use crate::chain::Turn;
+use crate::moment::Moment;
+use crate::observation::{AnalysisRunSeen, MeasurementSeen, MetricSeen};
+
+const ANALYSES: usize = 24;
+const METRICS: usize = 5;
+const MEASUREMENTS: usize = 3;
+pub(super) const NAME: usize = 253;
+pub(super) const UID: usize = 64;
+const METRIC_NAME: usize = 64;
+const VALUE: usize = 64;
+pub(super) const MESSAGE: usize = 256;
+const MEASUREMENT_MESSAGE: usize = 128;
+
+impl Journal {
+    /// Takes in a version of an AnalysisRun of this attempt.
+    pub fn analysis_seen(&mut self, run: &AnalysisRunSeen, now: Timestamp) -> Turn {
+        self.turn(|journal| {
+            let now = milliseconds(now);
+            journal.follow_analysis(run, now);
+            journal.decide(now);
+        })
+    }
+
+    fn follow_analysis(&mut self, run: &AnalysisRunSeen, now: Timestamp) {
+        let uid = clean(&run.uid, UID);
+        let index = self.analyses.iter().position(|analysis| analysis.uid == uid);
+        let new = index.is_none();
+        let index = match index {
+            Some(index) => index,
+            None if self.analyses.len() >= ANALYSES => {
+                self.cut(&("analysis", uid));
+                return;
+            }
+            None => self.begin_analysis(uid, run, now),
+        };
+        let Some(analysis) = self.analyses.get(index).filter(|it| it.closed.is_none()) else {
+            return;
+        };
+        let started = analysis.started;
+        let metrics = self.metrics(run, started, now);
+        let ended = is_over(run.phase).then(|| {
+            let told = self.told("analysis", run.completed, Some(started.at), now);
+            let seen =
+                if new { Moment::inferred(Some(started.at), now) } else { Moment::observed(now) };
+            told.unwrap_or(seen).not_before(started.at)
+        });
+        let closed = ended.map(|_| self.next_closed());
+        let Some(analysis) = self.analyses.get_mut(index) else {
+            return;
+        };
+        analysis.phase = run.phase;
+        analysis.message = clean(&run.message, MESSAGE);
+        analysis.metrics = metrics;
+        (analysis.ended, analysis.closed) = (ended, closed);
+        if ended.is_some() {
+            self.weigh_analysis(index);
+        }
+    }
+
+    fn begin_analysis(&mut self, uid: String, run: &AnalysisRunSeen, now: Timestamp) -> usize {
+        // Argo sets no startedAt where the arguments of a run cannot be resolved.
+        let started = self
+            .told("analysis", run.started, None, now)
+            .or_else(|| self.told("analysis", run.created, None, now))
+            .unwrap_or(Moment::observed(now));
+        self.analyses.push(Analysis {
+            name: clean(&run.key.name, NAME),
+            uid,
+            kind: run.kind,
+            step: run.step,
+            phase: run.phase,
+            message: String::new(),
+            started,
+            ended: None,
+            metrics: Vec::new(),
+            closed: None,
+        });
+        self.analyses.len() - 1
+    }
+
+    /// The metrics that matter most, in the order of the run.
+    fn metrics(&mut self, run: &AnalysisRunSeen, started: Moment, now: Timestamp) -> Vec<Metric> {
+        let mut kept: Vec<(usize, &MetricSeen)> = run.metrics.iter().enumerate().collect();
+        kept.sort_by_key(|(index, metric)| (metric.dry_run, -severity(metric.phase), *index));
+        kept.truncate(METRICS);
+        kept.sort_by_key(|(index, _)| *index);
+        for index in METRICS..run.metrics.len().max(run.metric_count as usize) {
+            if !self.cut(&("metric", &run.uid, index)) {
+                break;
+            }
+        }
+        kept.into_iter().map(|(_, metric)| self.metric(metric, started, now)).collect()
+    }
+
+    fn metric(&mut self, metric: &MetricSeen, started: Moment, now: Timestamp) -> Metric {
+        let newest = metric.measurements.len().saturating_sub(MEASUREMENTS);
+        let measurements = metric.measurements[newest..].iter();
+        Metric {
+            name: clean(&metric.name, METRIC_NAME),
+            phase: metric.phase,
+            message: clean(&metric.message, MESSAGE),
+            dry_run: metric.dry_run,
+            count: metric.count,
+            failed: metric.failed,
+            measurements: measurements.map(|seen| self.measurement(seen, started, now)).collect(),
+        }
+    }
+
+    /// One without a time was taken somewhen after its analysis began.
+    fn measurement(
+        &mut self,
+        seen: &MeasurementSeen,
+        analysis: Moment,
+        now: Timestamp,
+    ) -> Measurement {
+        let bound = analysis.at;
+        let unknown = Moment::inferred(Some(bound), bound.max(now));
+        let started = self.told("measurement", seen.started, Some(bound), now).unwrap_or(unknown);
+        let ended = self
+            .told("measurement", seen.finished, Some(started.at), now)
+            .unwrap_or(unknown)
+            .not_before(started.at);
+        Measurement {
+            phase: seen.phase,
+            value: clean(&seen.value, VALUE),
+            message: clean(&seen.message, MEASUREMENT_MESSAGE),
+            started,
+            ended,
+        }
+    }
+}
+
+/// How much a metric says about the outcome.
+fn severity(phase: AnalysisPhase) -> i8 {
+    match phase {
+        AnalysisPhase::Failed => 4,
+        AnalysisPhase::Error => 3,
+        AnalysisPhase::Inconclusive => 2,
+        AnalysisPhase::Cancelled | AnalysisPhase::Running => 1,
+        AnalysisPhase::Successful | AnalysisPhase::Pending => 0,
+    }
+}
+
+/// Whether an analysis or an experiment has ended.
+pub(super) fn is_over(phase: AnalysisPhase) -> bool {
+    !matches!(phase, AnalysisPhase::Pending | AnalysisPhase::Running)
+}

@@ -1,0 +1,194 @@
+//! How an attempt ends, and when its root span may close.
+
+use jiff::Timestamp;
+
+use super::super::{Journal, MarkKind, ResumedBy, Service, StepResult, Strategy};
+use super::clock::{milliseconds, sane, waited};
+use super::{EVIDENCE_WAIT, SETTLE_WAIT, View};
+use crate::attempt::Phase;
+use crate::moment::Moment;
+
+impl Journal {
+    /// The attempt has ended, as the chain says.
+    pub(super) fn end(&mut self, view: &View<'_>) {
+        let at = self.end_moment(view);
+        let phase = view.look.attempt.phase;
+        let full = view.promote_full()
+            || self.marks.iter().any(|mark| mark.kind == MarkKind::FullPromotion);
+        let last = view.ours
+            && self
+                .running_step()
+                .is_some_and(|step| step.index.saturating_add(1) == view.progress.step_count);
+        if phase == Phase::Promoted && view.live && last && !full {
+            self.end_step(StepResult::Completed, at);
+        }
+        self.finish(phase, at, view.live, full);
+        if phase == Phase::Promoted {
+            self.failure = None;
+        }
+        self.follow_recovery(view);
+    }
+
+    /// Argo tells when it aborted and when it promoted. A time of another object became the
+    /// attempt's end where it was replaced by one that began then.
+    fn end_moment(&mut self, view: &View<'_>) -> Moment {
+        let (attempt, rollout) = (view.look.attempt, view.look.rollout);
+        let told = match attempt.phase {
+            Phase::Aborted => rollout.aborted_at,
+            Phase::Promoted => rollout.completed.and_then(|(done, at)| done.then_some(at)),
+            _ => None,
+        };
+        let ended = attempt.ended.unwrap_or(view.look.now);
+        let bound = Some(self.started.at);
+        // The chain moves an end that lies before the start.
+        let moved = attempt.phase == Phase::Aborted && told.is_some_and(|at| at < ended);
+        if told == Some(ended) || (moved && ended == attempt.started) {
+            let told = self.told("end", told, bound, view.now);
+            return told.unwrap_or_else(|| view.when()).not_before(self.started.at);
+        }
+        let at = milliseconds(ended);
+        let moment = if !sane(at, view.now) {
+            self.doubt("end", at, view.now);
+            view.when()
+        } else if !view.live {
+            Moment::inferred(Some(view.known), at)
+        } else if ended != view.look.now && ended.subsec_nanosecond() == 0 {
+            Moment::status(at)
+        } else {
+            Moment::observed(at)
+        };
+        moment.not_before(self.started.at)
+    }
+
+    /// Ends all that cannot outlast the attempt.
+    pub(super) fn finish(&mut self, phase: Phase, at: Moment, live: bool, full: bool) {
+        self.phase = phase;
+        let at = at.not_before(self.started.at);
+        self.ended = Some(at);
+        let by = match phase {
+            _ if !live => ResumedBy::Unknown,
+            Phase::Promoted if full => ResumedBy::FullPromotion,
+            _ => ResumedBy::End,
+        };
+        for index in 0..self.pauses.len() {
+            if self.pauses[index].ended.is_none() {
+                self.end_pause(index, at, by);
+            }
+        }
+        let result = match phase {
+            _ if !live => StepResult::Unobserved,
+            Phase::Promoted if full => StepResult::Skipped,
+            // It went past its last steps without telling of each.
+            Phase::Promoted | Phase::Unknown => StepResult::Unobserved,
+            _ => StepResult::Stopped,
+        };
+        self.end_step(result, at);
+        self.end_weight(at);
+    }
+
+    /// After the end: when all is as it should be again.
+    pub(super) fn follow_recovery(&mut self, view: &View<'_>) {
+        let look = view.look;
+        let Some(ended) = self.ended.filter(|_| look.newest) else {
+            return;
+        };
+        match self.phase {
+            Phase::Promoted if self.settled.is_none() && view.ours && look.rollout.healthy => {
+                self.settled = Some(healthy_moment(ended, view));
+            }
+            Phase::Aborted | Phase::Reverted => {
+                if view.ours && self.phase == Phase::Aborted {
+                    self.blame(view);
+                }
+                let strategy = view.progress.strategy;
+                if strategy == Some(Strategy::BlueGreen) {
+                    let active = view.progress.active.as_ref();
+                    let was = self.switches.iter().any(|switch| switch.service == Service::Active);
+                    if was && active != Some(&self.identity.hash) {
+                        self.follow_switch(Service::Active, active, view);
+                    }
+                }
+                if self.settled.is_none() && !self.exposed {
+                    // Traffic never left what is stable.
+                    self.settled = Some(ended);
+                } else if self.settled.is_none() && self.is_back(view) {
+                    self.settled = Some(view.when().not_before(ended.at));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether all traffic goes to what is stable.
+    fn is_back(&self, view: &View<'_>) -> bool {
+        let progress = view.progress;
+        if progress.strategy == Some(Strategy::BlueGreen) {
+            return progress.active.as_ref() != Some(&self.identity.hash);
+        }
+        if progress.weight.is_some() || !self.weights.is_empty() {
+            return progress.weight.unwrap_or(0) == 0;
+        }
+        view.look.replica_set.is_some_and(|set| set.available == 0)
+    }
+
+    /// Analyses and experiments end by themselves.
+    pub(super) fn evidence_is_open(&self) -> bool {
+        self.analyses.iter().any(|analysis| analysis.closed.is_none())
+            || self.experiments.iter().any(|experiment| experiment.closed.is_none())
+    }
+
+    /// Decides where the spans belong and whether the root closes, last of all.
+    pub(super) fn decide(&mut self, now: Timestamp) {
+        self.place(now);
+        let Some(ended) = self.ended else { return };
+        if waited(ended.at, EVIDENCE_WAIT, now) {
+            self.end_evidence(ended, now);
+        }
+        if self.placed.is_none() || self.evidence_is_open() || self.root_closed.is_some() {
+            return;
+        }
+        let replaced = self.memory.look.is_some_and(|look| !look.newest);
+        let at_once = replaced
+            || self.memory.gone
+            || matches!(self.phase, Phase::Superseded | Phase::Deleted | Phase::Unknown);
+        let settled = self.settled.is_some() && !self.waits_for_blame();
+        if at_once || settled || waited(ended.at, SETTLE_WAIT, now) {
+            self.give_up_blame();
+            self.root_closed = Some(self.next_closed());
+        }
+    }
+
+    /// Nobody told that they ended.
+    fn end_evidence(&mut self, ended: Moment, now: Timestamp) {
+        for index in 0..self.analyses.len() {
+            if self.analyses[index].closed.is_none() {
+                let closed = self.next_closed();
+                let analysis = &mut self.analyses[index];
+                let started = analysis.started.at;
+                let at = Moment::inferred(Some(ended.at.max(started)), now.max(started));
+                (analysis.ended, analysis.closed) = (Some(at), Some(closed));
+            }
+        }
+        for index in 0..self.experiments.len() {
+            if self.experiments[index].closed.is_none() {
+                let closed = self.next_closed();
+                let experiment = &mut self.experiments[index];
+                let started = experiment.started.at;
+                let at = Moment::inferred(Some(ended.at.max(started)), now.max(started));
+                (experiment.ended, experiment.closed) = (Some(at), Some(closed));
+            }
+        }
+    }
+}
+
+/// The condition Healthy may have turned several times while nobody looked.
+fn healthy_moment(ended: Moment, view: &View<'_>) -> Moment {
+    let told = view.progress.healthy_since.map(milliseconds);
+    let told = told.filter(|at| sane(*at, view.now) && *at >= ended.at);
+    match told {
+        Some(at) if view.live => Moment::status(at),
+        Some(at) => Moment::inferred(Some(ended.at), at),
+        None if view.live => Moment::observed(view.now).not_before(ended.at),
+        None => Moment::inferred(Some(ended.at), view.now).not_before(ended.at),
+    }
+}

@@ -1,0 +1,99 @@
+//! What is known of the revision, until it is frozen.
+
+use super::super::{Facts, Journal};
+use super::View;
+use super::memory::LastLook;
+use super::text::{clean, clean_option};
+use crate::observation::ReplicaSetSeen;
+
+const FACT: usize = 256;
+const IMAGES: usize = 16;
+
+impl Journal {
+    /// Takes over what the ReplicaSet and the attempt say now.
+    pub(super) fn gather(&mut self, view: &View<'_>) {
+        let look = view.look;
+        let trace = look.attempt.trace.as_ref();
+        self.memory.look = Some(LastLook {
+            newest: look.newest,
+            keptn_may_come: look.keptn_may_come,
+            set_seen: look.replica_set.is_some(),
+            trace: trace.map(|trace| (trace.traceparent, trace.workload_version.is_some())),
+        });
+        if self.placed.is_some() {
+            return;
+        }
+        if view.ours {
+            self.facts.strategy = view.progress.strategy.or(self.facts.strategy);
+            self.facts.planned_steps = view.progress.step_count;
+        }
+        let workload = look.attempt.workload.as_ref();
+        let facts = &mut self.facts;
+        if let Some(name) = &look.attempt.replica_set {
+            facts.replica_set = Some(clean(name, FACT));
+        }
+        if let Some(workload) = workload {
+            facts.app = Some(clean(&workload.app, FACT));
+        }
+        if let Some(set) = look.replica_set {
+            facts.replica_set = Some(clean(&set.key.name, FACT));
+            facts.tell(set);
+            facts.upgrade = look.stable_set.is_some_and(|stable| {
+                let (was, is) = (stable.facts.template_digest, set.facts.template_digest);
+                is != 0 && is == was && stable.hash != set.hash
+            });
+        }
+        if let Some(workload) = workload.filter(|_| look.replica_set.is_some()) {
+            facts.service.get_or_insert_with(|| clean(&workload.name, FACT));
+            facts.version.get_or_insert_with(|| clean(&workload.version, FACT));
+        }
+    }
+
+    /// What stands in for a name and a version that nobody gave.
+    pub(super) fn name(&mut self) {
+        let Facts { service, version, images, .. } = &mut self.facts;
+        service.get_or_insert_with(|| clean(&self.identity.rollout.name, FACT));
+        let tag = images.first().and_then(|image| tag(image));
+        let hash = &self.identity.hash;
+        version.get_or_insert_with(|| clean(tag.unwrap_or(hash), FACT));
+    }
+}
+
+impl Facts {
+    fn tell(&mut self, set: &ReplicaSetSeen) {
+        let told = &set.facts;
+        self.service = clean_option(told.service.as_ref(), FACT);
+        self.version = clean_option(told.version.as_ref(), FACT);
+        self.environment = clean_option(told.environment.as_ref(), FACT);
+        self.commit = clean_option(told.commit.as_ref(), FACT);
+        self.commit_time = told.commit_time;
+        self.repository = clean_option(told.repository.as_ref(), FACT);
+        self.author = clean_option(told.author.as_ref(), FACT);
+        self.origin = told.origin;
+        let images = told.images.iter().take(IMAGES);
+        self.images = images.map(|image| clean(image, FACT)).collect();
+    }
+}
+
+/// The tag of `container=registry:port/name:tag@digest`.
+fn tag(image: &str) -> Option<&str> {
+    let (_, image) = image.split_once('=')?;
+    let image = image.split('@').next()?;
+    let name = image.rsplit('/').next()?;
+    let (_, tag) = name.split_once(':')?;
+    (!tag.is_empty()).then_some(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_of_an_image_is_neither_a_port_nor_a_digest() {
+        assert_eq!(tag("cart=example/cart:2.0.0"), Some("2.0.0"));
+        assert_eq!(tag("cart=registry:5000/example/cart:2.0.0@sha256:abc"), Some("2.0.0"));
+        assert_eq!(tag("cart=registry:5000/example/cart@sha256:abc"), None);
+        assert_eq!(tag("cart=registry:5000/example/cart"), None);
+        assert_eq!(tag("cart"), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! Why an attempt does not get on. While it is under way this is evidence, which the pods take
+//! back when they are ready; Argo's abort makes it the cause.
+
+use jiff::Timestamp;
+
+use super::super::Journal;
+use super::View;
+use super::clock::milliseconds;
+use crate::attempt::Phase;
+use crate::chain::Turn;
+use crate::failure::{self, AbortCause, Failure, FailureClass};
+use crate::observation::PodSeen;
+
+impl Journal {
+    /// Looks at all pods of the attempt's ReplicaSet that are known.
+    pub fn pods_seen(&mut self, pods: &[&PodSeen], now: Timestamp) -> Turn {
+        self.turn(|journal| {
+            let now = milliseconds(now);
+            // Pods that go down after the end tell nothing about the reason for it.
+            if journal.open() {
+                match failure::of_pods(pods, now) {
+                    Some(found) => journal.weigh(found),
+                    None if !pods.is_empty() && pods.iter().all(|pod| pod.ready) => {
+                        journal.take_back(of_pods);
+                    }
+                    None => {}
+                }
+            }
+            journal.decide(now);
+        })
+    }
+
+    pub(super) fn weigh_replica_set(&mut self, view: &View<'_>) {
+        let Some(set) = view.look.replica_set else { return };
+        match failure::of_replica_set(set, view.now) {
+            Some(found) => self.weigh(found),
+            None => self.take_back(of_replica_set),
+        }
+    }
+
+    /// An analysis has ended. It may be told after the abort that it was the reason for.
+    pub(super) fn weigh_analysis(&mut self, index: usize) {
+        let found = self.analyses.get(index).and_then(failure::of_analysis);
+        let Some(found) = found else { return };
+        if self.open() {
+            self.weigh(found);
+            return;
+        }
+        if self.phase != Phase::Aborted {
+            return;
+        }
+        match self.failure.take() {
+            None => self.failure = Some(found),
+            Some(failure) if failure.cause.is_none() => {
+                self.failure = Some(failure);
+                self.weigh(found);
+            }
+            Some(failure) if is_of_analysis(failure.cause) && found.class < failure.class => {
+                self.failure = Some(failure::decide(Some(found), Some(failure)));
+            }
+            Some(failure) => self.failure = Some(failure),
+        }
+    }
+
+    /// The latest evidence is kept, unless what is known explains it.
+    fn weigh(&mut self, found: Failure) {
+        let found = Failure { cause: None, ..found };
+        self.failure = Some(match self.failure.take() {
+            Some(known) if known.class < found.class => known,
+            // Seen again: the first time counts.
+            Some(known) if known.class == found.class => Failure { at: known.at, ..found },
+            _ => found,
+        });
+    }
+
+    /// What such evidence told is over.
+    fn take_back(&mut self, is_such: fn(FailureClass) -> bool) {
+        if self.failure.as_ref().is_some_and(|failure| is_such(failure.class)) {
+            self.failure = None;
+        }
+    }
+
+    /// Argo says why it aborted, at the latest one version after a client asked for it.
+    pub(super) fn blame(&mut self, view: &View<'_>) {
+        if !self.waits_for_blame() || !view.look.rollout.abort {
+            return;
+        }
+        if let Some(argo) = failure::of_argo(view.look.rollout, view.now) {
+            let evidence = self.failure.take();
+            self.failure = Some(failure::decide(evidence, Some(argo)));
+        }
+    }
+
+    pub(super) fn waits_for_blame(&self) -> bool {
+        let cause = self.failure.as_ref().and_then(|failure| failure.cause);
+        self.phase == Phase::Aborted && cause.is_none()
+    }
+
+    /// The root closes, and nobody said why.
+    pub(super) fn give_up_blame(&mut self) {
+        if self.waits_for_blame() {
+            let evidence = self.failure.take();
+            self.failure = Some(failure::decide(evidence, None));
+        }
+    }
+}
+
+/// Ready pods prove the opposite of all that keeps pods from being ready.
+fn of_pods(class: FailureClass) -> bool {
+    class < FailureClass::AnalysisFailed
+}
+
+fn of_replica_set(class: FailureClass) -> bool {
+    matches!(class, FailureClass::QuotaExceeded | FailureClass::AdmissionRefused)
+}
+
+fn is_of_analysis(cause: Option<AbortCause>) -> bool {
+    use AbortCause::{
+        BackgroundAnalysis, Experiment, PostPromotionAnalysis, PrePromotionAnalysis, StepAnalysis,
+    };
+    matches!(
+        cause,
+        Some(
+            StepAnalysis
+                | BackgroundAnalysis
+                | PrePromotionAnalysis
+                | PostPromotionAnalysis
+                | Experiment
+        )
+    )
+}

@@ -1,0 +1,63 @@
+//! What a process remembers of a journal beside what is stored.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::super::Journal;
+use crate::traceparent::Traceparent;
+
+/// As many things as are counted that there is no room for.
+const COUNTED: usize = 4096;
+
+/// What only this process knows of a journal. It is not stored and says nothing about the attempt:
+/// two journals that differ in it alone are equal.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    /// What the last look said beside the version of the Rollout.
+    pub(super) look: Option<LastLook>,
+    /// The Rollout is gone.
+    pub(super) gone: bool,
+    /// Digests of the things that there was no room for, to count each once.
+    unfit: BTreeSet<u64>,
+}
+
+/// What the last look said.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LastLook {
+    /// Nothing has replaced the attempt.
+    pub(super) newest: bool,
+    /// Keptn may still make a trace.
+    pub(super) keptn_may_come: bool,
+    /// The ReplicaSet was seen, and with it the facts.
+    pub(super) set_seen: bool,
+    /// Keptn's trace, and whether its KeptnWorkloadVersion agrees.
+    pub(super) trace: Option<(Traceparent, bool)>,
+}
+
+impl PartialEq for Memory {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Memory {}
+
+impl Hash for Memory {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl Journal {
+    /// Counts a thing that there is no room for, once; false if no more are counted. What an
+    /// earlier process counted is counted again by this one, so the higher count is the right one.
+    pub(super) fn cut(&mut self, thing: &impl Hash) -> bool {
+        if self.memory.unfit.len() < COUNTED {
+            // Its keys are fixed: the same thing has the same digest.
+            let mut hasher = DefaultHasher::new();
+            thing.hash(&mut hasher);
+            self.memory.unfit.insert(hasher.finish());
+        }
+        let count = u32::try_from(self.memory.unfit.len()).unwrap_or(u32::MAX);
+        self.cut = self.cut.max(count);
+        self.memory.unfit.len() < COUNTED
+    }
+}

@@ -1,0 +1,270 @@
+//! The fold: versions of a Rollout and of what lies around it in, entries of the timeline out.
+//!
+//! The attempt decides about start, end and outcome; a version of the Rollout tells what happened
+//! in between. The journal itself is the state that versions are compared with, so that a process
+//! that starts anew goes on where the last one stood. The version before a look is needed only to
+//! know that none passed unseen: what changes then was observed, and is bounded otherwise.
+//!
+//! ```text
+//! observe: facts, then steps, pauses, weights, switches, marks, then the end or what follows it
+//! analysis_seen, experiment_seen, pods_seen: entries, and evidence of a failure
+//! settle: nothing arrives
+//!     each of them ends with: is it placed? may the root close?
+//! ```
+
+mod analyses;
+mod clock;
+mod ending;
+mod experiments;
+mod facts;
+mod failing;
+mod marks;
+mod memory;
+mod pauses;
+mod placing;
+mod steps;
+mod text;
+mod traffic;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use memory::Memory;
+
+use super::{Journal, MarkKind};
+use crate::attempt::{Attempt, Phase};
+use crate::chain::Turn;
+use crate::moment::Moment;
+use crate::observation::{Progress, ReplicaSetSeen, RolloutSeen};
+use clock::{milliseconds, not_after, sane};
+
+/// How long Keptn is waited for. Its KeptnWorkloadVersion comes within seconds of the first pod.
+const PLACEMENT_WAIT: SignedDuration = SignedDuration::from_secs(30);
+/// How long an analysis or an experiment may still end after its attempt.
+const EVIDENCE_WAIT: SignedDuration = SignedDuration::from_secs(30);
+/// How long the root stays open after the end, for Healthy or for traffic to be back.
+const SETTLE_WAIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// One version of a Rollout as the journal of one of its attempts sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// The version.
+    pub rollout: &'a RolloutSeen,
+    /// The version just before it; none if others may have passed between, or nothing was seen yet.
+    pub before: Option<&'a RolloutSeen>,
+    /// The attempt as the chain has it now: it decides about start, end and outcome.
+    pub attempt: &'a Attempt,
+    /// It is the newest attempt of its Rollout: nothing has replaced it.
+    pub newest: bool,
+    /// The attempt's ReplicaSet.
+    pub replica_set: Option<&'a ReplicaSetSeen>,
+    /// The ReplicaSet of what was live when the attempt began.
+    pub stable_set: Option<&'a ReplicaSetSeen>,
+    /// Keptn may still make a trace for the attempt.
+    pub keptn_may_come: bool,
+    /// The time of the look.
+    pub now: Timestamp,
+}
+
+/// A look, and what follows from how it stands to the journal.
+struct View<'a> {
+    look: &'a Look<'a>,
+    progress: &'a Progress,
+    /// The time of the look, to the millisecond.
+    now: Timestamp,
+    /// No version passed unseen before this one.
+    live: bool,
+    /// The Rollout's current revision is that of the attempt.
+    ours: bool,
+    /// The latest moment that the journal knows: what nobody saw happened after it.
+    known: Timestamp,
+    /// What nobody saw of the steps and pauses happened before it.
+    until: Timestamp,
+}
+
+impl View<'_> {
+    /// When something happened that this version tells first.
+    fn when(&self) -> Moment {
+        if self.live {
+            Moment::observed(self.now)
+        } else {
+            Moment::inferred(Some(self.known), self.now)
+        }
+    }
+
+    /// The same for steps, which a pause that has begun since then bounds.
+    fn when_stepped(&self) -> Moment {
+        if self.live { self.when() } else { Moment::inferred(Some(self.known), self.until) }
+    }
+
+    /// The version before this one, if it is of the same revision.
+    fn same_before(&self) -> Option<&Progress> {
+        let before = self.look.before?;
+        (before.current_hash == self.look.rollout.current_hash).then_some(&before.progress)
+    }
+
+    /// A client asked for a full promotion. Argo forgets that as it promotes.
+    fn promote_full(&self) -> bool {
+        self.progress.promote_full || self.same_before().is_some_and(|before| before.promote_full)
+    }
+}
+
+impl Journal {
+    /// Takes in a version of the Rollout.
+    pub fn observe(&mut self, look: &Look<'_>) -> Turn {
+        self.turn(|journal| journal.fold(look))
+    }
+
+    /// The Rollout is gone: whatever is still open ends now or, what ends by itself, soon.
+    pub fn deleted(&mut self, at: Moment) -> Turn {
+        self.turn(|journal| {
+            if journal.open() {
+                let at = Moment { at: milliseconds(at.at), ..at };
+                journal.finish(Phase::Deleted, at, true, false);
+            }
+            journal.memory.gone = true;
+            journal.decide(at.at);
+        })
+    }
+
+    /// Decides what has waited long enough: where the spans belong, analyses that nobody ends, the
+    /// root. It knows the last look that this process took, and decides nothing about a placement
+    /// before the first; an [`Journal::observe`] of the same look does all that it does.
+    pub fn settle(&mut self, now: Timestamp) -> Turn {
+        self.turn(|journal| journal.decide(milliseconds(now)))
+    }
+
+    /// When [`Journal::settle`] has something to decide even if nothing arrives.
+    pub fn due(&self) -> Option<Timestamp> {
+        if self.root_closed.is_some() {
+            return None;
+        }
+        let placement = (self.placed.is_none() && self.memory.look.is_some())
+            .then(|| not_after(self.started.at, PLACEMENT_WAIT));
+        let ended = self.ended.map(|ended| ended.at);
+        let evidence =
+            ended.filter(|_| self.evidence_is_open()).map(|ended| not_after(ended, EVIDENCE_WAIT));
+        let root = ended
+            .filter(|_| self.placed.is_some() && !self.evidence_is_open())
+            .map(|ended| not_after(ended, SETTLE_WAIT));
+        [placement, evidence, root].into_iter().flatten().min()
+    }
+
+    /// What a change is worth. A journal whose root has closed is over and never changes.
+    fn turn(&mut self, change: impl FnOnce(&mut Self)) -> Turn {
+        if self.root_closed.is_some() {
+            return Turn::Same;
+        }
+        let before = self.clone();
+        change(self);
+        if *self == before {
+            return Turn::Same;
+        }
+        let over = self.root_closed.is_some() || (before.open() && !self.open());
+        let released = before.placed.is_none() && self.placed.is_some() && self.closed > 0;
+        if over || released { Turn::Vital } else { Turn::Moved }
+    }
+
+    fn fold(&mut self, look: &Look<'_>) {
+        let fresh = self.is_fresh();
+        self.take_up(&self.view(look), fresh);
+        let view = self.view(look);
+        self.gather(&view);
+        let before = self.entries();
+        if self.open() {
+            let over = look.attempt.phase != Phase::Progressing;
+            if view.ours && (!over || look.attempt.phase == Phase::Promoted) {
+                self.follow_steps(&view);
+                self.follow_pauses(&view);
+                self.follow_weights(&view);
+                self.follow_switches(&view);
+                self.follow_marks(&view);
+            }
+            self.weigh_replica_set(&view);
+            self.follow_exposure(&view);
+            if over {
+                self.end(&view);
+            }
+        } else {
+            self.follow_exposure(&view);
+            self.follow_recovery(&view);
+        }
+        if !view.live && !fresh && self.entries() != before {
+            self.mark(MarkKind::Gap, Moment::inferred(Some(view.known), view.now), "");
+        }
+        self.place(view.now);
+        self.follow_links(look);
+        self.decide(view.now);
+    }
+
+    fn view<'a>(&self, look: &'a Look<'a>) -> View<'a> {
+        let now = milliseconds(look.now);
+        let known = self.latest();
+        let progress = &look.rollout.progress;
+        let ours = look.rollout.current_hash.as_ref() == Some(&self.identity.hash);
+        let begun = progress.pauses.iter().filter_map(|pause| pause.started);
+        let until = begun.filter(|at| ours && *at > known && *at < now).min().unwrap_or(now);
+        View { look, progress, now, live: look.before.is_some(), ours, known, until }
+    }
+
+    /// Nothing was noted yet.
+    fn is_fresh(&self) -> bool {
+        self.facts == super::Facts::default()
+            && self.closed == 0
+            && self.marks.is_empty()
+            && self.steps.is_empty()
+            && self.pauses.is_empty()
+    }
+
+    fn take_up(&mut self, view: &View<'_>, fresh: bool) {
+        let attempt = view.look.attempt;
+        let started = Moment {
+            at: milliseconds(attempt.started),
+            source: attempt.started_source,
+            after: None,
+        };
+        if !sane(self.started.at, view.now) {
+            self.doubt("start", self.started.at, view.now);
+            self.started = Moment::observed(view.now);
+        }
+        // A ReplicaSet that arrives later dates it again, but never to a later time.
+        if self.open() && sane(started.at, view.now) && started.at <= self.started.at {
+            let (was, is) = (self.started, Moment { after: self.started.after, ..started });
+            self.started = is;
+            for step in self.steps.iter_mut().filter(|step| step.closed.is_none()) {
+                step.started = if step.started == was { is } else { step.started };
+            }
+        }
+        if fresh && !view.live {
+            self.facts.rebuilt = true;
+            self.mark(MarkKind::FirstSight, Moment::observed(view.now), "");
+        }
+    }
+
+    /// How many entries there are, and how many have ended: whether something happened.
+    fn entries(&self) -> [usize; 6] {
+        [
+            self.closed as usize,
+            self.steps.len(),
+            self.pauses.len(),
+            self.weights.len(),
+            self.switches.len(),
+            usize::from(self.ended.is_some()),
+        ]
+    }
+
+    /// The latest moment of a Rollout's version that was noted.
+    fn latest(&self) -> Timestamp {
+        let steps = self.steps.iter().map(|step| step.ended.unwrap_or(step.started));
+        let pauses = self.pauses.iter().map(|pause| pause.ended.unwrap_or(pause.started));
+        let weights = self.weights.iter().map(|weight| weight.ended.unwrap_or(weight.started));
+        let switches = self.switches.iter().map(|switch| switch.at);
+        let ends = self.ended.into_iter();
+        steps
+            .chain(pauses)
+            .chain(weights)
+            .chain(switches)
+            .chain(ends)
+            .map(|moment| moment.at)
+            .fold(self.started.at, Timestamp::max)
+    }
+}

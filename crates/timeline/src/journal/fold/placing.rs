@@ -1,0 +1,82 @@
+//! Where the spans belong, and what the root links to.
+
+use jiff::Timestamp;
+
+use super::super::{Identity, Journal, Link, LinkKind, Placement};
+use super::clock::waited;
+use super::{Look, PLACEMENT_WAIT};
+use crate::attempt::{Follow, Relation};
+use crate::traceparent::Traceparent;
+
+const LINKS: usize = 8;
+
+impl Journal {
+    /// Decides once whether the spans belong into Keptn's trace: as soon as Keptn's two objects
+    /// agree about it, or when waiting longer would tell nothing more. The facts freeze with it,
+    /// because they are told with each batch of spans.
+    pub(super) fn place(&mut self, now: Timestamp) {
+        if self.placed.is_some() {
+            return;
+        }
+        let over = waited(self.started.at, PLACEMENT_WAIT, now);
+        let enough = self.memory.look.is_some_and(|look| {
+            let agreed = look.trace.is_some_and(|(_, agreed)| agreed);
+            over || (look.set_seen && (agreed || !look.keptn_may_come))
+        });
+        if !enough && !self.memory.gone {
+            return;
+        }
+        let keptn = self.memory.look.and_then(|look| look.trace).map(|(trace, _)| trace);
+        self.placed = Some(keptn.map_or_else(|| Placement::own(&self.identity), Placement::inside));
+        self.name();
+        self.unlink_own_trace();
+    }
+
+    /// What the root links to, as far as is known now. It may become known late which trace a
+    /// predecessor has, so it is followed until the root closes.
+    pub(super) fn follow_links(&mut self, look: &Look<'_>) {
+        let follows = look.attempt.follows.iter().map(|follow| Link {
+            traceparent: follow.trace.unwrap_or_else(|| self.root_of(follow)),
+            kind: kind(follow.relation),
+        });
+        let origin =
+            self.facts.origin.map(|traceparent| Link { traceparent, kind: LinkKind::Origin });
+        let mut links: Vec<Link> = Vec::new();
+        for link in follows.chain(origin) {
+            if links.iter().all(|other| other.traceparent != link.traceparent) {
+                links.push(link);
+            }
+        }
+        self.links = links;
+        self.unlink_own_trace();
+        self.links.truncate(LINKS);
+    }
+
+    /// A trace that links to itself tells nothing: a retry goes on in the trace of the first try.
+    fn unlink_own_trace(&mut self) {
+        if let Some(placed) = self.placed {
+            self.links.retain(|link| link.traceparent.trace_id() != placed.trace);
+        }
+    }
+
+    /// The root of an attempt that Keptn made no trace for.
+    fn root_of(&self, follow: &Follow) -> Traceparent {
+        let identity = Identity {
+            hash: follow.hash.clone(),
+            revision: follow.revision,
+            number: follow.number,
+            ..self.identity.clone()
+        };
+        Traceparent::sampled(identity.own_trace(), identity.span(&[]))
+    }
+}
+
+fn kind(relation: Relation) -> LinkKind {
+    match relation {
+        Relation::Successor => LinkKind::PreviousRevision,
+        Relation::Rollback => LinkKind::RollsBack,
+        Relation::RetryAfter => LinkKind::RetryOf,
+        Relation::Supersedes => LinkKind::Supersedes,
+        Relation::After => LinkKind::After,
+    }
+}

@@ -1,0 +1,152 @@
+//! Argo's canary steps. Nobody records when a step began or ended: it is seen, or it is bounded.
+
+use std::ops::Range;
+
+use super::super::{Journal, MarkKind, Step, StepResult, Strategy};
+use super::View;
+use super::text::clean;
+use crate::moment::Moment;
+
+const STEPS: usize = 64;
+const KIND: usize = 32;
+const SETTING: usize = 64;
+
+impl Journal {
+    /// Follows `status.currentStepIndex`. It is the number of steps when all are done.
+    pub(super) fn follow_steps(&mut self, view: &View<'_>) {
+        let progress = view.progress;
+        let Some(index) = progress.step else { return };
+        let stepped = progress.step_count > 0 && progress.strategy != Some(Strategy::BlueGreen);
+        // A status of an older spec tells of steps that are no longer planned.
+        if !stepped || !progress.up_to_date || self.is_first_revision(view) {
+            return;
+        }
+        let target = index.min(progress.step_count);
+        let from = self.position();
+        let changed = self.steps_changed(view);
+        if changed {
+            self.mark(MarkKind::StepsChanged, view.when(), "");
+        }
+        let first = self.steps.is_empty();
+        if target < from || (changed && target == from) {
+            let passed = if view.live { StepResult::Skipped } else { StepResult::Unobserved };
+            self.end_step(passed, view.when_stepped());
+        } else {
+            self.pass(from..target, view);
+        }
+        if target < progress.step_count && self.running_step().is_none() {
+            // Argo writes index 0 in the same version as the new hash.
+            let at_once = first && target == 0 && !changed;
+            let started = if at_once { self.started } else { view.when_stepped() };
+            self.add_step(target, StepResult::Running, started, None, view);
+        }
+    }
+
+    /// Argo promotes the first revision without going through its steps (argo-rollouts
+    /// rollout/sync.go, `shouldFullPromote`: "Initial deploy").
+    fn is_first_revision(&self, view: &View<'_>) -> bool {
+        match &view.look.rollout.stable_hash {
+            None => true,
+            Some(stable) => {
+                *stable == self.identity.hash
+                    && self.steps.is_empty()
+                    && view.look.attempt.follows.is_empty()
+            }
+        }
+    }
+
+    /// The step that Argo stands at as far as is known: every one before it was passed.
+    fn position(&self) -> u32 {
+        self.steps.last().map_or(0, |last| match last.ended {
+            None => last.index,
+            Some(_) => last.index.saturating_add(1),
+        })
+    }
+
+    pub(super) fn running_step(&self) -> Option<&Step> {
+        self.steps.last().filter(|step| step.ended.is_none())
+    }
+
+    /// A change of steps makes Argo begin again at index 0, with the same revision.
+    fn steps_changed(&self, view: &View<'_>) -> bool {
+        let running = self.running_step();
+        if !view.live {
+            let plan = |step: &Step| view.progress.steps.get(step.index as usize);
+            return running.is_some_and(|step| {
+                plan(step).is_some_and(|plan| {
+                    clean(&plan.kind, KIND) != step.kind
+                        || clean(&plan.setting, SETTING) != step.setting
+                })
+            });
+        }
+        let hashes = (
+            view.same_before().and_then(|before| before.step_hash.as_ref()),
+            view.progress.step_hash.as_ref(),
+        );
+        let (Some(before), Some(now)) = hashes else {
+            return false;
+        };
+        // The running step began with the change: this version was looked at before.
+        before != now && running.is_none_or(|step| step.started != view.when())
+    }
+
+    /// Argo went past these steps.
+    fn pass(&mut self, steps: Range<u32>, view: &View<'_>) {
+        let one = steps.end.saturating_sub(steps.start) == 1;
+        let result = match (view.live, one && !view.promote_full()) {
+            (false, _) => StepResult::Unobserved,
+            (true, true) => StepResult::Completed,
+            (true, false) => StepResult::Skipped,
+        };
+        let at = view.when_stepped();
+        for index in steps {
+            if self.running_step().is_some() {
+                self.end_step(result, at);
+                continue;
+            }
+            let started = if self.steps.is_empty() { self.started } else { at };
+            if !self.add_step(index, result, started, Some(at), view) {
+                break;
+            }
+        }
+    }
+
+    /// Ends the running step.
+    pub(super) fn end_step(&mut self, result: StepResult, at: Moment) {
+        if self.running_step().is_none() {
+            return;
+        }
+        let closed = self.next_closed();
+        if let Some(step) = self.steps.last_mut() {
+            step.ended = Some(at.not_before(step.started.at));
+            step.result = result;
+            step.closed = Some(closed);
+        }
+    }
+
+    /// Adds a step; false if nothing more has to be said of any later one.
+    fn add_step(
+        &mut self,
+        index: u32,
+        result: StepResult,
+        started: Moment,
+        ended: Option<Moment>,
+        view: &View<'_>,
+    ) -> bool {
+        if self.steps.len() >= STEPS {
+            return self.cut(&("step", index));
+        }
+        let plan = view.progress.steps.get(index as usize);
+        let closed = ended.map(|_| self.next_closed());
+        self.steps.push(Step {
+            index,
+            kind: plan.map(|plan| clean(&plan.kind, KIND)).unwrap_or_default(),
+            setting: plan.map(|plan| clean(&plan.setting, SETTING)).unwrap_or_default(),
+            started,
+            ended: ended.map(|ended| ended.not_before(started.at)),
+            result,
+            closed,
+        });
+        true
+    }
+}
