@@ -15,6 +15,9 @@ use crate::spans;
 
 /// Facts of one moment arrive within about a second of each other; they are stored together.
 const GATHER: SignedDuration = SignedDuration::from_secs(1);
+/// An end is stored with what it brings about, most often that the Rollout gets Healthy. Until then
+/// the chain tells of it.
+const GATHER_END: SignedDuration = SignedDuration::from_secs(5);
 /// Nothing that is merely on its way is stored more often than this, and less often the longer
 /// the attempt takes: what a crash may cost stays in proportion, and so do the writes.
 const PACE: SignedDuration = SignedDuration::from_secs(30);
@@ -147,6 +150,7 @@ impl Delivery {
     pub(crate) fn turned(&mut self, turn: Turn, now: Timestamp) {
         let due = match turn {
             Turn::Same => return,
+            Turn::Vital if self.is_settling() => now + GATHER_END,
             Turn::Vital => now + GATHER,
             Turn::Moved => {
                 let since = self.last_stored.unwrap_or(now);
@@ -155,6 +159,11 @@ impl Delivery {
             }
         };
         self.store_by(due);
+    }
+
+    /// It has ended, and its root span has not.
+    fn is_settling(&self) -> bool {
+        !self.journal.open() && self.journal.root_closed.is_none()
     }
 
     fn store_by(&mut self, due: Timestamp) {

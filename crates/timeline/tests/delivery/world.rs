@@ -31,6 +31,8 @@ const KINDS: [Kind; 9] = [
 const WATCH: i64 = 7;
 const REQUEST: i64 = 31;
 const ANSWER: i64 = 23;
+/// Until then a new process has read all lists.
+const STARTING: SignedDuration = SignedDuration::from_millis(60);
 /// A story of minutes takes hundreds of steps.
 const ENDLESS: usize = 200_000;
 
@@ -108,6 +110,8 @@ pub(crate) struct World {
     faults: BTreeMap<usize, Fault>,
     /// Steps that touched the operator.
     pub(crate) steps: usize,
+    /// When the operator was started last.
+    started: Timestamp,
     pods_watched: BTreeMap<Key, String>,
     pub(crate) rollouts: BTreeMap<Key, String>,
     /// Turns of each Rollout that happened, that the operator knows, and that are stored.
@@ -127,6 +131,7 @@ pub(crate) struct World {
     pub(crate) most_held: usize,
     /// All steps, for a person.
     pub(crate) log: Option<Vec<String>>,
+    pub(crate) prints: bool,
 }
 
 impl World {
@@ -146,6 +151,7 @@ impl World {
             count: 0,
             faults,
             steps: 0,
+            started: start,
             pods_watched: BTreeMap::new(),
             rollouts: BTreeMap::new(),
             happened: BTreeMap::new(),
@@ -158,6 +164,7 @@ impl World {
             away: 0,
             most_held: 0,
             log: None,
+            prints: false,
         };
         world.start();
         for (n, change) in story.changes.iter().enumerate() {
@@ -238,6 +245,8 @@ impl World {
     /// Something happens in the cluster.
     fn change(&mut self, n: usize) {
         let change = self.changes[n].clone();
+        let starting = self.now.duration_since(self.started) < STARTING;
+        self.lossy |= self.crashes > 0 && (self.operator.is_none() || starting);
         if let Observation::Rollout(seen) = &change.what {
             self.rollouts.insert(seen.key.clone(), seen.uid.clone());
             self.happened.insert(seen.key.clone(), change.turns);
@@ -266,6 +275,7 @@ impl World {
     fn start(&mut self) {
         let options = Options { observe_only: true, export: true };
         self.operator = Some(Lineage::new(options));
+        self.started = self.now;
         self.pods_watched.clear();
         self.server.disconnect();
         for (n, kind) in (0..).zip(KINDS) {
@@ -581,6 +591,9 @@ impl World {
 
     fn note(&mut self, what: &str) {
         let (now, step) = (self.now, self.steps);
+        if self.prints {
+            eprintln!("{step:4} {now} {what}");
+        }
         if let Some(log) = &mut self.log {
             log.push(format!("{step:4} {now} {what}"));
         }
