@@ -15,24 +15,6 @@ macro_rules! foreign {
             pub status: Option<$status>,
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use kube::Resource as _;
-                use serde::ser::SerializeStruct as _;
-                let mut object = serializer.serialize_struct(stringify!($name), 5)?;
-                object.serialize_field("apiVersion", &Self::api_version(&()))?;
-                object.serialize_field("kind", stringify!($name))?;
-                object.serialize_field("metadata", &self.metadata)?;
-                if let Some(spec) = &self.spec {
-                    object.serialize_field("spec", spec)?;
-                }
-                if let Some(status) = &self.status {
-                    object.serialize_field("status", status)?;
-                }
-                object.end()
-            }
-        }
-
         impl kube::Resource for $name {
             type DynamicType = ();
             type Scope = kube::core::NamespaceResourceScope;
@@ -64,7 +46,30 @@ macro_rules! foreign {
     };
 }
 
-pub(crate) use foreign;
+/// A kind of somebody else's that we make objects of.
+macro_rules! written {
+    ($name:ident) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use kube::Resource as _;
+                use serde::ser::SerializeStruct as _;
+                let mut object = serializer.serialize_struct(stringify!($name), 5)?;
+                object.serialize_field("apiVersion", &Self::api_version(&()))?;
+                object.serialize_field("kind", stringify!($name))?;
+                object.serialize_field("metadata", &self.metadata)?;
+                if let Some(spec) = &self.spec {
+                    object.serialize_field("spec", spec)?;
+                }
+                if let Some(status) = &self.status {
+                    object.serialize_field("status", status)?;
+                }
+                object.end()
+            }
+        }
+    };
+}
+
+pub(crate) use {foreign, written};
 
 /// A part of an object that is never read.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]

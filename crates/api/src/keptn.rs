@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::foreign::{Unread, foreign};
+use crate::foreign::{Unread, foreign, written};
 
 /// Annotation on a KeptnAppContext: which entries of `spec.spanLinks` are ours, as a JSON list.
 pub const OURS: &str = "throughline.dev/span-links";
@@ -88,6 +88,7 @@ foreign!(
     /// A lifecycle.keptn.sh/v1 KeptnAppContext.
     KeptnAppContext { "lifecycle.keptn.sh", "v1", "keptnappcontexts" } KeptnAppContextSpec, Unread
 );
+written!(KeptnAppContext);
 
 /// `spec` of a KeptnAppContext. Tasks and metadata are a person's and not read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

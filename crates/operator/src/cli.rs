@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::export::OtlpArgs;
+
 /// Makes the history of an Argo Rollout readable as one connected trace.
 ///
 /// Throughline watches Argo Rollouts and the traces that Keptn makes of their revisions, and writes
@@ -26,7 +28,7 @@ pub(crate) enum Command {
     ///
     ///   throughline run --observe-only --admin-address 127.0.0.1:8080
     #[command(verbatim_doc_comment)]
-    Run(Run),
+    Run(Box<Run>),
     /// Print the CustomResourceDefinitions as YAML, as they stand in crds/.
     Crds,
 }
@@ -48,6 +50,9 @@ pub(crate) struct Run {
     /// What is logged, e.g. `info` or `throughline=debug`.
     #[arg(long, default_value = "info", env = "THROUGHLINE_LOG")]
     pub(crate) log: String,
+    // Last, because its heading holds for what follows.
+    #[command(flatten)]
+    pub(crate) otlp: OtlpArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -2,10 +2,12 @@
 //!
 //! The way of an event, one file after another: `watch` reads it, [`observe`] puts it into our
 //! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
-//! for: `linker` writes KeptnAppContexts, `recorder` writes RolloutTraces as [`report`] words them.
+//! for: `linker` writes KeptnAppContexts, `recorder` writes RolloutTraces as [`report`] words them,
+//! [`export`] sends spans.
 
 mod admin;
 pub mod cli;
+pub mod export;
 mod linker;
 mod metrics;
 pub mod observe;

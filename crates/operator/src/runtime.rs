@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::admin;
 use crate::cli::{Cli, Command, LogFormat, Run};
+use crate::export::{Exporter, Settings, SettingsError};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::tracer::Tracer;
@@ -44,6 +45,9 @@ pub enum RunError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A flag or variable of the exporter cannot be used.
+    #[error(transparent)]
+    Export(#[from] SettingsError),
     /// Signals cannot be awaited.
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
@@ -55,13 +59,15 @@ pub enum RunError {
 /// Carries out the command.
 pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
-        Command::Run(run) => operate(run).await,
+        Command::Run(run) => operate(*run).await,
         Command::Crds => print_crds(),
     }
 }
 
 async fn operate(run: Run) -> Result<(), RunError> {
     start_logging(&run)?;
+    let settings = Settings::resolve(&run.otlp, |name| std::env::var(name).ok())?;
+    let exporter = Exporter::new(&settings)?;
     let mut config =
         kube::Config::infer().await.map_err(|error| RunError::NoCluster(Box::new(error)))?;
     // A 504 can follow a write that was stored, and kube would send it again for minutes: writes
@@ -83,6 +89,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
         namespace = run.namespace.as_deref().unwrap_or("all"),
         observe_only = run.observe_only,
         admin = %listener.local_addr().unwrap_or(run.admin_address),
+        export = exporter.map_or_else(|| "off".to_owned(), |exporter| exporter.to_string()),
         "throughline starts"
     );
     let admin =

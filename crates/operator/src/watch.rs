@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use api::RolloutTrace;
-use api::argo::{POD_TEMPLATE_HASH, ReplicaSet, Rollout};
+use api::argo::{AnalysisRun, Experiment, POD_TEMPLATE_HASH, Pod, ReplicaSet, Rollout};
 use api::keptn::{KeptnAppContext, KeptnAppVersion, KeptnWorkloadVersion};
 use futures::{Stream, StreamExt, stream};
 use kube::core::DeserializeGuard;
@@ -62,35 +62,93 @@ pub(crate) struct Watches {
 
 impl Watches {
     /// Every version of every object of a kind, for as long as the stream is polled.
-    pub(crate) fn observe<K>(
+    pub(crate) fn observe<K: Watched>(
         &self,
         selector: Option<&str>,
-    ) -> impl Stream<Item = Observation> + use<K>
-    where
-        K: Observed
-            + Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + 'static,
-    {
+    ) -> impl Stream<Item = Observation> + use<K> {
         let api: Api<DeserializeGuard<K>> = match &self.namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
-        let mut config = watcher::Config::default();
-        if let Some(selector) = selector {
-            config = config.labels(selector);
-        }
-        let backoff = ResetTimerBackoff::new(Doubling::default(), Duration::from_mins(2));
-        let mut listing = BTreeSet::new();
-        watcher(api, config).backoff(backoff).filter_map(move |event| {
-            std::future::ready(match event {
-                Ok(event) => read::<K>(event, &mut listing),
-                Err(error) => unavailable(error).map(|why| Observation::Unavailable(K::KIND, why)),
-            })
+        observe(api, selector)
+    }
+
+    /// The pods of one ReplicaSet, by its pod-template-hash, for as long as the stream is polled.
+    ///
+    /// A list of theirs says nothing of the pods of others, so it is never told as one: each pod
+    /// that is missing from it is told to be gone.
+    #[expect(dead_code, reason = "nothing follows the pods of an attempt yet")]
+    pub(crate) fn pods(
+        &self,
+        namespace: &str,
+        hash: &str,
+    ) -> impl Stream<Item = Observation> + use<> {
+        let api: Api<DeserializeGuard<Pod>> = Api::namespaced(self.client.clone(), namespace);
+        let selector = format!("{POD_TEMPLATE_HASH}={hash}");
+        let mut known = BTreeSet::new();
+        observe(api, Some(&selector))
+            .flat_map(move |observation| stream::iter(one_by_one(observation, &mut known)))
+    }
+}
+
+/// A kind that can be watched.
+pub(crate) trait Watched:
+    Observed
+    + Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + 'static
+{
+}
+
+impl<K> Watched for K where
+    K: Observed
+        + Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + 'static
+{
+}
+
+fn observe<K: Watched>(
+    api: Api<DeserializeGuard<K>>,
+    selector: Option<&str>,
+) -> impl Stream<Item = Observation> + use<K> {
+    let mut config = watcher::Config::default();
+    if let Some(selector) = selector {
+        config = config.labels(selector);
+    }
+    let backoff = ResetTimerBackoff::new(Doubling::default(), Duration::from_mins(2));
+    let mut listing = BTreeSet::new();
+    watcher(api, config).backoff(backoff).filter_map(move |event| {
+        std::future::ready(match event {
+            Ok(event) => read::<K>(event, &mut listing),
+            Err(error) => unavailable(error).map(|why| Observation::Unavailable(K::KIND, why)),
         })
+    })
+}
+
+/// A list as what changed by it.
+fn one_by_one(observation: Observation, known: &mut BTreeSet<Key>) -> Vec<Observation> {
+    match observation {
+        Observation::Pod(seen) => {
+            known.insert(seen.key.clone());
+            vec![Observation::Pod(seen)]
+        }
+        Observation::Gone(kind, key) => {
+            known.remove(&key);
+            vec![Observation::Gone(kind, key)]
+        }
+        Observation::Listed(kind, present) => {
+            let gone: Vec<Key> = known.difference(&present).cloned().collect();
+            known.retain(|key| present.contains(key));
+            gone.into_iter().map(|key| Observation::Gone(kind, key)).collect()
+        }
+        other => vec![other],
     }
 }
 
@@ -156,5 +214,50 @@ pub(crate) fn all(watches: &Watches) -> impl Stream<Item = Observation> + use<> 
         watches.observe::<KeptnWorkloadVersion>(None).boxed(),
         watches.observe::<KeptnAppContext>(None).boxed(),
         watches.observe::<RolloutTrace>(None).boxed(),
+        watches.observe::<AnalysisRun>(None).boxed(),
+        watches.observe::<Experiment>(None).boxed(),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use timeline::Kind;
+    use timeline::observation::PodSeen;
+
+    use super::*;
+
+    fn pod(name: &str) -> Observation {
+        Observation::Pod(Box::new(PodSeen {
+            key: Key::new("ns", name),
+            replica_set_uid: "set".to_owned(),
+            ready: true,
+            unscheduled: None,
+            failed: None,
+            containers: Vec::new(),
+        }))
+    }
+
+    #[test]
+    fn a_pod_that_a_list_does_not_hold_is_told_to_be_gone_once() {
+        let mut known = BTreeSet::new();
+        let mut tell = |observation| -> Vec<String> {
+            let told = one_by_one(observation, &mut known).into_iter();
+            told.map(|told| match told {
+                Observation::Pod(seen) => format!("{} seen", seen.key.name),
+                Observation::Gone(Kind::Pod, key) => format!("{} gone", key.name),
+                other => format!("{other:?}"),
+            })
+            .collect()
+        };
+        let list = |names: &[&str]| {
+            let keys = names.iter().map(|name| Key::new("ns", *name));
+            Observation::Listed(Kind::Pod, keys.collect())
+        };
+        assert_eq!(tell(pod("a")), ["a seen"]);
+        assert_eq!(tell(pod("b")), ["b seen"]);
+        assert_eq!(tell(list(&["a", "b"])), Vec::<String>::new());
+        assert_eq!(tell(Observation::Gone(Kind::Pod, Key::new("ns", "a"))), ["a gone"]);
+        assert_eq!(tell(list(&[])), ["b gone"]);
+        assert_eq!(tell(list(&[])), Vec::<String>::new());
+    }
 }

@@ -31,6 +31,7 @@ pub mod report;
 pub mod span;
 pub mod spans;
 mod standing;
+pub mod text;
 pub mod traceparent;
 pub mod workload;
 

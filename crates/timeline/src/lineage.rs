@@ -116,11 +116,17 @@ impl Watch {
     /// Whether absence of an object means something: all were listed, or there can be none to
     /// see. A list that merely failed is not an empty one.
     fn looked(&self, kind: Kind) -> bool {
-        // Without the RolloutTraces a restart would begin every chain anew.
-        let optional = kind != Kind::RolloutTrace;
-        let none_to_see =
-            matches!(self.unavailable, Some(Unavailable::NotInstalled | Unavailable::Forbidden(_)));
-        self.listed || (optional && none_to_see)
+        let Some(why) = &self.unavailable else {
+            return self.listed;
+        };
+        self.listed
+            || match kind {
+                // Without the RolloutTraces a restart would begin every chain anew.
+                Kind::RolloutTrace => false,
+                // They tell of the inside of attempts: links do not wait for them to heal.
+                Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => true,
+                _ => matches!(why, Unavailable::NotInstalled | Unavailable::Forbidden(_)),
+            }
     }
 }
 
@@ -316,7 +322,7 @@ impl Lineage {
     fn may_link(&self) -> bool {
         Kind::ALL
             .iter()
-            .filter(|kind| **kind != Kind::WorkloadVersion)
+            .filter(|kind| kind.decides_links())
             .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.listed))
     }
 

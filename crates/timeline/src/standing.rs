@@ -74,9 +74,12 @@ pub(crate) fn observed(view: &RolloutView<'_>, now: Timestamp) -> Condition {
     }
     for (kind, why) in &view.missing {
         let counts = match kind {
-            Kind::Rollout | Kind::ReplicaSet => true,
+            // Without RolloutAttempts nothing of an attempt can be written down.
+            Kind::Rollout | Kind::ReplicaSet | Kind::RolloutAttempt => true,
             // Without Keptn there is nothing to confirm; without permission it goes unconfirmed.
             Kind::WorkloadVersion => matches!(why, Unavailable::Forbidden(_)),
+            // Without Argo's the same; but a list that fails hides what decides about attempts.
+            Kind::AnalysisRun | Kind::Experiment => *why != &Unavailable::NotInstalled,
             _ => false,
         };
         if counts {
@@ -101,7 +104,7 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
         return (Some(false), "ObserveOnly", message.to_owned());
     }
     for (kind, why) in &view.missing {
-        if *kind != Kind::WorkloadVersion {
+        if kind.decides_links() {
             let (reason, message) = unavailable(*kind, why);
             return (Some(false), reason, message);
         }
@@ -164,8 +167,10 @@ fn unavailable(kind: Kind, why: &Unavailable) -> (&'static str, String) {
     let resource = kind.resource();
     match why {
         Unavailable::NotInstalled => match kind {
-            Kind::Rollout => ("ArgoNotInstalled", format!("{resource} is not served")),
-            Kind::RolloutTrace => {
+            Kind::Rollout | Kind::AnalysisRun | Kind::Experiment => {
+                ("ArgoNotInstalled", format!("{resource} is not served"))
+            }
+            Kind::RolloutTrace | Kind::RolloutAttempt => {
                 ("NotInstalled", format!("{resource} is not served: apply crds/"))
             }
             Kind::ReplicaSet => ("NotServed", format!("{resource} is not served")),

@@ -1,4 +1,4 @@
-//! What one look at the cluster says, in our words. The operator's `observe.rs` is the only place
+//! What one look at the cluster says, in our words. The operator's `observe` is the only place
 //! that makes these from Kubernetes objects; nothing here keeps more than what is decided upon.
 
 mod evidence;
@@ -72,14 +72,33 @@ pub enum Kind {
 impl Kind {
     /// All that are watched throughout, in the order in which they are explained. Pods are watched
     /// only where an attempt is under way.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Rollout,
         Self::ReplicaSet,
         Self::AppVersion,
         Self::WorkloadVersion,
         Self::AppContext,
         Self::RolloutTrace,
+        Self::AnalysisRun,
+        Self::Experiment,
     ];
+
+    /// Whether links can be wrong without it. What confirms a trace, and what only tells of the
+    /// inside of an attempt, keeps nothing from being linked.
+    pub const fn decides_links(self) -> bool {
+        match self {
+            Self::Rollout
+            | Self::ReplicaSet
+            | Self::AppVersion
+            | Self::AppContext
+            | Self::RolloutTrace => true,
+            Self::WorkloadVersion
+            | Self::RolloutAttempt
+            | Self::AnalysisRun
+            | Self::Experiment
+            | Self::Pod => false,
+        }
+    }
 
     /// The resource as `kubectl` and RBAC name it.
     pub const fn resource(self) -> &'static str {

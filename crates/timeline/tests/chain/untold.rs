@@ -166,3 +166,38 @@ fn while_rollout_traces_are_not_served_nothing_is_due_and_nothing_is_done() {
     assert_eq!(lineage.due(), None);
     assert_eq!(lineage.effects(story.now + SignedDuration::from_mins(1)), []);
 }
+
+#[test]
+fn what_tells_of_the_inside_of_attempts_keeps_nothing_from_going_on() {
+    let evidence = Kind::ALL
+        .into_iter()
+        .filter(|kind| !kind.decides_links() && *kind != Kind::WorkloadVersion);
+    for (kind, why) in evidence.flat_map(|kind| {
+        [
+            Unavailable::NotInstalled,
+            Unavailable::Forbidden("list"),
+            Unavailable::Failed("timed out".to_owned()),
+        ]
+        .map(|why| (kind, why))
+    }) {
+        let story = Story::of_a_live();
+        let mut lineage = Lineage::new(Options::default());
+        lineage.observe(Observation::Rollout(story.rollout), story.now);
+        for other in Kind::ALL.into_iter().filter(|other| *other != kind) {
+            let present = (other == Kind::Rollout).then(key);
+            lineage.observe(Observation::Listed(other, present.into_iter().collect()), story.now);
+        }
+        assert_eq!(lineage.effects(story.now), [], "{kind:?} was not looked at yet");
+        lineage.observe(Observation::Unavailable(kind, why.clone()), story.now);
+        let effects = lineage.effects(story.now + SignedDuration::from_mins(1));
+        let [Effect::WriteReport(_, write)] = effects.as_slice() else {
+            panic!("{kind:?} {why:?}: {effects:?}");
+        };
+        assert_eq!(lineage.missing().collect::<Vec<_>>(), [(kind, Some(&why))]);
+        let linked = &write.report.linked;
+        assert!(!linked.message.contains(kind.resource()), "{kind:?} {why:?}: {linked:?}");
+        let told = write.report.observed.message.contains(kind.resource());
+        let expected = kind == Kind::RolloutAttempt || why != Unavailable::NotInstalled;
+        assert_eq!(told, expected, "{kind:?} {why:?}: {:?}", write.report.observed);
+    }
+}

@@ -69,6 +69,8 @@ fn action(rollouts: usize) -> impl Strategy<Value = Action> {
         Kind::AppVersion,
         Kind::WorkloadVersion,
         Kind::AppContext,
+        Kind::AnalysisRun,
+        Kind::Experiment,
     ]);
     let edit = prop::sample::select(Edit::ALL.to_vec());
     let fate = prop_oneof![

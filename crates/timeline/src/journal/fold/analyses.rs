@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::super::{Analysis, AnalysisPhase, Journal, Measurement, Metric};
 use super::clock::milliseconds;
+use super::detail::{fit, severity};
 use super::text::clean;
 use crate::chain::Turn;
 use crate::moment::Moment;
@@ -44,23 +45,24 @@ impl Journal {
         let Some(analysis) = self.analyses.get(index).filter(|it| it.closed.is_none()) else {
             return;
         };
+        let mut analysis = analysis.clone();
         let started = analysis.started;
-        let metrics = self.metrics(run, started, now);
-        let ended = is_over(run.phase).then(|| {
+        analysis.phase = run.phase;
+        analysis.message = clean(&run.message, MESSAGE);
+        analysis.metrics = self.metrics(run, started, now);
+        for metric in fit(&mut analysis, &self.analyses) {
+            self.cut(&("metric", &run.uid, metric));
+        }
+        if is_over(run.phase) {
             let told = self.told("analysis", run.completed, Some(started.at), now);
             let seen =
                 if new { Moment::inferred(Some(started.at), now) } else { Moment::observed(now) };
-            told.unwrap_or(seen).not_before(started.at)
-        });
-        let closed = ended.map(|_| self.next_closed());
-        let Some(analysis) = self.analyses.get_mut(index) else {
-            return;
-        };
-        analysis.phase = run.phase;
-        analysis.message = clean(&run.message, MESSAGE);
-        analysis.metrics = metrics;
-        (analysis.ended, analysis.closed) = (ended, closed);
-        if ended.is_some() {
+            analysis.ended = Some(told.unwrap_or(seen).not_before(started.at));
+            analysis.closed = Some(self.next_closed());
+        }
+        let ended = analysis.ended.is_some();
+        self.analyses[index] = analysis;
+        if ended {
             self.weigh_analysis(index);
         }
     }
@@ -135,17 +137,6 @@ impl Journal {
             started,
             ended,
         }
-    }
-}
-
-/// How much a metric says about the outcome.
-fn severity(phase: AnalysisPhase) -> i8 {
-    match phase {
-        AnalysisPhase::Failed => 4,
-        AnalysisPhase::Error => 3,
-        AnalysisPhase::Inconclusive => 2,
-        AnalysisPhase::Cancelled | AnalysisPhase::Running => 1,
-        AnalysisPhase::Successful | AnalysisPhase::Pending => 0,
     }
 }
 

@@ -56,7 +56,7 @@ impl Journal {
                 self.weigh(found);
             }
             Some(failure) if is_of_analysis(failure.cause) && found.class < failure.class => {
-                self.failure = Some(failure::decide(Some(found), Some(failure)));
+                self.failure = failure::decide(Some(found), Some(failure));
             }
             Some(failure) => self.failure = Some(failure),
         }
@@ -87,7 +87,7 @@ impl Journal {
         }
         if let Some(argo) = failure::of_argo(view.look.rollout, view.now) {
             let evidence = self.failure.take();
-            self.failure = Some(failure::decide(evidence, Some(argo)));
+            self.failure = failure::decide(evidence, Some(argo));
         }
     }
 
@@ -100,7 +100,7 @@ impl Journal {
     pub(super) fn give_up_blame(&mut self) {
         if self.waits_for_blame() {
             let evidence = self.failure.take();
-            self.failure = Some(failure::decide(evidence, None));
+            self.failure = failure::decide(evidence, None);
         }
     }
 }
@@ -128,4 +128,89 @@ fn is_of_analysis(cause: Option<AbortCause>) -> bool {
                 | Experiment
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Identity;
+    use crate::moment::Moment;
+    use crate::observation::Key;
+
+    fn journal() -> Journal {
+        let identity = Identity {
+            rollout: Key::new("ns", "cart"),
+            rollout_uid: "uid".to_owned(),
+            hash: "b".to_owned(),
+            revision: 2,
+            number: 1,
+        };
+        Journal::begin(identity, Moment::observed(at(0)))
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap_or_default()
+    }
+
+    fn found(class: FailureClass, second: i64) -> Failure {
+        Failure {
+            class,
+            cause: None,
+            reason: format!("{class:?} {second}"),
+            message: String::new(),
+            pod: None,
+            container: None,
+            image: None,
+            at: Moment::observed(at(second)),
+        }
+    }
+
+    #[test]
+    fn the_latest_evidence_counts_unless_what_is_known_explains_it() {
+        use FailureClass::{CrashLoop, ImagePullFailed, ProbeFailed};
+        let mut journal = journal();
+        let mut weighed = |class, second| {
+            journal.weigh(found(class, second));
+            journal.failure.clone().map(|failure| (failure.reason, failure.at.at))
+        };
+        let text = |text: &str, second| Some((text.to_owned(), at(second)));
+        assert_eq!(weighed(CrashLoop, 1), text("CrashLoop 1", 1));
+        assert_eq!(weighed(ProbeFailed, 2), text("CrashLoop 1", 1));
+        // Its words are the latest, its time is the first.
+        assert_eq!(weighed(CrashLoop, 3), text("CrashLoop 3", 1));
+        assert_eq!(weighed(ImagePullFailed, 4), text("ImagePullFailed 4", 4));
+    }
+
+    #[test]
+    fn ready_pods_take_back_what_kept_them_from_it_and_nothing_else() {
+        let pod = PodSeen {
+            key: Key::new("ns", "cart-b-1"),
+            replica_set_uid: "uid-of-b".to_owned(),
+            ready: true,
+            unscheduled: None,
+            failed: None,
+            containers: Vec::new(),
+        };
+        for (class, stays) in [
+            (FailureClass::ImagePullFailed, false),
+            (FailureClass::QuotaExceeded, false),
+            (FailureClass::AnalysisFailed, true),
+        ] {
+            let mut journal = journal();
+            journal.weigh(found(class, 1));
+            assert_eq!(journal.pods_seen(&[], at(2)), Turn::Same);
+            journal.pods_seen(&[&pod], at(2));
+            assert_eq!(journal.failure.is_some(), stays, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn pods_that_go_down_after_the_end_change_nothing() {
+        let mut journal = journal();
+        journal.weigh(found(FailureClass::ImagePullFailed, 1));
+        journal.finish(Phase::Aborted, Moment::observed(at(2)), true, false);
+        let failure = journal.failure.clone();
+        journal.pods_seen(&[], at(3));
+        assert_eq!(journal.failure, failure);
+    }
 }

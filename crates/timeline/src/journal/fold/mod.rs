@@ -14,6 +14,7 @@
 
 mod analyses;
 mod clock;
+mod detail;
 mod ending;
 mod experiments;
 mod facts;
@@ -119,6 +120,7 @@ impl Journal {
         self.turn(|journal| {
             if journal.open() {
                 let at = Moment { at: milliseconds(at.at), ..at };
+                journal.doubt_start(at.at);
                 journal.finish(Phase::Deleted, at, true, false);
             }
             journal.memory.gone = true;
@@ -173,8 +175,9 @@ impl Journal {
         if self.open() {
             let over = look.attempt.phase != Phase::Progressing;
             if view.ours && (!over || look.attempt.phase == Phase::Promoted) {
-                self.follow_steps(&view);
+                // A pause ends before the step that it belongs to.
                 self.follow_pauses(&view);
+                self.follow_steps(&view);
                 self.follow_weights(&view);
                 self.follow_switches(&view);
                 self.follow_marks(&view);
@@ -202,7 +205,8 @@ impl Journal {
         let progress = &look.rollout.progress;
         let ours = look.rollout.current_hash.as_ref() == Some(&self.identity.hash);
         let begun = progress.pauses.iter().filter_map(|pause| pause.started);
-        let until = begun.filter(|at| ours && *at > known && *at < now).min().unwrap_or(now);
+        let bounds = begun.filter(|_| ours).chain(look.attempt.ended).map(milliseconds);
+        let until = bounds.filter(|at| *at > known && *at < now).min().unwrap_or(now);
         View { look, progress, now, live: look.before.is_some(), ours, known, until }
     }
 
@@ -222,10 +226,7 @@ impl Journal {
             source: attempt.started_source,
             after: None,
         };
-        if !sane(self.started.at, view.now) {
-            self.doubt("start", self.started.at, view.now);
-            self.started = Moment::observed(view.now);
-        }
+        self.doubt_start(view.now);
         // A ReplicaSet that arrives later dates it again, but never to a later time.
         if self.open() && sane(started.at, view.now) && started.at <= self.started.at {
             let (was, is) = (self.started, Moment { after: self.started.after, ..started });
@@ -237,6 +238,13 @@ impl Journal {
         if fresh && !view.live {
             self.facts.rebuilt = true;
             self.mark(MarkKind::FirstSight, Moment::observed(view.now), "");
+        }
+    }
+
+    fn doubt_start(&mut self, now: Timestamp) {
+        if self.open() && !sane(self.started.at, now) {
+            self.doubt("start", self.started.at, now);
+            self.started = Moment::observed(now);
         }
     }
 

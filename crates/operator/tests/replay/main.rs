@@ -3,18 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "what is missing from a recording fails the test")]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+mod progress;
+mod recording;
 
-use api::argo::{ReplicaSet, Rollout};
-use api::keptn::{KeptnAppVersion, KeptnWorkloadVersion};
+use std::collections::{BTreeMap, BTreeSet};
+
 use api::{RolloutTrace, RolloutTraceSpec};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use operator::observe::Observed;
 use operator::report;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use timeline::app_context::{ContextWrite, ContextWritten};
 use timeline::lineage::{Effect, Options};
@@ -22,63 +20,14 @@ use timeline::observation::AppContextSeen;
 use timeline::report::Report;
 use timeline::{Key, Kind, Lineage, Observation};
 
+use recording::{Event, key_of, observe, recording};
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum How {
     Once,
     Twice,
     AsLists,
     WithRestarts,
-}
-
-struct Event {
-    at: Timestamp,
-    kind: Kind,
-    deleted: bool,
-    object: Value,
-}
-
-fn recording(name: &str) -> Vec<Event> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings");
-    let file = std::fs::File::open(folder.join(format!("{name}.watch.jsonl.gz"))).unwrap();
-    BufReader::new(flate2::read::GzDecoder::new(file))
-        .lines()
-        .filter_map(|line| {
-            let mut line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            let kind = match line["kind"].as_str().unwrap() {
-                "rollouts" => Kind::Rollout,
-                "replicasets" => Kind::ReplicaSet,
-                "keptnappversions" => Kind::AppVersion,
-                "keptnworkloadversions" => Kind::WorkloadVersion,
-                // The contexts of the recordings were written by hand; here the core writes them.
-                _ => return None,
-            };
-            let at = SignedDuration::from_secs_f64(line["t"].as_f64().unwrap());
-            Some(Event {
-                at: Timestamp::UNIX_EPOCH + at,
-                kind,
-                deleted: line["type"] == "DELETED",
-                object: line["object"].take(),
-            })
-        })
-        .collect()
-}
-
-fn key_of(object: &Value) -> Key {
-    let text = |field: &str| object["metadata"][field].as_str().unwrap().to_owned();
-    Key::new(text("namespace"), text("name"))
-}
-
-fn observe(kind: Kind, object: &Value) -> Option<Observation> {
-    fn read<K: Observed + DeserializeOwned>(object: &Value) -> Option<Observation> {
-        serde_json::from_value::<K>(object.clone()).unwrap().observe()
-    }
-    match kind {
-        Kind::Rollout => read::<Rollout>(object),
-        Kind::ReplicaSet => read::<ReplicaSet>(object),
-        Kind::AppVersion => read::<KeptnAppVersion>(object),
-        Kind::WorkloadVersion => read::<KeptnWorkloadVersion>(object),
-        Kind::AppContext | Kind::RolloutTrace => unreachable!(),
-    }
 }
 
 /// A cluster that holds what was told so far, and answers what the core asks for.
@@ -107,7 +56,8 @@ impl Replay {
     fn of(name: &str, how: How) -> Self {
         let mut replay = Self::new();
         let mut last = Timestamp::UNIX_EPOCH;
-        for event in recording(name) {
+        let watched = |event: &Event| Kind::ALL.contains(&event.kind);
+        for event in recording(name).into_iter().filter(watched) {
             replay.wait(event.at);
             let key = key_of(&event.object);
             last = event.at;

@@ -1,0 +1,204 @@
+//! Hands spans to an OpenTelemetry collector, by OTLP over gRPC or HTTP, and says what became of
+//! them.
+//!
+//! `opentelemetry-otlp`'s exporter answers `Ok` to a partial success and hides whether an error is
+//! permanent, and tonic's client panics on a malformed `grpc-status-details-bin`. So we take the
+//! messages of `opentelemetry-proto`, speak the protocol over hyper ourselves, and read the standard
+//! `OTEL_*` variables in one file, [`settings`].
+//!
+//! `encode` makes the bytes, `grpc` and `http` put them into a request, `connection` sends it and
+//! `answer` judges what comes back, by the rules of OTLP (opentelemetry-proto,
+//! docs/specification.md). Nothing is kept here: what is not acknowledged is still in the journal.
+
+mod answer;
+mod connection;
+mod encode;
+mod grpc;
+mod http;
+pub mod settings;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use timeline::span::Batch;
+
+use connection::Connection;
+pub use encode::encoded;
+pub use settings::{OtlpArgs, Settings, SettingsError};
+use settings::{Protocol, Target};
+
+/// What a message may weigh, before compression, in both directions: what OTLP recommends and
+/// gRPC's servers enforce.
+const MESSAGE_LIMIT: usize = 4 << 20;
+
+/// The wait after a first failure, and after many.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// Sends batches to one collector. Cheap to clone; connects when first needed, and again by itself.
+#[derive(Clone)]
+pub struct Exporter {
+    target: Arc<Target>,
+    connection: Arc<Connection>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivered {
+    /// The collector took all of it.
+    Acknowledged,
+    /// The collector took it and threw some spans away. OTLP forbids to send it again.
+    Partly {
+        /// How many spans were thrown away; never more than the batch had.
+        refused: u64,
+        /// The collector's words, at most 256 bytes in one line.
+        message: String,
+    },
+    /// The collector will never take this batch.
+    Refused {
+        /// Why, at most 512 bytes in one line.
+        message: String,
+    },
+    /// Nobody took it; send it again later.
+    Later {
+        /// What the collector asks to wait, at most an hour.
+        after: Option<Duration>,
+        /// Why, at most 512 bytes in one line.
+        message: String,
+    },
+}
+
+impl Exporter {
+    /// An exporter; none if export is off: no endpoint is given, `OTEL_TRACES_EXPORTER=none`, or
+    /// `OTEL_SDK_DISABLED=true`.
+    ///
+    /// # Errors
+    /// If a file of certificates cannot be used. Whether there is a collector is not looked at.
+    pub fn new(settings: &Settings) -> Result<Option<Self>, SettingsError> {
+        let Some(target) = &settings.target else { return Ok(None) };
+        if !settings.left_out.is_empty() {
+            tracing::info!(
+                attributes = settings.left_out.join(", "),
+                "left out of OTEL_RESOURCE_ATTRIBUTES: they describe this process, \
+                 the spans describe the service that is rolled out"
+            );
+        }
+        let connection = Connection::new(target)?;
+        Ok(Some(Self { target: Arc::clone(target), connection: Arc::new(connection) }))
+    }
+
+    /// Sends a batch once and waits for the answer, at most as long as the timeout.
+    ///
+    /// The same batch is always the same bytes, so that one that is sent again, because its
+    /// acknowledgement was lost or not stored, shows once.
+    pub async fn deliver(&self, batch: &Batch) -> Delivered {
+        if batch.spans.is_empty() {
+            return Delivered::Acknowledged;
+        }
+        let message = encode::message(batch, &self.target.resource);
+        if message.len() > MESSAGE_LIMIT {
+            let size = message.len();
+            let message = format!("{size} bytes are more than the {MESSAGE_LIMIT} of OTLP");
+            return Delivered::Refused { message };
+        }
+        let spans = batch.spans.len() as u64;
+        let exchange = self.exchange(Bytes::from(message), spans);
+        if let Ok(delivered) = tokio::time::timeout(self.target.timeout, exchange).await {
+            return delivered;
+        }
+        // The connection may be half open, and would then swallow the next one too.
+        self.connection.give_up();
+        let Target { shown, timeout, .. } = &*self.target;
+        let message = answer::one_line(
+            &format!("no answer from {shown} within {timeout:?}"),
+            answer::WORDS_LIMIT,
+        );
+        Delivered::Later { after: None, message }
+    }
+
+    async fn exchange(&self, message: Bytes, spans: u64) -> Delivered {
+        let request = match self.target.protocol {
+            Protocol::Grpc => grpc::request(&self.target, &message),
+            Protocol::HttpProtobuf => http::request(&self.target, message),
+        };
+        let answer = match request {
+            Ok(request) => self.connection.send(&self.target, request).await,
+            Err(error) => return Delivered::Refused { message: error.to_string() },
+        };
+        match answer {
+            Ok(answer) => match self.target.protocol {
+                Protocol::Grpc => grpc::judge(&answer, spans),
+                Protocol::HttpProtobuf => http::judge(&answer, spans),
+            },
+            Err(message) => Delivered::Later { after: None, message },
+        }
+    }
+}
+
+impl fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Exporter").field(&self.target).finish()
+    }
+}
+
+impl fmt::Display for Exporter {
+    /// Where it sends to and how, without secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {}", self.target.shown, self.target.protocol)
+    }
+}
+
+/// How long to wait after so many failures in a row: 1 s, doubled with each up to 60 s, of which
+/// `jitter`, a random number from 0 to 1, takes away up to one half. What the collector asked for
+/// counts where it is longer.
+pub fn backoff(failures: u32, jitter: f64, asked: Option<Duration>) -> Duration {
+    let asked = asked.unwrap_or_default();
+    let Some(doublings) = failures.checked_sub(1) else { return asked };
+    let full = SHORTEST_WAIT.saturating_mul(1 << doublings.min(6)).min(LONGEST_WAIT);
+    let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
+    full.mul_f64(1.0 - jitter / 2.0).max(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn seconds(failures: u32) -> f64 {
+        backoff(failures, 0.0, None).as_secs_f64()
+    }
+
+    #[test]
+    fn each_failure_doubles_the_wait_up_to_a_minute() {
+        let waits: Vec<_> = (0..9).map(seconds).collect();
+        assert_eq!(waits, [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
+        assert_eq!(backoff(u32::MAX, 0.0, None), LONGEST_WAIT);
+    }
+
+    #[test]
+    fn jitter_takes_away_up_to_one_half() {
+        assert_eq!(backoff(3, 0.5, None), Duration::from_secs(3));
+        assert_eq!(backoff(3, 1.0, None), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn the_longer_of_the_two_waits_counts() {
+        let asked = Some(Duration::from_secs(5));
+        assert_eq!(backoff(1, 0.0, asked), Duration::from_secs(5));
+        assert_eq!(backoff(4, 0.0, asked), Duration::from_secs(8));
+    }
+
+    proptest! {
+        #[test]
+        fn no_number_makes_it_panic_or_wait_longer_than_a_minute(
+            failures in any::<u32>(),
+            jitter in any::<f64>(),
+        ) {
+            let wait = backoff(failures, jitter, None);
+            prop_assert!(wait <= LONGEST_WAIT);
+            prop_assert!(failures == 0 || wait >= SHORTEST_WAIT / 2);
+        }
+    }
+}

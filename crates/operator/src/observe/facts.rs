@@ -1,0 +1,282 @@
+//! What labels and annotations tell of a revision: the one list of the keys that are read.
+
+use std::collections::BTreeMap;
+
+use api::argo::PodSpec;
+use jiff::Timestamp;
+use kube::core::ObjectMeta;
+use timeline::Traceparent;
+use timeline::observation::RevisionFacts;
+use timeline::workload::Metadata;
+
+use super::template;
+use super::text::bounded;
+
+/// Where a fact is looked for. The first key that stands anywhere with a usable value decides;
+/// of one key the first of: annotation of the ReplicaSet, annotation of the template, label of the
+/// template, label of the ReplicaSet. Argo copies annotations of the Rollout to the ReplicaSet.
+#[derive(Debug, Clone, Copy)]
+pub struct Fact {
+    /// Name of it, as a RolloutAttempt stores it.
+    pub name: &'static str,
+    /// Keys, the first one first.
+    pub keys: &'static [&'static str],
+    /// Most bytes that are kept of it.
+    pub limit: usize,
+}
+
+/// Rules of OpenTelemetry, semantic-conventions docs/non-normative/k8s-attributes.md; then Keptn's.
+const SERVICE: Fact = Fact {
+    name: "service",
+    keys: &[
+        "resource.opentelemetry.io/service.name",
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/name",
+        "keptn.sh/workload",
+    ],
+    limit: 128,
+};
+const VERSION: Fact = Fact {
+    name: "version",
+    keys: &[
+        "resource.opentelemetry.io/service.version",
+        "app.kubernetes.io/version",
+        "keptn.sh/version",
+        "org.opencontainers.image.version",
+    ],
+    limit: 128,
+};
+const ENVIRONMENT: Fact = Fact {
+    name: "environment",
+    keys: &[
+        "throughline.dev/environment",
+        "resource.opentelemetry.io/deployment.environment.name",
+        "resource.opentelemetry.io/deployment.environment",
+    ],
+    limit: 64,
+};
+const COMMIT: Fact = Fact {
+    name: "commit",
+    keys: &[
+        "throughline.dev/commit",
+        "resource.opentelemetry.io/vcs.ref.head.revision",
+        "org.opencontainers.image.revision",
+    ],
+    limit: 128,
+};
+/// `org.opencontainers.image.created` is no time of a commit and not read.
+const COMMIT_TIME: Fact =
+    Fact { name: "commitTime", keys: &["throughline.dev/commit-time"], limit: 64 };
+const REPOSITORY: Fact = Fact {
+    name: "repository",
+    keys: &[
+        "throughline.dev/repository",
+        "resource.opentelemetry.io/vcs.repository.url.full",
+        "org.opencontainers.image.source",
+    ],
+    limit: 256,
+};
+const AUTHOR: Fact = Fact {
+    name: "author",
+    keys: &["throughline.dev/author", "org.opencontainers.image.authors"],
+    limit: 128,
+};
+/// Tekton's are those of konflux-ci/architecture ADR 59.
+const ORIGIN: Fact = Fact {
+    name: "origin",
+    keys: &[
+        "throughline.dev/traceparent",
+        "tekton.dev/deliveryTraceparent",
+        "tekton.dev/pipelinerunSpanContext",
+    ],
+    limit: 512,
+};
+
+/// All of them.
+pub const FACTS: [Fact; 8] =
+    [SERVICE, VERSION, ENVIRONMENT, COMMIT, COMMIT_TIME, REPOSITORY, AUTHOR, ORIGIN];
+
+const IMAGES_LIMIT: usize = 16;
+const IMAGE_LIMIT: usize = 256;
+/// A commit before this is a build tool's idea of no time.
+const FIRST_COMMIT: Timestamp = Timestamp::constant(946_684_800, 0);
+
+/// What the metadata of a ReplicaSet and its template tell.
+pub(super) fn of(
+    replica_set: &ObjectMeta,
+    metadata: Metadata<'_>,
+    spec: &PodSpec,
+) -> RevisionFacts {
+    let empty = BTreeMap::new();
+    let places = [
+        replica_set.annotations.as_ref().unwrap_or(&empty),
+        metadata.annotations,
+        metadata.labels,
+        replica_set.labels.as_ref().unwrap_or(&empty),
+    ];
+    let text = |fact: Fact| look_up(&places, fact, Some);
+    RevisionFacts {
+        service: text(SERVICE),
+        version: text(VERSION),
+        environment: text(ENVIRONMENT),
+        commit: text(COMMIT),
+        commit_time: look_up(&places, COMMIT_TIME, |text| {
+            text.parse().ok().filter(|time| *time >= FIRST_COMMIT)
+        }),
+        repository: text(REPOSITORY),
+        author: text(AUTHOR),
+        origin: look_up(&places, ORIGIN, |text| traceparent(&text)),
+        images: images(spec),
+        template_digest: template::digest(replica_set, metadata, spec).value(),
+    }
+}
+
+fn look_up<T>(
+    places: &[&BTreeMap<String, String>],
+    fact: Fact,
+    read: impl Fn(String) -> Option<T>,
+) -> Option<T> {
+    let values = fact.keys.iter().flat_map(|key| places.iter().filter_map(|place| place.get(*key)));
+    values
+        .map(|value| value.trim())
+        .filter(|value| !value.is_empty())
+        .find_map(|value| read(bounded(value.to_owned(), fact.limit)))
+}
+
+/// A traceparent, or Tekton's JSON around one.
+fn traceparent(text: &str) -> Option<Traceparent> {
+    let inner = || {
+        let carrier: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+        carrier.get("traceparent")?.parse().ok()
+    };
+    text.parse().ok().or_else(inner)
+}
+
+fn images(spec: &PodSpec) -> Vec<String> {
+    let containers = spec.containers.iter().flatten().take(IMAGES_LIMIT);
+    containers
+        .map(|container| {
+            let name = container.name.as_deref().unwrap_or_default();
+            let image = container.image.as_deref().unwrap_or_default();
+            bounded(format!("{name}={image}"), IMAGE_LIMIT)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use api::argo;
+    use serde_json::{Value, json};
+    use timeline::observation::ReplicaSetSeen;
+
+    use super::super::Observed as _;
+    use super::*;
+
+    const TRACEPARENT: &str = "00-28e7c919c887709c210854f40838e0d7-bf5933e028d3fc36-01";
+
+    fn seen(annotations: &Value, labels: &Value, template: &Value) -> ReplicaSetSeen {
+        let mut labels = labels.clone();
+        labels[argo::POD_TEMPLATE_HASH] = json!("abc");
+        let set: argo::ReplicaSet = serde_json::from_value(json!({
+            "metadata": {
+                "name": "cart-abc", "namespace": "ns", "uid": "u",
+                "annotations": annotations, "labels": labels,
+                "ownerReferences": [{
+                    "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "cart",
+                    "uid": "r", "controller": true,
+                }],
+            },
+            "spec": { "template": template },
+        }))
+        .unwrap();
+        match set.observe() {
+            Some(timeline::Observation::ReplicaSet(seen)) => seen,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn facts(annotations: &Value, labels: &Value, template: &Value) -> RevisionFacts {
+        seen(annotations, labels, template).facts
+    }
+
+    #[test]
+    fn each_fact_is_read_from_each_of_its_keys() {
+        for fact in FACTS {
+            let value = match fact.name {
+                "commitTime" => "2026-11-20T10:00:00+01:00",
+                "origin" => TRACEPARENT,
+                _ => "value",
+            };
+            for key in fact.keys {
+                let read = facts(&json!({ *key: value }), &json!({}), &json!({}));
+                let told = match fact.name {
+                    "service" => read.service,
+                    "version" => read.version,
+                    "environment" => read.environment,
+                    "commit" => read.commit,
+                    "commitTime" => read.commit_time.map(|time| time.to_string()),
+                    "repository" => read.repository,
+                    "author" => read.author,
+                    "origin" => read.origin.map(|origin| origin.to_string()),
+                    name => panic!("{name} is not checked"),
+                };
+                let expected = if value.contains("+01") { "2026-11-20T09:00:00Z" } else { value };
+                assert_eq!(told.as_deref(), Some(expected), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_one_key_the_replica_sets_annotation_decides_then_the_template_then_its_label() {
+        let key = "throughline.dev/commit";
+        let template = json!({ "metadata": {
+            "annotations": { key: "b" }, "labels": { key: "c" },
+        } });
+        let only_label = json!({ "metadata": { "labels": { key: "c" } } });
+        let commit = |annotations, labels, template| facts(annotations, labels, template).commit;
+        let (a, d, none) = (json!({ key: "a" }), json!({ key: "d" }), json!({}));
+        assert_eq!(commit(&a, &d, &template).as_deref(), Some("a"));
+        assert_eq!(commit(&none, &d, &template).as_deref(), Some("b"));
+        assert_eq!(commit(&none, &d, &only_label).as_deref(), Some("c"));
+        assert_eq!(commit(&none, &d, &none).as_deref(), Some("d"));
+        assert_eq!(commit(&none, &none, &none), None);
+        let empty = json!({ key: " " });
+        assert_eq!(commit(&empty, &d, &none).as_deref(), Some("d"));
+    }
+
+    #[test]
+    fn a_key_of_ours_goes_before_a_convention() {
+        let annotations = json!({
+            "org.opencontainers.image.revision": "image", "throughline.dev/commit": "ours",
+        });
+        assert_eq!(facts(&annotations, &json!({}), &json!({})).commit.as_deref(), Some("ours"));
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_no_fact() {
+        for time in ["yesterday", "1970-01-01T00:00:00Z", "1980-01-01T00:00:00Z", "1732180000"] {
+            let read =
+                facts(&json!({ "throughline.dev/commit-time": time }), &json!({}), &json!({}));
+            assert_eq!(read.commit_time, None, "{time}");
+        }
+        let broken = json!({
+            "throughline.dev/traceparent": "00-xyz",
+            "tekton.dev/pipelinerunSpanContext": format!(r#"{{"traceparent":"{TRACEPARENT}"}}"#),
+        });
+        let origin = facts(&broken, &json!({}), &json!({})).origin;
+        assert_eq!(origin.map(|origin| origin.to_string()).as_deref(), Some(TRACEPARENT));
+    }
+
+    #[test]
+    fn values_are_bounded_and_on_one_line() {
+        let annotations = json!({
+            "throughline.dev/author": format!("Ada\n{}", "x".repeat(1_000_000)),
+        });
+        let author = facts(&annotations, &json!({}), &json!({})).author.unwrap();
+        assert!(author.starts_with("Ada x") && author.len() == 128);
+        let containers = vec![json!({ "name": "c", "image": "i".repeat(5000) }); 100];
+        let images =
+            facts(&json!({}), &json!({}), &json!({ "spec": { "containers": containers } }));
+        assert_eq!((images.images.len(), images.images[0].len()), (16, 256));
+    }
+}

@@ -1,0 +1,134 @@
+//! Our own objects, as an earlier process left them.
+
+use api::RolloutTrace;
+use api::rollout_trace as rtr;
+use timeline::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Source, Trace};
+use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace};
+use timeline::report::{Condition, Report};
+use timeline::workload::Workload;
+use timeline::{Kind, Observation};
+
+use super::{Observed, key};
+
+impl Observed for RolloutTrace {
+    const KIND: Kind = Kind::RolloutTrace;
+
+    fn observe(self) -> Option<Observation> {
+        Some(Observation::RolloutTrace(Box::new(RolloutTraceSeen {
+            key: key(&self.metadata),
+            generation: self.metadata.generation,
+            owners: self
+                .metadata
+                .owner_references
+                .iter()
+                .flatten()
+                .map(|owner| owner.uid.clone())
+                .collect(),
+            settings: Settings {
+                history: self
+                    .spec
+                    .history
+                    .and_then(|n| usize::try_from(n).ok())
+                    .unwrap_or(10)
+                    .clamp(1, 50),
+                observe_only: self.spec.mode == Some(rtr::Mode::Observe),
+                keep_after_delete: self.spec.keep_after_delete.unwrap_or(false),
+            },
+            stored: self.status.and_then(stored),
+        })))
+    }
+}
+
+fn stored(status: rtr::RolloutTraceStatus) -> Option<StoredTrace> {
+    let rollout_uid = status.rollout_uid?;
+    let attempts: Vec<Attempt> = status.chain.into_iter().map(attempt).collect();
+    let condition = |name: &str| {
+        let found = status.conditions.iter().find(|condition| condition.type_ == name)?;
+        Some(Condition {
+            status: match found.status.as_str() {
+                "True" => Some(true),
+                "False" => Some(false),
+                _ => None,
+            },
+            reason: found.reason.clone(),
+            message: found.message.clone(),
+            since: found.last_transition_time.0,
+        })
+    };
+    let report = Report {
+        rollout_uid: rollout_uid.clone(),
+        observed_generation: status.observed_generation,
+        attempts: attempts.clone(),
+        observed: condition("Observed")?,
+        linked: condition("Linked")?,
+    };
+    Some(StoredTrace { rollout_uid, attempts, report })
+}
+
+fn attempt(entry: rtr::ChainEntry) -> Attempt {
+    let keptn = entry.keptn;
+    Attempt {
+        revision: entry.revision,
+        hash: entry.hash,
+        number: u32::try_from(entry.attempt).unwrap_or(1),
+        replica_set: entry.replica_set,
+        phase: match entry.phase {
+            rtr::Phase::Progressing => Phase::Progressing,
+            rtr::Phase::Promoted => Phase::Promoted,
+            rtr::Phase::Aborted => Phase::Aborted,
+            rtr::Phase::Superseded => Phase::Superseded,
+            rtr::Phase::Reverted => Phase::Reverted,
+            rtr::Phase::Deleted => Phase::Deleted,
+            rtr::Phase::Unknown => Phase::Unknown,
+        },
+        started: entry.started,
+        started_source: match entry.started_source {
+            rtr::Source::Observed => Source::Observed,
+            rtr::Source::Status => Source::Status,
+            rtr::Source::Event => Source::Event,
+            rtr::Source::Inferred => Source::Inferred,
+        },
+        ended: entry.ended,
+        follows: entry.follows.into_iter().map(follow).collect(),
+        linked: Linked { state: link_state(entry.linked.state), reason: entry.linked.reason },
+        trace: keptn.as_ref().and_then(|keptn| {
+            Some(Trace {
+                traceparent: keptn.traceparent.as_ref()?.parse().ok()?,
+                app_version: keptn.app_version.clone(),
+                workload_version: keptn.workload_version.clone(),
+            })
+        }),
+        workload: keptn.map(|keptn| Workload {
+            app: keptn.app,
+            name: keptn.workload,
+            version: keptn.version,
+            hashed: keptn.version_hashed,
+        }),
+    }
+}
+
+fn follow(follow: rtr::Follow) -> Follow {
+    Follow {
+        revision: follow.revision,
+        hash: follow.hash,
+        number: u32::try_from(follow.attempt).unwrap_or(1),
+        version: follow.version,
+        relation: match follow.relation {
+            rtr::Relation::Successor => Relation::Successor,
+            rtr::Relation::Rollback => Relation::Rollback,
+            rtr::Relation::RetryAfter => Relation::RetryAfter,
+            rtr::Relation::Supersedes => Relation::Supersedes,
+            rtr::Relation::After => Relation::After,
+        },
+        trace: follow.traceparent.and_then(|traceparent| traceparent.parse().ok()),
+    }
+}
+
+fn link_state(state: rtr::LinkState) -> LinkState {
+    match state {
+        rtr::LinkState::None => LinkState::None,
+        rtr::LinkState::Requested => LinkState::Requested,
+        rtr::LinkState::Applied => LinkState::Applied,
+        rtr::LinkState::Lost => LinkState::Lost,
+    }
+}

@@ -1,0 +1,65 @@
+//! How much is kept of what analyses measured. A journal is stored as one object, and many
+//! analyses with long words would make it a large one.
+
+use super::super::{Analysis, AnalysisPhase, Metric};
+use super::text::clean;
+
+/// Bytes for the detail of all analyses of an attempt.
+const ALL: usize = 3072;
+/// Bytes of it for those that pass: what fails comes last, and is what people look for.
+const PASSING: usize = 1024;
+/// Times, numbers and the phase of a metric or a measurement.
+const ENTRY: usize = 40;
+/// What is left of words when there is no room.
+const SHORT: usize = 64;
+
+/// Shortens an analysis to what the others leave it. Gives the names of the metrics that had to
+/// go, the least telling first.
+pub(super) fn fit(analysis: &mut Analysis, others: &[Analysis]) -> Vec<String> {
+    let others = others.iter().filter(|other| other.uid != analysis.uid);
+    let used: usize = others.map(|other| cost(&other.message, &other.metrics)).sum();
+    let room = if severity(analysis.phase) > 1 { ALL } else { PASSING }.saturating_sub(used);
+    let mut gone = Vec::new();
+    while cost(&analysis.message, &analysis.metrics) > room {
+        let metrics = &mut analysis.metrics;
+        let least = |long: bool| {
+            let all = metrics.iter().enumerate();
+            all.filter(|(_, metric)| !long || metric.measurements.len() > 1)
+                .min_by_key(|(index, metric)| (rank(metric), usize::MAX - index))
+                .map(|(index, _)| index)
+        };
+        if let Some(index) = least(true) {
+            metrics[index].measurements.remove(0);
+        } else if let Some(index) = least(false) {
+            gone.push(metrics.remove(index).name);
+        } else {
+            analysis.message = clean(&analysis.message, SHORT);
+            break;
+        }
+    }
+    gone
+}
+
+fn cost(message: &str, metrics: &[Metric]) -> usize {
+    let of_metric = |metric: &Metric| {
+        let measurements = metric.measurements.iter();
+        let words: usize = measurements.map(|it| it.value.len() + it.message.len() + ENTRY).sum();
+        metric.name.len() + metric.message.len() + words + ENTRY
+    };
+    message.len() + metrics.iter().map(of_metric).sum::<usize>()
+}
+
+/// How much a metric says about the outcome. One that is only tried out decides nothing.
+pub(super) fn rank(metric: &Metric) -> (bool, i8) {
+    (!metric.dry_run, severity(metric.phase))
+}
+
+pub(super) fn severity(phase: AnalysisPhase) -> i8 {
+    match phase {
+        AnalysisPhase::Failed => 4,
+        AnalysisPhase::Error => 3,
+        AnalysisPhase::Inconclusive => 2,
+        AnalysisPhase::Cancelled | AnalysisPhase::Running => 1,
+        AnalysisPhase::Successful | AnalysisPhase::Pending => 0,
+    }
+}

@@ -1,0 +1,101 @@
+//! Times that cannot be right, and things that there is no room for.
+
+use jiff::{SignedDuration, Timestamp};
+use timeline::journal::{MarkKind, PauseKind};
+use timeline::observation::PauseSeen;
+
+use crate::lines::lines;
+use crate::story::{Story, floor, step};
+
+fn absurd() -> [Timestamp; 4] {
+    [
+        Timestamp::MIN,
+        Timestamp::from_second(-1).unwrap(),
+        Timestamp::from_second(1_800_000_000 + 90_000).unwrap(),
+        Timestamp::MAX,
+    ]
+}
+
+#[test]
+fn a_pause_that_began_at_no_time_began_when_it_was_seen() {
+    for started in absurd() {
+        let story = Story::canary().applies("b").after(20).reaches(1);
+        let pause = PauseSeen { kind: PauseKind::Timed, started: Some(started) };
+        let story = story
+            .version(|rollout| rollout.progress.pauses = vec![pause])
+            .after(5)
+            .version(|_| {})
+            .marks(&["ClockDoubted 30.1"]);
+        assert!(story.journal().marks[0].note.starts_with("pause: "));
+        let story = story.after(25).resumed_by_timer();
+        assert_eq!(lines(story.journal())[1], "pause Timed 30.1..60.1 Timer");
+    }
+}
+
+#[test]
+fn an_abort_before_the_start_is_dated_by_the_version_that_tells_it() {
+    let story = Story::canary().after(100).applies("b").after(20);
+    let at = story.now - SignedDuration::from_mins(1);
+    let story = story.version(|rollout| {
+        (rollout.abort, rollout.aborted_at) = (true, Some(floor(at)));
+    });
+    assert_eq!(lines(story.journal())[1], "Aborted ~110..130.1 settled 130.1");
+    assert_eq!(story.journal().marks[0].kind, MarkKind::ClockDoubted);
+}
+
+#[test]
+fn an_abort_in_the_second_of_the_start_is_no_wrong_clock() {
+    let story = Story::canary().applies("b").aborted("").retried().after_ms(200).aborted("");
+    assert_eq!(lines(story.journal())[1], "Aborted ~10..~10 settled ~10");
+    story.marks(&[]);
+}
+
+#[test]
+fn a_clock_is_doubted_once() {
+    let mut story = Story::canary().applies("b");
+    for started in absurd() {
+        let pause = PauseSeen { kind: PauseKind::Timed, started: Some(started) };
+        story = story.after(1).version(|rollout| rollout.progress.pauses.push(pause));
+    }
+    assert_eq!(story.journal().marks.len(), 1);
+}
+
+#[test]
+fn what_there_is_no_room_for_is_counted_once() {
+    let plan = (0..100).map(|index| step("setWeight", &index.to_string())).collect();
+    let mut story = Story::begins(timeline::journal::Strategy::Canary, plan).gets_live("a");
+    story = story.applies("b");
+    for index in 1..=100 {
+        story = story.after(1).reaches(index);
+    }
+    assert_eq!((story.journal().steps.len(), story.journal().cut), (64, 36));
+    for second in 0..60 {
+        story = story.after(2).paused(PauseKind::Timed).after(1).version(|_| {});
+        story = story.version(|rollout| rollout.progress.pauses.clear());
+        assert_eq!(story.journal().pauses.len(), 32.min(second + 1));
+    }
+    assert_eq!(story.journal().cut, 36 + 28);
+}
+
+#[test]
+fn what_an_earlier_process_counted_is_not_counted_again() {
+    let plan = (0..100).map(|index| step("setWeight", &index.to_string())).collect();
+    let mut story = Story::begins(timeline::journal::Strategy::Canary, plan).gets_live("a");
+    story = story.applies("b").reaches(80);
+    assert_eq!(story.journal().cut, 17);
+    story.journal_mut().memory = timeline::journal::Memory::default();
+    let story = story.while_away(|story| story.after(1).reaches(90));
+    assert_eq!(story.journal().cut, 27);
+}
+
+#[test]
+fn words_of_others_are_cut_and_hold_no_control_characters() {
+    let plan = vec![step("set\nWeight", &"é\u{1b}".repeat(100))];
+    let story = Story::begins(timeline::journal::Strategy::Canary, plan).gets_live("a");
+    let story = story.applies("b");
+    let step = &story.journal().steps[0];
+    assert_eq!(step.kind, "set Weight");
+    // A character of two bytes has no room in the last one.
+    assert_eq!(step.setting.len(), 63);
+    assert!(!step.setting.contains(char::is_control));
+}
