@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::attempt::Phase;
 use crate::chain::Turn;
 use crate::journal::Journal;
 use crate::observation::RolloutAttemptSeen;
@@ -15,8 +16,7 @@ use crate::spans;
 
 /// Facts of one moment arrive within about a second of each other; they are stored together.
 const GATHER: SignedDuration = SignedDuration::from_secs(1);
-/// An end is stored with what it brings about, most often that the Rollout gets Healthy. Until then
-/// the chain tells of it.
+/// A promotion is stored together with the health that follows.
 const GATHER_END: SignedDuration = SignedDuration::from_secs(5);
 /// Nothing that is merely on its way is stored more often than this, and less often the longer
 /// the attempt takes: what a crash may cost stays in proportion, and so do the writes.
@@ -150,7 +150,7 @@ impl Delivery {
     pub(crate) fn turned(&mut self, turn: Turn, now: Timestamp) {
         let due = match turn {
             Turn::Same => return,
-            Turn::Vital if self.is_settling() => now + GATHER_END,
+            Turn::Vital if self.gets_healthy() => now + GATHER_END,
             Turn::Vital => now + GATHER,
             Turn::Moved => {
                 let since = self.last_stored.unwrap_or(now);
@@ -161,9 +161,9 @@ impl Delivery {
         self.store_by(due);
     }
 
-    /// It has ended, and its root span has not.
-    fn is_settling(&self) -> bool {
-        !self.journal.open() && self.journal.root_closed.is_none()
+    /// It was promoted, and its root span has not ended. Argo tells that for as long as it is live.
+    fn gets_healthy(&self) -> bool {
+        self.journal.phase == Phase::Promoted && self.journal.root_closed.is_none()
     }
 
     fn store_by(&mut self, due: Timestamp) {
@@ -187,12 +187,18 @@ impl Delivery {
         Some(AttemptWrite { resource_version, stage, keep, journal })
     }
 
-    /// A write came back.
-    pub(crate) fn written(&mut self, result: AttemptWritten, export: bool, now: Timestamp) {
+    /// A write came back. Says whether another journal than ours stands now.
+    pub(crate) fn written(
+        &mut self,
+        result: AttemptWritten,
+        export: bool,
+        now: Timestamp,
+    ) -> bool {
         let Some(storing) = self.storing.take() else {
-            return;
+            return false;
         };
         self.store_failed = false;
+        let mut replaced = false;
         match result {
             AttemptWritten::Stored(resource_version) => {
                 self.stored = Some(Stored { resource_version, ..storing });
@@ -200,6 +206,10 @@ impl Delivery {
                 if self.stage(export) == Stage::Done && !self.done() {
                     self.store_by(now);
                 }
+            }
+            AttemptWritten::Conflict(seen) if seen.journal.identity != self.journal.identity => {
+                self.store_failed = true;
+                self.store_by(now + STORE_RETRY * 12);
             }
             AttemptWritten::Conflict(seen) => {
                 let RolloutAttemptSeen { resource_version, mut journal, .. } = *seen;
@@ -211,9 +221,13 @@ impl Delivery {
                     journal.exported.until =
                         journal.exported.until.max(self.journal.exported.until);
                     self.journal = journal;
+                } else {
+                    replaced = true;
                 }
                 self.store_by(now);
             }
+            // Nobody needs what has left; with its Rollout it was taken away.
+            AttemptWritten::Missing if storing.stage == Stage::Done => self.stored = Some(storing),
             AttemptWritten::Missing => {
                 self.stored = None;
                 self.store_by(now);
@@ -227,6 +241,7 @@ impl Delivery {
                 self.store_by(now + STORE_RETRY * 12);
             }
         }
+        replaced
     }
 
     /// Somebody took the RolloutAttempt away: it is made again while it is needed.

@@ -75,10 +75,13 @@ impl Journals {
     /// A RolloutAttempt as it stands in the cluster. It matters to a process that has no journal
     /// of its own for it.
     pub(crate) fn seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) -> Option<Key> {
-        if self.deliveries.contains_key(&seen.key) {
+        let key = seen.key.clone();
+        let identity = &seen.journal.identity;
+        // A copy under another name would tell the same spans a second time.
+        let own = Key::new(&identity.rollout.namespace, identity.name());
+        if key != own || self.deliveries.contains_key(&key) {
             return None;
         }
-        let key = seen.key.clone();
         let rollout = seen.journal.identity.rollout.clone();
         let delivery = Delivery::restored(seen, self.export, now);
         if delivery.can_wait_outside() && self.waiting_inside.len() >= WAITING_INSIDE {
@@ -100,6 +103,15 @@ impl Journals {
     /// The names of a Rollout's journals.
     pub(crate) fn of(&self, rollout: &Key) -> Vec<Key> {
         self.of_rollout.get(rollout).into_iter().flatten().cloned().collect()
+    }
+
+    /// The journals of the Rollout of this UID, oldest first.
+    pub(crate) fn of_uid(&self, rollout: &Key, uid: &str) -> Vec<&Journal> {
+        let names = self.of_rollout.get(rollout).into_iter().flatten();
+        let mut journals: Vec<_> = names.filter_map(|name| self.journal(name)).collect();
+        journals.retain(|journal| journal.identity.rollout_uid == uid);
+        journals.sort_by_key(|journal| (journal.identity.revision, journal.identity.number));
+        journals
     }
 
     /// All Rollouts that have journals here.
@@ -170,18 +182,19 @@ impl Journals {
         [timer, resume].into_iter().flatten().min()
     }
 
-    /// A write of a RolloutAttempt came back.
+    /// A write of a RolloutAttempt came back. Says what is to be told, and whether another journal
+    /// than ours stands.
     pub(crate) fn written(
         &mut self,
         key: &Key,
         result: AttemptWritten,
         now: Timestamp,
-    ) -> Vec<Announcement> {
+    ) -> (Vec<Announcement>, bool) {
         let Some(delivery) = self.deliveries.get_mut(key) else {
-            return Vec::new();
+            return (Vec::new(), false);
         };
         let before = delivery.told();
-        delivery.written(result, self.export, now);
+        let replaced = delivery.written(result, self.export, now);
         let after = delivery.told();
         let told = |ended| Announcement { journal: delivery.journal.clone(), ended };
         let mut announcements = Vec::new();
@@ -192,7 +205,7 @@ impl Journals {
             announcements.push(told(true));
         }
         self.touched.insert(key.clone());
-        announcements
+        (announcements, replaced)
     }
 
     /// A collector has answered; `jitter` spreads the next try over its wait, 0 to 1000.

@@ -190,9 +190,7 @@ impl Lineage {
                 self.touch_app(&key);
             }
             Observation::RolloutTrace(seen) => self.trace_seen(*seen),
-            Observation::RolloutAttempt(seen) => {
-                self.touched_rollouts.extend(self.journals.seen(*seen, now));
-            }
+            Observation::RolloutAttempt(seen) => self.attempt_seen(*seen, now),
             Observation::AnalysisRun(seen) => {
                 let rollout = self.evidence.run(*seen);
                 self.touched_rollouts.insert(rollout);
@@ -440,12 +438,24 @@ impl Lineage {
             rollout.chain = Chain::default();
             rollout.uid = Some(seen.uid.clone());
         }
+        if !rollout.folded {
+            let stored = self.journals.of_uid(key, &seen.uid);
+            if !stored.is_empty() {
+                rollout.chain.look_back(seen, &sets, now);
+            }
+            for journal in stored {
+                rollout.chain.learn(journal);
+            }
+        }
         let was_newest = rollout.chain.newest().cloned();
         let turn = rollout.chain.observe(seen, &sets, now);
-        rollout.chain.trim(history);
         let before = before.filter(|_| rollout.folded && !rollout.gap);
+        if before.is_none() {
+            rollout.chain.bound_newest(was_newest.as_ref());
+        }
+        rollout.chain.trim(history);
         (rollout.folded, rollout.gap) = (true, false);
-        self.begin_journal(key, was_newest.as_ref(), now);
+        self.begin_journals(key, was_newest.as_ref(), now);
         self.fold_journals(key, seen, before, now);
         match turn {
             Turn::Vital => self.schedule_report(key, now),

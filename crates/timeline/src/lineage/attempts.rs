@@ -9,7 +9,9 @@ use crate::delivery::{AttemptWritten, Sent};
 use crate::journal::{Identity, Journal, Look};
 use crate::journals::Announcement;
 use crate::moment::Moment;
-use crate::observation::{AnalysisRunSeen, EvidenceOwner, Key, Kind, RolloutSeen};
+use crate::observation::{
+    AnalysisRunSeen, EvidenceOwner, Key, Kind, RolloutAttemptSeen, RolloutSeen,
+};
 
 /// Timestamps of the API server and of Argo's controller come from two clocks, to the second.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(2);
@@ -22,11 +24,36 @@ impl Lineage {
         result: AttemptWritten,
         now: Timestamp,
     ) -> Vec<Announcement> {
-        let told = self.journals.written(attempt, result, now);
+        let (told, replaced) = self.journals.written(attempt, result, now);
         if let Some(journal) = self.journals.journal(attempt) {
-            self.touched_rollouts.insert(journal.identity.rollout.clone());
+            let identity = &journal.identity;
+            if let Some(rollout) = self.rollouts.get_mut(&identity.rollout)
+                && rollout.uid.as_ref() == Some(&identity.rollout_uid)
+                && replaced
+            {
+                // What this process saw of it is not what stands: it has to look again.
+                rollout.gap = true;
+                rollout.chain.learn(journal);
+            }
+            self.touched_rollouts.insert(identity.rollout.clone());
         }
         told
+    }
+
+    /// A RolloutAttempt is told. What is stored matters to a process that has no journal for it,
+    /// and to a chain that was stored before.
+    pub(super) fn attempt_seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) {
+        let name = seen.key.clone();
+        let Some(key) = self.journals.seen(seen, now) else {
+            return;
+        };
+        if let Some(rollout) = self.rollouts.get_mut(&key).filter(|rollout| rollout.folded)
+            && let Some(journal) = self.journals.journal(&name)
+            && rollout.uid.as_ref() == Some(&journal.identity.rollout_uid)
+        {
+            rollout.chain.learn(journal);
+        }
+        self.touched_rollouts.insert(key);
     }
 
     /// A collector has answered for so many spans; `jitter` is a random number from 0 to 1000.
@@ -49,35 +76,40 @@ impl Lineage {
         self.journals.standing()
     }
 
-    /// Begins the journal of the newest attempt, if it is under way or ended just now.
-    pub(super) fn begin_journal(
-        &mut self,
-        key: &Key,
-        was_newest: Option<&Attempt>,
-        now: Timestamp,
-    ) {
-        let Some((uid, newest)) = self.newest(key) else {
+    /// Begins the journals of the attempt that is under way, and of those that are found to have
+    /// ended since the newest one was `before`.
+    pub(super) fn begin_journals(&mut self, key: &Key, before: Option<&Attempt>, now: Timestamp) {
+        let Some(rollout) = self.rollouts.get(key) else {
             return;
         };
-        let new = was_newest.is_none_or(|was| {
-            (was.revision, &was.hash, was.number) != (newest.revision, &newest.hash, newest.number)
-        });
-        let begins = match newest.phase {
-            Phase::Progressing => true,
-            Phase::Aborted => new,
-            _ => false,
-        };
-        if !begins {
+        let Some(uid) = rollout.uid.as_deref() else {
             return;
+        };
+        for (index, attempt) in rollout.chain.attempts().iter().enumerate() {
+            let was = before.filter(|before| before.is_same(attempt));
+            let begins = match (was, attempt.phase) {
+                (_, Phase::Progressing) => index == 0,
+                (Some(was), _) => was.open(),
+                (None, Phase::Aborted) => index == 0,
+                // What was live before anybody looked is no news.
+                (None, Phase::Promoted) => index == 0 && before.is_some(),
+                (None, _) => false,
+            };
+            if !begins {
+                continue;
+            }
+            let started = match attempt.started_source {
+                Source::Observed => Moment::observed(attempt.started),
+                Source::Status => Moment::status(attempt.started),
+                Source::Event => Moment::event(attempt.started),
+                Source::Inferred => {
+                    let after = before.filter(|_| was.is_none());
+                    let after = after.map(|before| before.ended.unwrap_or(before.started));
+                    Moment::inferred(after, attempt.started)
+                }
+            };
+            self.journals.begin(&identity(key, uid, attempt), started, now);
         }
-        let started = match newest.started_source {
-            Source::Observed => Moment::observed(newest.started),
-            Source::Status => Moment::status(newest.started),
-            Source::Event => Moment::event(newest.started),
-            Source::Inferred => Moment::inferred(None, newest.started),
-        };
-        let identity = identity(key, uid, newest);
-        self.journals.begin(&identity, started, now);
     }
 
     fn newest(&self, key: &Key) -> Option<(&str, &Attempt)> {
@@ -260,9 +292,18 @@ fn is(identity: &Identity, uid: &str, attempt: &Attempt) -> bool {
 }
 
 /// Which try of a revision something belongs to that was made at this time: the last one that had
-/// begun by then, or else the first.
+/// begun by then, or else the first. When a try began may be known late, when the one before it
+/// ended is known: Argo makes nothing in between.
 fn tried_by(made: Option<Timestamp>, tries: &[&Attempt]) -> Option<u32> {
-    let begun = |attempt: &&&Attempt| made.is_none_or(|made| attempt.started <= made + CLOCK_SLACK);
+    let Some(made) = made else {
+        return tries.iter().map(|attempt| attempt.number).max();
+    };
+    let begun = |attempt: &&&Attempt| {
+        let before = tries.iter().find(|other| other.number + 1 == attempt.number);
+        let over = before.and_then(|before| before.ended);
+        attempt.started.duration_since(made) <= CLOCK_SLACK
+            || over.is_some_and(|over| made.duration_since(over) > CLOCK_SLACK)
+    };
     let last = tries.iter().filter(begun).map(|attempt| attempt.number).max();
     last.or_else(|| tries.iter().map(|attempt| attempt.number).min())
 }

@@ -72,13 +72,14 @@ pub enum Kind {
 impl Kind {
     /// All that are watched throughout, in the order in which they are explained. Pods are watched
     /// only where an attempt is under way.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Rollout,
         Self::ReplicaSet,
         Self::AppVersion,
         Self::WorkloadVersion,
         Self::AppContext,
         Self::RolloutTrace,
+        Self::RolloutAttempt,
         Self::AnalysisRun,
         Self::Experiment,
     ];

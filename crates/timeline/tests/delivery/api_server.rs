@@ -88,6 +88,12 @@ impl ApiServer {
         });
     }
 
+    /// All that happened was told, but for what the operator did itself.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let own = [Kind::RolloutTrace, Kind::RolloutAttempt];
+        self.watches.iter().all(|(kind, events)| own.contains(kind) || events.is_empty())
+    }
+
     /// Nobody watches any more.
     pub(crate) fn disconnect(&mut self) {
         self.watches.clear();

@@ -361,9 +361,8 @@ impl World {
             let identity = &tried.identity;
             Key::new(&identity.rollout.namespace, identity.name())
         });
-        let quiet = Kind::Rollout;
         known
-            && self.server.waiting(quiet).next().is_none()
+            && self.server.is_quiet()
             && journals.into_iter().all(|key| {
                 operator.journal(&key).is_none_or(|journal| {
                     stored(&key).is_some_and(|stored| {
@@ -583,6 +582,10 @@ impl World {
             (effect, answer) => panic!("{answer:?} is no answer to {effect:?}"),
         }
         self.act();
+    }
+
+    pub(crate) fn was_away(&self) -> bool {
+        self.away > 0
     }
 
     pub(crate) fn was_long_away(&self) -> bool {

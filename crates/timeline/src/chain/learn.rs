@@ -1,0 +1,112 @@
+//! What journals know and the chain does not: they are stored apart from each other, and a process
+//! that dies in between leaves one behind the other.
+
+use jiff::Timestamp;
+
+use super::{Chain, View, follows_of};
+use crate::attempt::{Attempt, Linked, Phase};
+use crate::chain::Turn;
+use crate::journal::{Identity, Journal, LinkKind, Placement};
+use crate::observation::{ReplicaSetSeen, RolloutSeen};
+use crate::traceparent::Traceparent;
+
+impl Chain {
+    /// Begins a chain of which only journals are left with the ReplicaSets that tell of what was
+    /// there before.
+    pub fn look_back(
+        &mut self,
+        rollout: &RolloutSeen,
+        replica_sets: &[&ReplicaSetSeen],
+        now: Timestamp,
+    ) {
+        if let Some(current) = rollout.current_hash.as_deref()
+            && self.attempts.is_empty()
+        {
+            self.first_sight(&View { rollout, replica_sets, current, now });
+        }
+    }
+
+    /// Takes over what the journal of an attempt tells. Journals are told oldest first.
+    pub fn learn(&mut self, journal: &Journal) -> Turn {
+        let identity = &journal.identity;
+        if let Some(known) = self.attempts.iter_mut().find(|known| is(identity, known)) {
+            if matches!(known.phase, Phase::Progressing | Phase::Unknown) && !journal.open() {
+                known.phase = journal.phase;
+                known.ended = journal.ended.map(|ended| ended.at);
+                return Turn::Vital;
+            }
+            return Turn::Same;
+        }
+        let order = |revision: i64, number: u32| (revision, number);
+        let this = order(identity.revision, identity.number);
+        let place = self.attempts.iter().position(|it| order(it.revision, it.number) < this);
+        let Some(place) = place.or_else(|| self.attempts.is_empty().then_some(0)) else {
+            // Older than all that is kept.
+            return Turn::Same;
+        };
+        if let Some(before) = self.attempts.get_mut(place).filter(|before| before.open()) {
+            before.phase = outcome(before, journal);
+            before.ended = Some(journal.started.at.max(before.started));
+        }
+        let attempt = self.attempt(journal, place);
+        self.attempts.insert(place, attempt);
+        Turn::Vital
+    }
+
+    fn attempt(&self, journal: &Journal, place: usize) -> Attempt {
+        let identity = &journal.identity;
+        let back = journal.links.iter().any(|link| link.kind == LinkKind::RollsBack);
+        Attempt {
+            revision: identity.revision,
+            hash: identity.hash.clone(),
+            number: identity.number,
+            replica_set: journal.facts.replica_set.clone(),
+            workload: None,
+            follows: follows_of(&self.attempts[place..], &identity.hash, back),
+            phase: journal.phase,
+            started: journal.started.at,
+            started_source: journal.started.source,
+            ended: journal.ended.map(|ended| ended.at),
+            reason: None,
+            trace: None,
+            linked: Linked::none("not looked for yet"),
+        }
+    }
+}
+
+/// What became of an attempt of which nobody told the end before the next one began: that one says
+/// what it follows.
+fn outcome(before: &Attempt, next: &Journal) -> Phase {
+    let identity = &next.identity;
+    if before.hash == identity.hash && before.revision == identity.revision {
+        return Phase::Aborted;
+    }
+    let root = root_of(before, identity);
+    let told = |link: &&crate::journal::Link| {
+        link.traceparent == root || Some(link.traceparent) == before.standing_trace()
+    };
+    match next.links.iter().find(told).map(|link| link.kind) {
+        Some(LinkKind::PreviousRevision | LinkKind::RollsBack) => Phase::Promoted,
+        Some(LinkKind::Supersedes) => Phase::Superseded,
+        Some(LinkKind::RetryOf) => Phase::Aborted,
+        Some(LinkKind::After | LinkKind::Origin) | None => Phase::Unknown,
+    }
+}
+
+/// The root span of an attempt of the same Rollout that has a trace of its own.
+fn root_of(attempt: &Attempt, other: &Identity) -> Traceparent {
+    let identity = Identity {
+        hash: attempt.hash.clone(),
+        revision: attempt.revision,
+        number: attempt.number,
+        ..other.clone()
+    };
+    let own = Placement::own(&identity);
+    Traceparent::sampled(own.trace, identity.span(&[]))
+}
+
+fn is(identity: &Identity, attempt: &Attempt) -> bool {
+    identity.hash == attempt.hash
+        && identity.revision == attempt.revision
+        && identity.number == attempt.number
+}
