@@ -123,7 +123,12 @@ impl Chain {
         earlier.sort_by_key(|set| (set.revision, set.created));
         for set in earlier {
             let phase = if stable == Some(&set.hash) { Phase::Promoted } else { Phase::Unknown };
-            self.push(not_observed(set, phase, view));
+            let mut attempt = not_observed(set, phase, view);
+            if attempt.revision > revision {
+                // Numbered anew for a return to it that is under way: not what it had until now.
+                attempt.revision = 0;
+            }
+            self.push(attempt);
         }
         if self.attempts.is_empty() { Turn::Same } else { Turn::Vital }
     }

@@ -188,12 +188,7 @@ impl Delivery {
     }
 
     /// A write came back. Says whether another journal than ours stands now.
-    pub(crate) fn written(
-        &mut self,
-        result: AttemptWritten,
-        export: bool,
-        now: Timestamp,
-    ) -> bool {
+    pub(crate) fn written(&mut self, result: AttemptWritten, export: bool, now: Timestamp) -> bool {
         let Some(storing) = self.storing.take() else {
             return false;
         };
@@ -311,6 +306,11 @@ impl Delivery {
         let stored = self.stored.as_ref();
         let ended = !self.journal.open();
         (stored.is_some(), ended && stored.is_some_and(|stored| stored.fingerprint == self.mark()))
+    }
+
+    /// Whether it has ended and nothing of it is stored, though it is about to be.
+    pub(crate) fn is_unstored_end(&self) -> bool {
+        self.stored.is_none() && !self.journal.open() && !self.store_failed
     }
 
     /// Whether the last write did not come through.

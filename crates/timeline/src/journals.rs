@@ -114,6 +114,13 @@ impl Journals {
         journals
     }
 
+    /// Whether an attempt of a Rollout has ended of which nothing is stored yet. Once its chain
+    /// says so, no later process would store it.
+    pub(crate) fn has_unstored_end(&self, rollout: &Key) -> bool {
+        let names = self.of_rollout.get(rollout).into_iter().flatten();
+        names.filter_map(|name| self.deliveries.get(name)).any(Delivery::is_unstored_end)
+    }
+
     /// All Rollouts that have journals here.
     pub(crate) fn rollouts(&self) -> Vec<Key> {
         self.of_rollout.keys().cloned().collect()

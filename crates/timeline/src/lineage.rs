@@ -95,6 +95,8 @@ pub struct Lineage {
     pods_watched: BTreeMap<Key, (String, String)>,
     /// Journals whose Rollout was gone at the start were ended.
     started: bool,
+    /// Rollouts that went before every kind was listed.
+    gone_early: BTreeSet<Key>,
     contexts: BTreeMap<Key, AppContext>,
     /// Contexts that wait for a moment.
     waiting: BTreeSet<Key>,
@@ -141,10 +143,14 @@ struct Rollout {
     /// UID that the chain belongs to.
     uid: Option<String>,
     chain: Chain,
+    /// UID and chain of the one that had its name before, until it was folded once.
+    former: Option<(String, Chain)>,
     /// The apps of all its attempts.
     apps: BTreeSet<String>,
     problem: Option<String>,
     report: Option<Report>,
+    /// What was told to stand there since.
+    told: Option<Report>,
     report_due: Option<Timestamp>,
     reporting: bool,
 }
@@ -189,7 +195,7 @@ impl Lineage {
                 self.contexts.entry(key.clone()).or_default().observed(seen, now);
                 self.touch_app(&key);
             }
-            Observation::RolloutTrace(seen) => self.trace_seen(*seen),
+            Observation::RolloutTrace(seen) => self.trace_seen(*seen, now),
             Observation::RolloutAttempt(seen) => self.attempt_seen(*seen, now),
             Observation::AnalysisRun(seen) => {
                 let rollout = self.evidence.run(*seen);
@@ -251,6 +257,9 @@ impl Lineage {
             self.watch_pods(&key, &mut effects);
         }
         if !std::mem::replace(&mut self.started, true) {
+            for key in std::mem::take(&mut self.gone_early) {
+                self.gone(Kind::Rollout, &key, now);
+            }
             self.end_orphans(now);
         }
         self.journals.effects(now, &mut effects);
@@ -331,8 +340,11 @@ impl Lineage {
         rollout.problem = None;
         if rollout.uid.as_ref().is_some_and(|uid| *uid != seen.uid) {
             // Deleted and made again under the same name: another Rollout, another chain.
-            *rollout = Rollout { apps: std::mem::take(&mut rollout.apps), ..Rollout::default() };
+            let former = std::mem::take(rollout);
+            rollout.apps = former.apps;
+            rollout.former = former.uid.map(|uid| (uid, former.chain));
         }
+        self.gone_early.remove(&key);
         let before = rollout.seen.take();
         if before.as_ref() == Some(&seen) {
             rollout.gap = false;
@@ -346,7 +358,7 @@ impl Lineage {
         self.touched_rollouts.insert(key);
     }
 
-    fn trace_seen(&mut self, seen: RolloutTraceSeen) {
+    fn trace_seen(&mut self, seen: RolloutTraceSeen, now: Timestamp) {
         let key = seen.key.clone();
         let settings = self.traces.get(&key).map(|trace| trace.settings);
         if settings != Some(seen.settings) {
@@ -364,13 +376,21 @@ impl Lineage {
             rollout.uid = Some(stored.rollout_uid);
             rollout.report = Some(stored.report);
             self.touched_rollouts.insert(key);
+        } else if rollout.uid.as_ref() == Some(&stored.rollout_uid) {
+            rollout.told = Some(stored.report);
+            self.report_must_stand(&key, now);
         }
     }
 
     fn gone(&mut self, kind: Kind, key: &Key, now: Timestamp) {
         match kind {
+            // What was told of it last is folded first, beside all that lies around it.
+            Kind::Rollout if !self.has_looked() => {
+                self.gone_early.insert(key.clone());
+            }
             Kind::Rollout => {
                 self.touch_apps_of(key);
+                self.end_as_told(key, now);
                 self.end_journals(key, Moment::observed(now), now);
                 self.touched_rollouts.insert(key.clone());
                 if let Some(rollout) = self.rollouts.remove(key) {
@@ -429,6 +449,9 @@ impl Lineage {
         now: Timestamp,
     ) -> Turn {
         let history = self.traces.get(key).map_or(10, |trace| trace.settings.history);
+        if let Some((uid, chain)) = self.rollouts.get_mut(key).and_then(|it| it.former.take()) {
+            self.end_as(key, &uid, &chain, now);
+        }
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return Turn::Same;
         };
@@ -440,12 +463,7 @@ impl Lineage {
         }
         if !rollout.folded {
             let stored = self.journals.of_uid(key, &seen.uid);
-            if !stored.is_empty() {
-                rollout.chain.look_back(seen, &sets, now);
-            }
-            for journal in stored {
-                rollout.chain.learn(journal);
-            }
+            rollout.chain.learn_all(&stored, seen, &sets, now);
         }
         let was_newest = rollout.chain.newest().cloned();
         let turn = rollout.chain.observe(seen, &sets, now);

@@ -1,6 +1,8 @@
 //! What journals know and the chain does not: they are stored apart from each other, and a process
 //! that dies in between leaves one behind the other.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use super::{Chain, View, follows_of};
@@ -11,23 +13,36 @@ use crate::observation::{ReplicaSetSeen, RolloutSeen};
 use crate::traceparent::Traceparent;
 
 impl Chain {
-    /// Begins a chain of which only journals are left with the ReplicaSets that tell of what was
-    /// there before.
-    pub fn look_back(
+    /// Takes over what journals tell, oldest first. Where they are all that is left of a chain, the
+    /// ReplicaSets tell of what was there before.
+    pub fn learn_all(
         &mut self,
+        journals: &[&Journal],
         rollout: &RolloutSeen,
         replica_sets: &[&ReplicaSetSeen],
         now: Timestamp,
     ) {
         if let Some(current) = rollout.current_hash.as_deref()
             && self.attempts.is_empty()
+            && !journals.is_empty()
         {
             self.first_sight(&View { rollout, replica_sets, current, now });
+            // A journal knows the number that a ReplicaSet had when the attempt began.
+            for attempt in &mut self.attempts {
+                let of_hash = journals.iter().rfind(|it| it.identity.hash == attempt.hash);
+                if let Some(identity) = of_hash.map(|journal| &journal.identity) {
+                    (attempt.revision, attempt.number) = (identity.revision, identity.number);
+                }
+            }
+            self.attempts.sort_by_key(|it| Reverse((it.revision, it.number)));
+        }
+        for journal in journals {
+            self.learn(journal, rollout.stable_hash.as_deref());
         }
     }
 
-    /// Takes over what the journal of an attempt tells. Journals are told oldest first.
-    pub fn learn(&mut self, journal: &Journal) -> Turn {
+    /// Takes over what the journal of an attempt tells, while this hash is live.
+    pub fn learn(&mut self, journal: &Journal, stable: Option<&str>) -> Turn {
         let identity = &journal.identity;
         if let Some(known) = self.attempts.iter_mut().find(|known| is(identity, known)) {
             if matches!(known.phase, Phase::Progressing | Phase::Unknown) && !journal.open() {
@@ -39,16 +54,19 @@ impl Chain {
         }
         let order = |revision: i64, number: u32| (revision, number);
         let this = order(identity.revision, identity.number);
-        let place = self.attempts.iter().position(|it| order(it.revision, it.number) < this);
-        let Some(place) = place.or_else(|| self.attempts.is_empty().then_some(0)) else {
-            // Older than all that is kept.
-            return Turn::Same;
-        };
+        let older = self.attempts.iter().position(|it| order(it.revision, it.number) < this);
+        let place = older.unwrap_or(self.attempts.len());
         if let Some(before) = self.attempts.get_mut(place).filter(|before| before.open()) {
             before.phase = outcome(before, journal);
             before.ended = Some(journal.started.at.max(before.started));
         }
-        let attempt = self.attempt(journal, place);
+        let mut attempt = self.attempt(journal, place);
+        if let Some(next) = place.checked_sub(1).filter(|_| attempt.open()) {
+            // Something came after it, and nobody told what became of it.
+            let live = stable == Some(&attempt.hash) && self.live().is_none();
+            attempt.phase = if live { Phase::Promoted } else { Phase::Unknown };
+            attempt.ended = Some(self.attempts[next].started.max(attempt.started));
+        }
         self.attempts.insert(place, attempt);
         Turn::Vital
     }

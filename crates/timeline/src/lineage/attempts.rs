@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Effect, Lineage};
 use crate::attempt::{Attempt, Phase, Source};
-use crate::chain::Turn;
+use crate::chain::{Chain, Turn};
 use crate::delivery::{AttemptWritten, Sent};
 use crate::journal::{Identity, Journal, Look};
 use crate::journals::Announcement;
@@ -33,7 +33,8 @@ impl Lineage {
             {
                 // What this process saw of it is not what stands: it has to look again.
                 rollout.gap = true;
-                rollout.chain.learn(journal);
+                let stable = rollout.seen.as_ref().and_then(|seen| seen.stable_hash.as_deref());
+                rollout.chain.learn(journal, stable);
             }
             self.touched_rollouts.insert(identity.rollout.clone());
         }
@@ -51,7 +52,8 @@ impl Lineage {
             && let Some(journal) = self.journals.journal(&name)
             && rollout.uid.as_ref() == Some(&journal.identity.rollout_uid)
         {
-            rollout.chain.learn(journal);
+            let stable = rollout.seen.as_ref().and_then(|seen| seen.stable_hash.as_deref());
+            rollout.chain.learn(journal, stable);
         }
         self.touched_rollouts.insert(key);
     }
@@ -236,11 +238,33 @@ impl Lineage {
         self.evidence.forget(rollout);
     }
 
+    /// Ends journals whose end the chain of a Rollout that is gone knows.
+    pub(super) fn end_as_told(&mut self, key: &Key, now: Timestamp) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        let former = rollout.former.take();
+        let last = rollout.uid.clone().map(|uid| (uid, rollout.chain.clone()));
+        for (uid, chain) in former.into_iter().chain(last) {
+            self.end_as(key, &uid, &chain, now);
+        }
+    }
+
+    /// Ends journals whose end a chain knows: that may have been stored after them.
+    pub(super) fn end_as(&mut self, key: &Key, uid: &str, chain: &Chain, now: Timestamp) {
+        for attempt in chain.attempts().iter().filter(|attempt| !attempt.open()) {
+            let name = Key::new(&key.namespace, identity(key, uid, attempt).name());
+            let at = Moment::inferred(Some(attempt.started), attempt.ended.unwrap_or(now));
+            self.journals.fold(&name, now, |journal| journal.ended_as(attempt.phase, at, now));
+        }
+    }
+
     /// After a start, journals may be there whose Rollout has gone meanwhile.
     pub(super) fn end_orphans(&mut self, now: Timestamp) {
-        for rollout in self.journals.rollouts() {
-            if self.rollouts.get(&rollout).is_none_or(|rollout| rollout.seen.is_none()) {
-                self.end_journals(&rollout, Moment::inferred(None, now), now);
+        for key in self.journals.rollouts() {
+            if self.rollouts.get(&key).is_none_or(|rollout| rollout.seen.is_none()) {
+                self.end_as_told(&key, now);
+                self.end_journals(&key, Moment::inferred(None, now), now);
             }
         }
     }

@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use timeline::attempt::Phase;
 use timeline::journal::{AnalysisKind, AnalysisPhase, Identity, PauseKind, Strategy};
 use timeline::observation::{
-    AnalysisRunSeen, AppVersionSeen, ConditionSeen, ContainerSeen, EvidenceOwner, MeasurementSeen, MetricSeen,
-    OwnedMetadata, PauseSeen, PodSeen, Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen,
-    StepPlan, Template, WorkloadVersionSeen,
+    AnalysisRunSeen, AppVersionSeen, ConditionSeen, ContainerSeen, EvidenceOwner, MeasurementSeen,
+    MetricSeen, OwnedMetadata, PauseSeen, PodSeen, Progress, ReplicaSetSeen, RevisionFacts,
+    RolloutSeen, StepPlan, Template, WorkloadVersionSeen,
 };
 use timeline::workload::Workload;
 use timeline::{Key, Kind, Observation, Traceparent};
@@ -679,10 +679,7 @@ impl Argo {
         let mut run = AnalysisRunSeen {
             key: Key::new(NAMESPACE, &name),
             uid: format!("{}-{name}", self.rollout.uid),
-            owner: EvidenceOwner::Rollout(
-                self.rollout.key.name.clone(),
-                self.rollout.uid.clone(),
-            ),
+            owner: EvidenceOwner::Rollout(self.rollout.key.name.clone(), self.rollout.uid.clone()),
             revision: Some(revision),
             hash: Some(hash),
             kind,
@@ -742,7 +739,8 @@ impl Argo {
         let Some(set) = self.sets.get(&hash).filter(|_| self.exists) else {
             return self;
         };
-        let trace: Traceparent = format!("00-{:032x}-{:016x}-01", 1000 + u32::from(n), 5).parse().unwrap();
+        let trace: Traceparent =
+            format!("00-{:032x}-{:016x}-01", 1000 + u32::from(n), 5).parse().unwrap();
         let (uid, name) = (set.uid.clone(), self.rollout.key.name.clone());
         let version = format!("version-{hash}");
         self.put(Observation::AppVersion(AppVersionSeen {

@@ -4,7 +4,7 @@
 //! same.
 //!
 //! The same ones each time, so that a failure is one of the change at hand.
-//! `THROUGHLINE_CRASH_POINTS` says at how many points at least random stories are cut short,
+//! `THROUGHLINE_CRASH_POINTS` says at how many points random stories are cut short, at least;
 //! `THROUGHLINE_SEED` which stories.
 
 #![expect(
@@ -18,36 +18,30 @@ mod api_server;
 mod argo;
 mod collector;
 mod oracle;
+mod random;
 mod story;
 mod world;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use collector::Taste;
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use story::Story;
 use timeline::Kind;
 use world::{Fault, InFlight, World};
 
-#[test]
-fn undisturbed_all_is_as_it_was() {
-    for story in story::all() {
-        let run = || {
-            let mut world = World::new(&story, Taste::Everything, BTreeMap::new());
-            world.log = std::env::var_os("THROUGHLINE_LOG").map(|_| Vec::new());
-            world.run()
-        };
-        let world = run();
-        for line in world.log.iter().flatten() {
-            eprintln!("{line}");
-        }
-        eprintln!("{}: {} steps {:?}", story.name, world.steps, world.server.writes);
-        world.must_be_right(&world);
-    }
-}
-
 /// What may go wrong at one step.
 fn faults() -> Vec<Fault> {
-    let mut faults = vec![Fault::AnswerLost, Fault::Fails, Fault::Relist(Kind::Rollout)];
+    let mut faults = vec![
+        Fault::AnswerLost,
+        Fault::Fails,
+        Fault::Relist(Kind::Rollout),
+        Fault::NoTraces,
+        Fault::NoAttempts,
+    ];
     for in_flight in [InFlight::Lost, InFlight::Done, InFlight::Half, InFlight::Late(90)] {
         faults.push(Fault::Crash(in_flight, 0));
     }
@@ -56,10 +50,29 @@ fn faults() -> Vec<Fault> {
     faults
 }
 
-fn run(story: &Story, taste: Taste, faults: &BTreeMap<usize, Fault>, undisturbed: Option<&World>) -> World {
-    let world = World::new(story, taste, faults.clone()).run();
-    world.must_be_right(undisturbed.unwrap_or(&world));
-    world
+/// Tries every fault at every step; says at how many points.
+fn at_every_step(story: &Story, taste: Taste, faults: &[Fault]) -> usize {
+    let undisturbed = World::new(story, taste, BTreeMap::new()).run();
+    undisturbed.must_be_right(&undisturbed);
+    let mut points = 0;
+    let mut failures = BTreeMap::new();
+    for step in 1..=undisturbed.steps {
+        for fault in faults {
+            let plan = BTreeMap::from([(step, *fault)]);
+            let run = || World::new(story, taste, plan).run().must_be_right(&undisturbed);
+            points += 1;
+            if let Err(why) = catch_unwind(AssertUnwindSafe(run)) {
+                let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
+                let line: String = why.chars().take(200).collect();
+                failures.entry(line).or_insert((0, story.name, step, fault)).0 += 1;
+            }
+        }
+    }
+    for (why, what) in &failures {
+        eprintln!("{what:?} {why}");
+    }
+    assert!(failures.is_empty(), "{} of {points} points of {}", failures.len(), story.name);
+    points
 }
 
 /// One run, told in full.
@@ -72,37 +85,48 @@ fn one() {
     let step = asked("STEP").parse().unwrap();
     let fault = faults().into_iter().find(|it| format!("{it:?}") == asked("FAULT")).unwrap();
     let mut world = World::new(&story, Taste::Everything, BTreeMap::from([(step, fault)]));
-    world.log = Some(Vec::new());
     world.prints = true;
-    let world = world.run();
-    world.must_be_right(&undisturbed);
+    world.run().must_be_right(&undisturbed);
 }
 
 #[test]
 fn at_every_step_of_every_story_the_operator_may_crash_or_hear_nothing() {
     let mut points = 0;
-    let mut failures = BTreeMap::new();
+    let mut failed = 0;
     for story in story::all() {
-        let undisturbed = run(&story, Taste::Everything, &BTreeMap::new(), None);
-        for step in 1..=undisturbed.steps {
-            for fault in faults() {
-                let plan = BTreeMap::from([(step, fault)]);
-                let result = std::panic::catch_unwind(|| {
-                    run(&story, Taste::Everything, &plan, Some(&undisturbed)).crashes
-                });
-                points += 1;
-                if let Err(why) = result {
-                    let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
-                    let line: String = why.chars().take(130).collect();
-                    let entry = failures.entry(line).or_insert((0, story.name, step, fault));
-                    entry.0 += 1;
-                }
-            }
+        match catch_unwind(|| at_every_step(&story, Taste::Everything, &faults())) {
+            Ok(n) => points += n,
+            Err(_) => failed += 1,
         }
-        eprintln!("{} {points}", story.name);
     }
-    for (why, what) in &failures {
-        eprintln!("{what:?} {why}");
+    assert_eq!(failed, 0);
+    assert!(points > 10_000, "{points}");
+}
+
+#[test]
+fn random_stories_end_the_same_wherever_they_are_cut_short() {
+    let asked = |name| std::env::var(name).ok().and_then(|number: String| number.parse().ok());
+    let wanted = asked("THROUGHLINE_CRASH_POINTS").unwrap_or(5_000usize);
+    let seed = asked("THROUGHLINE_SEED").unwrap_or(1) as u64;
+    let config = Config {
+        cases: u32::MAX,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed),
+        max_shrink_iters: 2_000,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let points = Cell::new(0);
+    while points.get() < wanted {
+        let tree = random::case().new_tree(&mut runner).unwrap();
+        let outcome = runner.run_one(tree, |case| {
+            points.set(points.get() + case.play(false));
+            Ok(())
+        });
+        if let Err(TestError::Fail(why, case)) = outcome {
+            // The shortest that fails, told in full.
+            drop(catch_unwind(AssertUnwindSafe(|| case.play(true))));
+            panic!("THROUGHLINE_SEED={seed}: {why} {case:?}");
+        }
     }
-    assert!(failures.is_empty());
 }

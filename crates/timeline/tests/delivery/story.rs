@@ -32,8 +32,7 @@ const CANARY: [Plan; 6] = [
     Plan::Pause(Some(10)),
 ];
 const ASKING: [Plan; 3] = [Plan::Weight(25), Plan::Pause(None), Plan::Weight(75)];
-const TESTED: [Plan; 4] =
-    [Plan::Weight(25), Plan::Analysis, Plan::Pause(Some(5)), Plan::Analysis];
+const TESTED: [Plan; 4] = [Plan::Weight(25), Plan::Analysis, Plan::Pause(Some(5)), Plan::Analysis];
 
 impl Story {
     fn of(name: &'static str, all: impl IntoIterator<Item = Argo>) -> Self {
@@ -91,10 +90,13 @@ pub(crate) fn all() -> Vec<Story> {
         canary(),
         Story::of(
             "routed canary, with Keptn",
-            [told(live_as(Argo::new("cart", Replacing::Canary, &CANARY, start()).routed()), |argo| {
-                argo.apply("b").wait(3).keptn(7).wait(6).run().wait(200);
-                argo.apply("c").wait(40).keptn(8).run();
-            })],
+            [told(
+                live_as(Argo::new("cart", Replacing::Canary, &CANARY, start()).routed()),
+                |argo| {
+                    argo.apply("b").wait(3).keptn(7).wait(6).run().wait(200);
+                    argo.apply("c").wait(40).keptn(8).run();
+                },
+            )],
         ),
         Story::of(
             "a person promotes",
@@ -258,11 +260,9 @@ fn played(name: &str, manner: Manner, acts: &[Act]) -> Argo {
             Act::Flaps => argo.flaps(),
             Act::Background => argo.watches_in_background(),
             Act::Previews => argo.previews(),
-            Act::Switches(pass) => argo.switches(if pass {
-                AnalysisPhase::Successful
-            } else {
-                AnalysisPhase::Failed
-            }),
+            Act::Switches(pass) => {
+                argo.switches(if pass { AnalysisPhase::Successful } else { AnalysisPhase::Failed })
+            }
             Act::Keptn(n) => argo.keptn(n),
             Act::Wait(seconds) => argo.wait(seconds.into()),
         };

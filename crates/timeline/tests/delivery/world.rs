@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use timeline::attempt::Phase;
 use timeline::delivery::{AttemptWritten, Sent};
+use timeline::journal::Identity;
 use timeline::lineage::{Effect, Options};
 use timeline::observation::RolloutAttemptSeen;
 use timeline::{Key, Kind, Lineage, Observation};
 
 use crate::api_server::ApiServer;
-use crate::argo::{Change, Tried};
 use crate::collector::{Collector, Taste};
 use crate::story::Story;
 
@@ -97,13 +98,15 @@ enum Answer {
     Recalled(Vec<RolloutAttemptSeen>, bool),
 }
 
-pub(crate) struct World {
+type Lists =
+    (Option<BTreeMap<Key, usize>>, Option<BTreeMap<Key, Phase>>, Option<BTreeMap<Key, usize>>);
+
+pub(crate) struct World<'a> {
     pub(crate) now: Timestamp,
     pub(crate) server: ApiServer,
     pub(crate) collector: Collector,
     pub(crate) operator: Option<Lineage>,
-    changes: Vec<Change>,
-    pub(crate) truth: Vec<Tried>,
+    pub(crate) story: &'a Story,
     queue: BTreeMap<(Timestamp, u64), Step>,
     work: BTreeMap<u64, Work>,
     count: u64,
@@ -119,23 +122,26 @@ pub(crate) struct World {
     told: BTreeMap<Key, usize>,
     saved: BTreeMap<Key, usize>,
     pub(crate) crashes: usize,
-    /// More than one turn of these was forgotten or never told.
-    pub(crate) dropped: BTreeSet<Key>,
+    /// More than one turn of the Rollouts of these UIDs was forgotten or never told.
+    pub(crate) dropped: BTreeSet<String>,
+    /// What a process that starts has read so far: RolloutTraces, RolloutAttempts, Rollouts.
+    lists: Option<Lists>,
     /// The operator knew more than was stored when it died, or did not see every version.
     pub(crate) lossy: bool,
+    /// A person took RolloutTraces away, and with them what was long ago.
+    pub(crate) forgot: bool,
     /// A person took RolloutAttempts away.
     pub(crate) taken: bool,
     /// How long it was away, in milliseconds.
     away: u32,
     /// The most journals that the operator held at one time.
     pub(crate) most_held: usize,
-    /// All steps, for a person.
-    pub(crate) log: Option<Vec<String>>,
+    /// Tells each step to a person.
     pub(crate) prints: bool,
 }
 
-impl World {
-    pub(crate) fn new(story: &Story, taste: Taste, faults: BTreeMap<usize, Fault>) -> Self {
+impl<'a> World<'a> {
+    pub(crate) fn new(story: &'a Story, taste: Taste, faults: BTreeMap<usize, Fault>) -> Self {
         let start = story.changes[0].at;
         let mut collector = Collector::new(taste);
         collector.away.clone_from(&story.away);
@@ -144,8 +150,7 @@ impl World {
             server: ApiServer::default(),
             collector,
             operator: None,
-            changes: story.changes.clone(),
-            truth: story.truth.clone(),
+            story,
             queue: BTreeMap::new(),
             work: BTreeMap::new(),
             count: 0,
@@ -159,11 +164,12 @@ impl World {
             saved: BTreeMap::new(),
             crashes: 0,
             dropped: BTreeSet::new(),
+            lists: None,
             lossy: false,
+            forgot: false,
             taken: false,
             away: 0,
             most_held: 0,
-            log: None,
             prints: false,
         };
         world.start();
@@ -199,7 +205,7 @@ impl World {
         {
             self.now = self.now.max(due);
             if !self.goes_wrong(None) {
-                self.note("wakes");
+                self.note(|| "wakes".to_owned());
                 self.act();
             }
             return true;
@@ -244,7 +250,7 @@ impl World {
 
     /// Something happens in the cluster.
     fn change(&mut self, n: usize) {
-        let change = self.changes[n].clone();
+        let change = &self.story.changes[n];
         let starting = self.now.duration_since(self.started) < STARTING;
         self.lossy |= self.crashes > 0 && (self.operator.is_none() || starting);
         if let Observation::Rollout(seen) = &change.what {
@@ -256,7 +262,7 @@ impl World {
             self.happened.insert(key.clone(), change.turns);
             self.after(300, Step::Collect(key.clone()));
         }
-        let kind = self.server.put(change.what);
+        let kind = self.server.put(change.what.clone());
         self.after(WATCH, Step::Deliver(kind));
     }
 
@@ -265,6 +271,9 @@ impl World {
         let uid = self.rollouts.get(rollout).map(String::as_str);
         let before = self.server.count();
         self.server.collect(rollout, uid);
+        if self.server.trace(rollout).is_none() {
+            self.saved.remove(rollout);
+        }
         for (kind, count) in self.server.since(&before) {
             for _ in 0..count {
                 self.after(WATCH, Step::Deliver(kind));
@@ -276,6 +285,7 @@ impl World {
         let options = Options { observe_only: true, export: true };
         self.operator = Some(Lineage::new(options));
         self.started = self.now;
+        self.lists = Some((None, None, None));
         self.pods_watched.clear();
         self.server.disconnect();
         for (n, kind) in (0..).zip(KINDS) {
@@ -283,7 +293,7 @@ impl World {
             let place = (n * 5 + i64::try_from(self.crashes).unwrap() * 2) % 9;
             self.after(place * 3, Step::List(kind));
         }
-        self.note("starts");
+        self.note(|| "starts".to_owned());
     }
 
     /// Whether a fault takes the place of the step at hand.
@@ -292,7 +302,7 @@ impl World {
         let Some(fault) = self.faults.remove(&self.steps) else {
             return false;
         };
-        self.note(&format!("{fault:?}"));
+        self.note(|| format!("{fault:?}"));
         match fault {
             Fault::Crash(in_flight, down) => {
                 self.crash(in_flight, down);
@@ -305,10 +315,10 @@ impl World {
             }
             Fault::Relist(kind) => {
                 self.lossy |= kind == Kind::Rollout;
-                self.miss();
                 self.after(0, Step::List(kind));
             }
             Fault::NoTraces => {
+                self.forgot = true;
                 for key in self.rollouts.keys().cloned().collect::<Vec<_>>() {
                     if self.server.forget(&key) {
                         self.after(WATCH, Step::Deliver(Kind::RolloutTrace));
@@ -346,7 +356,7 @@ impl World {
             }
         }
         self.told = self.saved.clone();
-        self.queue.retain(|_, step| !matches!(step, Step::Start));
+        self.queue.retain(|_, step| !matches!(step, Step::Start | Step::List(_)));
         self.after(i64::from(down) + 1, Step::Start);
     }
 
@@ -357,10 +367,7 @@ impl World {
         };
         let stored = |key: &Key| self.server.attempts.get(key).map(|stored| &stored.journal);
         let known = self.told == self.saved;
-        let journals = self.truth.iter().map(|tried| {
-            let identity = &tried.identity;
-            Key::new(&identity.rollout.namespace, identity.name())
-        });
+        let journals = self.story.truth.iter().map(|tried| attempt_key(&tried.identity));
         known
             && self.server.is_quiet()
             && journals.into_iter().all(|key| {
@@ -374,12 +381,54 @@ impl World {
             })
     }
 
-    /// A list is about to be read: what was not stored and what was on its way is forgotten.
-    fn miss(&mut self) {
-        for (key, happened) in &self.happened {
-            let known = self.told.get(key).copied().unwrap_or_default();
-            if happened.saturating_sub(known) > 1 {
-                self.dropped.insert(key.clone());
+    /// A list is read. A new process knows what is stored, at the time when it reads it.
+    fn reads(&mut self, kind: Kind) {
+        let Some(lists) = &mut self.lists else {
+            if kind == Kind::Rollout {
+                let (told, happened) = (self.told.clone(), self.happened.clone());
+                self.miss(&told, &outcomes(&self.server), &happened);
+            }
+            return;
+        };
+        match kind {
+            Kind::RolloutTrace => lists.0 = Some(self.saved.clone()),
+            Kind::RolloutAttempt => lists.1 = Some(outcomes(&self.server)),
+            Kind::Rollout => lists.2 = Some(self.happened.clone()),
+            _ => return,
+        }
+        if let Some((Some(saved), Some(outcomes), Some(happened))) = self.lists.clone() {
+            self.lists = None;
+            self.miss(&saved, &outcomes, &happened);
+        }
+    }
+
+    /// Of each Rollout, one turn that was neither told nor stored is found out from how things are.
+    /// More are lost, and so is what a Rollout that is gone did last.
+    fn miss(
+        &mut self,
+        known: &BTreeMap<Key, usize>,
+        outcomes: &BTreeMap<Key, Phase>,
+        happened: &BTreeMap<Key, usize>,
+    ) {
+        let mut unknown: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+        for tried in &self.story.truth {
+            let identity = &tried.identity;
+            let told = |turn: usize| {
+                let happened = happened.get(&identity.rollout).is_some_and(|it| turn <= *it);
+                !happened || known.get(&identity.rollout).is_some_and(|it| turn <= *it)
+            };
+            let stored = outcomes.get(&attempt_key(identity));
+            let gone = self.rollouts.get(&identity.rollout) != Some(&identity.rollout_uid);
+            let began = told(tried.turns.0) || stored.is_some();
+            let ended = tried.turns.1.is_none_or(told)
+                || stored == Some(&tried.outcome)
+                || (gone && tried.outcome == Phase::Deleted);
+            let turns = [(began, Some(tried.turns.0)), (ended, tried.turns.1)];
+            let turns = turns.into_iter().filter(|(known, _)| !known).filter_map(|(_, turn)| turn);
+            let unknown = unknown.entry(identity.rollout_uid.as_str()).or_default();
+            unknown.extend(turns);
+            if unknown.len() > 1 || (gone && !unknown.is_empty()) {
+                self.dropped.insert(identity.rollout_uid.clone());
             }
         }
     }
@@ -390,7 +439,7 @@ impl World {
             return;
         };
         match &observation {
-            Observation::Listing(Kind::Rollout) => self.miss(),
+            Observation::Listing(kind) => self.reads(*kind),
             Observation::Listed(Kind::Rollout, _) => self.told = self.happened.clone(),
             Observation::Rollout(seen) => self.knows(&seen.key.clone(), true),
             Observation::Gone(Kind::Rollout, key) => self.knows(&key.clone(), false),
@@ -404,7 +453,7 @@ impl World {
             }
             _ => {}
         }
-        self.note(&format!("is told {}", described(&observation)));
+        self.note(|| format!("is told {}", described(&observation)));
         let now = self.now;
         if let Some(operator) = &mut self.operator {
             operator.observe(observation, now);
@@ -425,7 +474,7 @@ impl World {
             })
             .count();
         let until = self.now - SignedDuration::from_secs(1);
-        let of_rollout = self.changes.iter().filter(|change| match &change.what {
+        let of_rollout = self.story.changes.iter().filter(|change| match &change.what {
             Observation::Rollout(seen) => seen.key == *rollout,
             Observation::Gone(Kind::Rollout, key) => key == rollout,
             _ => false,
@@ -452,7 +501,7 @@ impl World {
         );
         self.most_held = self.most_held.max(operator.delivery().0);
         for effect in effects {
-            self.note(&format!("wants {}", wanted(&effect)));
+            self.note(|| format!("wants {}", wanted(&effect)));
             match effect {
                 Effect::WatchPods(rollout, hash) => {
                     self.pods_watched.insert(rollout, hash);
@@ -493,7 +542,7 @@ impl World {
         let fails = work.fault == Some(Fault::Fails);
         let lost = work.fault == Some(Fault::AnswerLost);
         let answer = if fails { None } else { self.carry_out(&work) };
-        self.note(&format!("{}: {}", wanted(&work.effect), told_of(answer.as_ref())));
+        self.note(|| format!("{}: {}", wanted(&work.effect), told_of(answer.as_ref())));
         work.answer = match (&work.effect, answer) {
             (Effect::WriteAttempt(..), _) if lost || fails => {
                 Some(Answer::Attempt(AttemptWritten::Failed))
@@ -557,7 +606,7 @@ impl World {
         let Some(Work { effect, answer: Some(answer), .. }) = self.work.remove(&n) else {
             return;
         };
-        self.note(&format!("hears of {}: {}", wanted(&effect), told_of(Some(&answer))));
+        self.note(|| format!("hears of {}: {}", wanted(&effect), told_of(Some(&answer))));
         let now = self.now;
         let Some(operator) = &mut self.operator else {
             return;
@@ -592,15 +641,21 @@ impl World {
         self.away > 5_000
     }
 
-    fn note(&mut self, what: &str) {
-        let (now, step) = (self.now, self.steps);
+    fn note(&self, what: impl FnOnce() -> String) {
         if self.prints {
-            eprintln!("{step:4} {now} {what}");
-        }
-        if let Some(log) = &mut self.log {
-            log.push(format!("{step:4} {now} {what}"));
+            eprintln!("{:4} {} {}", self.steps, self.now, what());
         }
     }
+}
+
+pub(crate) fn attempt_key(identity: &Identity) -> Key {
+    Key::new(&identity.rollout.namespace, identity.name())
+}
+
+/// What is stored of the attempts.
+fn outcomes(server: &ApiServer) -> BTreeMap<Key, Phase> {
+    let stored = server.ever.iter();
+    stored.map(|(key, stored)| (key.clone(), stored.journal.phase)).collect()
 }
 
 /// In short, for a person.
