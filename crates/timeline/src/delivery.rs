@@ -23,6 +23,8 @@ const GATHER_END: SignedDuration = SignedDuration::from_secs(5);
 const PACE: SignedDuration = SignedDuration::from_secs(30);
 /// Attempts that people can read of each Rollout, unless they set another number.
 const KEPT: usize = 5;
+/// How long a chain waits for a journal that cannot be stored before it tells of its end.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 const STORE_RETRY: SignedDuration = SignedDuration::from_secs(5);
 /// Spans of one request; an AnalysisRun brings its measurements beyond that.
 const ENTRIES_AT_ONCE: u32 = 64;
@@ -90,6 +92,8 @@ pub(crate) struct Delivery {
     store_due: Option<Timestamp>,
     store_failed: bool,
     last_stored: Option<Timestamp>,
+    /// When it came into memory.
+    begun: Timestamp,
     /// The number up to which spans are under way.
     sending: Option<u32>,
     /// Settings of a person: how many attempts of the Rollout stay, and whether they outlive it.
@@ -119,6 +123,7 @@ impl Delivery {
             store_due: Some(now + GATHER),
             store_failed: false,
             last_stored: None,
+            begun: now,
             sending: None,
             kept: (KEPT, false),
             at_once: ENTRIES_AT_ONCE,
@@ -309,8 +314,9 @@ impl Delivery {
     }
 
     /// Whether it has ended and nothing of it is stored, though it is about to be.
-    pub(crate) fn is_unstored_end(&self) -> bool {
-        self.stored.is_none() && !self.journal.open() && !self.store_failed
+    pub(crate) fn is_unstored_end(&self, now: Timestamp) -> bool {
+        let may_come = !self.store_failed || now.duration_since(self.begun) < PATIENCE;
+        self.stored.is_none() && !self.journal.open() && may_come
     }
 
     /// Whether the last write did not come through.

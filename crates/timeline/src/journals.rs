@@ -116,9 +116,10 @@ impl Journals {
 
     /// Whether an attempt of a Rollout has ended of which nothing is stored yet. Once its chain
     /// says so, no later process would store it.
-    pub(crate) fn has_unstored_end(&self, rollout: &Key) -> bool {
+    pub(crate) fn has_unstored_end(&self, rollout: &Key, now: Timestamp) -> bool {
         let names = self.of_rollout.get(rollout).into_iter().flatten();
-        names.filter_map(|name| self.deliveries.get(name)).any(Delivery::is_unstored_end)
+        let mut deliveries = names.filter_map(|name| self.deliveries.get(name));
+        deliveries.any(|delivery| delivery.is_unstored_end(now))
     }
 
     /// All Rollouts that have journals here.
@@ -219,7 +220,10 @@ impl Journals {
     pub(crate) fn sent(&mut self, key: &Key, sent: &Sent, spans: u64, jitter: u32, now: Timestamp) {
         self.gate.sending = self.gate.sending.saturating_sub(1);
         match sent {
-            Sent::Later(after) => self.gate.hold(*after, jitter, now),
+            Sent::Later(after) => {
+                self.gate.hold(*after, jitter, now);
+                self.let_wait_outside();
+            }
             _ => self.gate = Gate { sending: self.gate.sending, ..Gate::default() },
         }
         if let Some(delivery) = self.deliveries.get_mut(key) {
@@ -259,6 +263,9 @@ impl Journals {
     }
 
     fn insert(&mut self, key: Key, delivery: Delivery) {
+        if delivery.sendable().is_some() && self.export {
+            self.waiting_inside.insert(key.clone());
+        }
         let rollout = delivery.journal.identity.rollout.clone();
         self.of_rollout.entry(rollout).or_default().insert(key.clone());
         self.deliveries.insert(key.clone(), delivery);
@@ -309,6 +316,20 @@ impl Journals {
         if let Some(due) = due {
             self.timers.insert((due, key.clone()));
             self.timer_of.insert(key.clone(), due);
+        }
+    }
+
+    /// Drops journals that can be read again, until no more are left in memory than may wait there.
+    fn let_wait_outside(&mut self) {
+        let surplus = self.waiting_inside.len().saturating_sub(WAITING_INSIDE);
+        let can = |key: &&Key| {
+            self.deliveries.get(*key).is_some_and(Delivery::can_wait_outside)
+        };
+        let outside: Vec<Key> =
+            self.waiting_inside.iter().rev().filter(can).take(surplus).cloned().collect();
+        for key in outside {
+            self.remove(&key);
+            self.waiting_outside = true;
         }
     }
 

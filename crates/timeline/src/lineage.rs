@@ -491,6 +491,7 @@ impl Lineage {
                 rollout.seen = Some(seen);
             }
         }
+        let known = self.rollouts.get(key).map(|rollout| traces(&rollout.chain));
         self.attribute(key);
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
@@ -517,8 +518,21 @@ impl Lineage {
             }
             self.touched_apps.insert(app);
         }
+        if self.rollouts.get(key).map(|rollout| traces(&rollout.chain)) != known {
+            self.fold_again(key, now);
+        }
         // A report is written only if it differs from the last one.
         self.schedule_report(key, now + REPORT_DELAY);
+    }
+
+    /// The journals look at the same version once more: more is known of the attempts.
+    fn fold_again(&mut self, key: &Key, now: Timestamp) {
+        if let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take()) {
+            self.fold_journals(key, &seen, Some(&seen), now);
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.seen = Some(seen);
+            }
+        }
     }
 
     fn attribute(&mut self, key: &Key) {
@@ -592,4 +606,16 @@ impl Lineage {
             Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => Vec::new(),
         }
     }
+}
+
+/// What is known of the traces of attempts and of what they follow.
+fn traces(chain: &Chain) -> Vec<(Option<Traceparent>, bool)> {
+    let attempts = chain.attempts().iter();
+    let traces = attempts.flat_map(|attempt| {
+        let own = attempt.trace.as_ref();
+        let agreed = own.is_some_and(|trace| trace.workload_version.is_some());
+        let follows = attempt.follows.iter().map(|follow| (follow.trace, false));
+        std::iter::once((own.map(|trace| trace.traceparent), agreed)).chain(follows)
+    });
+    traces.collect()
 }

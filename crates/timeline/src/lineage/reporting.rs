@@ -45,7 +45,7 @@ impl Lineage {
         let Some(uid) = rollout.uid.clone() else {
             return;
         };
-        if rollout.reporting || !rollout.exists() || self.journals.has_unstored_end(key) {
+        if rollout.reporting || !rollout.exists() || self.journals.has_unstored_end(key, now) {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
             }

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use timeline::delivery::{AttemptWrite, AttemptWritten, Stage};
 use timeline::journal::{Identity, Journal};
 use timeline::lineage::ReportWrite;
-use timeline::observation::{RolloutAttemptSeen, RolloutTraceSeen, Settings, StoredTrace};
+use timeline::observation::{
+    RolloutAttemptSeen, RolloutTraceSeen, Settings, StoredTrace, Unavailable,
+};
 use timeline::{Key, Kind, Observation};
 
 /// A RolloutAttempt as it is stored.
@@ -117,6 +119,12 @@ impl ApiServer {
         let count = told.len();
         self.watches.insert(kind, told);
         count
+    }
+
+    /// The kind is not served.
+    pub(crate) fn refuse(&mut self, kind: Kind) {
+        let why = Observation::Unavailable(kind, Unavailable::NotInstalled);
+        self.watches.insert(kind, VecDeque::from([why]));
     }
 
     /// The pods of a ReplicaSet's hash are watched from now on: those that are there.

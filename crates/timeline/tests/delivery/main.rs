@@ -104,6 +104,41 @@ fn at_every_step_of_every_story_the_operator_may_crash_or_hear_nothing() {
 }
 
 #[test]
+fn a_collector_that_is_away_or_refuses_changes_nothing_else() {
+    let dies = [Fault::AnswerLost, Fault::Crash(InFlight::Half, 0), Fault::Crash(InFlight::Lost, 700)];
+    let story = || story::all().swap_remove(3);
+    for (story, taste) in [
+        (story().without_collector(80, 900), Taste::Everything),
+        (story().without_collector(110, 112).without_collector(120, 125), Taste::Everything),
+        (story(), Taste::DropsPauses),
+        (story(), Taste::RefusesPauses),
+        (story().without_keptn(), Taste::Everything),
+    ] {
+        at_every_step(&story, taste, &dies);
+    }
+}
+
+#[test]
+fn a_canary_of_six_steps_in_a_minute_costs_four_writes() {
+    let story = story::canary();
+    let world = World::new(&story, Taste::Everything, BTreeMap::new()).run();
+    let most = world.server.writes.values().max();
+    assert!(most <= Some(&4), "{:?}", world.server.writes);
+}
+
+#[test]
+fn a_crowd_waits_in_the_cluster_and_not_in_memory_while_the_collector_is_away() {
+    let story = story::crowd(300).without_collector(0, 3_000);
+    let undisturbed = World::new(&story, Taste::Everything, BTreeMap::new()).run();
+    undisturbed.must_be_right(&undisturbed);
+    // Nor does a process that starts in the meantime read them all.
+    let crash = Fault::Crash(InFlight::Lost, 100);
+    let faults = [undisturbed.steps / 2, undisturbed.steps * 3 / 4].map(|step| (step, crash));
+    let world = World::new(&story, Taste::Everything, faults.into()).run();
+    world.must_be_right(&undisturbed);
+}
+
+#[test]
 fn random_stories_end_the_same_wherever_they_are_cut_short() {
     let asked = |name| std::env::var(name).ok().and_then(|number: String| number.parse().ok());
     let wanted = asked("THROUGHLINE_CRASH_POINTS").unwrap_or(5_000usize);

@@ -15,6 +15,7 @@ use crate::world::{Fault, InFlight, World};
 pub(crate) struct Case {
     first: (Manner, Vec<Act>),
     second: Option<(Manner, Vec<Act>)>,
+    no_keptn: bool,
     taste: Taste,
     /// When the collector goes away, and for how many seconds.
     away: Vec<(u16, u16)>,
@@ -66,8 +67,16 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
         1 => Just(Taste::RefusesPauses),
     ];
     let away = prop::collection::vec((0u16..600, 0u16..400), 0..3);
-    (told(), prop::option::weighted(0.3, told()), taste, away, faults()).prop_map(
-        |(first, second, taste, away, faults)| Case { first, second, taste, away, faults },
+    let second = prop::option::weighted(0.3, told());
+    (told(), second, any::<bool>(), taste, away, faults()).prop_map(
+        |(first, second, no_keptn, taste, away, faults)| Case {
+            first,
+            second,
+            no_keptn,
+            taste,
+            away,
+            faults,
+        },
     )
 }
 
@@ -76,6 +85,7 @@ impl Case {
     pub(crate) fn play(&self, prints: bool) -> usize {
         let second = self.second.as_ref().map(|(manner, acts)| (*manner, acts.as_slice()));
         let story = story::random((self.first.0, &self.first.1), second);
+        let story = Story { no_keptn: self.no_keptn, ..story };
         let undisturbed = World::new(&story, Taste::Everything, BTreeMap::new()).run();
         undisturbed.must_be_right(&undisturbed);
         let at = |second: u16| start() + SignedDuration::from_secs(second.into());

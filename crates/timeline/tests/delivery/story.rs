@@ -14,6 +14,10 @@ pub(crate) struct Story {
     pub(crate) name: &'static str,
     pub(crate) changes: Vec<Change>,
     pub(crate) truth: Vec<Tried>,
+    /// Turns of Rollouts, by UID, at which no attempt began or ended.
+    pub(crate) silent: Vec<(String, usize)>,
+    /// Keptn is not installed.
+    pub(crate) no_keptn: bool,
     /// From when until when the collector is away.
     pub(crate) away: Vec<(Timestamp, Timestamp)>,
 }
@@ -36,13 +40,21 @@ const TESTED: [Plan; 4] = [Plan::Weight(25), Plan::Analysis, Plan::Pause(Some(5)
 
 impl Story {
     fn of(name: &'static str, all: impl IntoIterator<Item = Argo>) -> Self {
-        let (mut changes, mut truth) = (Vec::new(), Vec::new());
+        let mut story = Self {
+            name,
+            changes: Vec::new(),
+            truth: Vec::new(),
+            silent: Vec::new(),
+            no_keptn: false,
+            away: Vec::new(),
+        };
         for argo in all {
-            changes.extend(argo.changes);
-            truth.extend(argo.truth);
+            story.changes.extend(argo.changes);
+            story.truth.extend(argo.truth);
+            story.silent.extend(argo.silent);
         }
-        changes.sort_by_key(|change| change.at);
-        Self { name, changes, truth, away: Vec::new() }
+        story.changes.sort_by_key(|change| change.at);
+        story
     }
 
     /// The collector is away for that time, counted in seconds from the beginning.
@@ -52,8 +64,10 @@ impl Story {
         self
     }
 
-    pub(crate) fn ends(&self) -> Timestamp {
-        self.changes.iter().map(|change| change.at).max().unwrap()
+    /// Nobody makes traces but the operator.
+    pub(crate) fn without_keptn(mut self) -> Self {
+        self.no_keptn = true;
+        self
     }
 }
 
