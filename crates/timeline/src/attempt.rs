@@ -142,6 +142,11 @@ impl Attempt {
         self.hash == other.hash && self.revision == other.revision && self.number == other.number
     }
 
+    /// Whether `other` is this attempt, earlier or later.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.hash, self.revision, self.number) == (&other.hash, other.revision, other.number)
+    }
+
     /// Whether it is still to be decided.
     pub fn open(&self) -> bool {
         self.phase == Phase::Progressing

@@ -5,6 +5,8 @@
 //! becomes current. Phases, generations, ReplicaSet creation and renumbering begin nothing
 //! (Argo Rollouts, rollout/sync.go: `isRollingBack`, `promoteStable`, `resetRolloutStatus`).
 
+mod learn;
+
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
@@ -82,6 +84,17 @@ impl Chain {
         turn.max(self.enrich(rollout, replica_sets))
     }
 
+    /// Versions passed unseen: what they told first may have begun at any time since then. `before`
+    /// was the newest attempt until now.
+    pub(crate) fn bound_newest(&mut self, before: Option<&Attempt>) {
+        if let Some(newest) = self.attempts.first_mut()
+            && before.is_none_or(|before| !newest.is_same(before))
+            && newest.started_source == Source::Observed
+        {
+            newest.started_source = Source::Inferred;
+        }
+    }
+
     /// Forgets what is older than the newest `history` attempts, but never what is live.
     pub fn trim(&mut self, history: usize) {
         let live = self.attempts.iter().position(|attempt| attempt.phase == Phase::Promoted);
@@ -110,7 +123,12 @@ impl Chain {
         earlier.sort_by_key(|set| (set.revision, set.created));
         for set in earlier {
             let phase = if stable == Some(&set.hash) { Phase::Promoted } else { Phase::Unknown };
-            self.push(not_observed(set, phase, view));
+            let mut attempt = not_observed(set, phase, view);
+            if attempt.revision > revision {
+                // Numbered anew for a return to it that is under way: not what it had until now.
+                attempt.revision = 0;
+            }
+            self.push(attempt);
         }
         if self.attempts.is_empty() { Turn::Same } else { Turn::Vital }
     }
@@ -320,9 +338,7 @@ impl Chain {
 
     /// What an attempt for `hash` follows: what is live, and the newest attempt if it is another.
     fn follows(&self, hash: &str, view: &View<'_>) -> Vec<Follow> {
-        let mut follows = Vec::new();
-        let live = self.live();
-        if let Some(live) = live {
+        let back = self.live().is_some_and(|live| {
             let was_live = |attempt: &Attempt| {
                 attempt.hash == hash && matches!(attempt.phase, Phase::Promoted | Phase::Unknown)
             };
@@ -330,21 +346,9 @@ impl Chain {
                 let created = |hash| view.replica_set(hash).and_then(|set| set.created);
                 created(hash).zip(created(&live.hash)).is_some_and(|(this, live)| this < live)
             };
-            let back = self.attempts.iter().any(was_live) || older();
-            let relation = if back { Relation::Rollback } else { Relation::Successor };
-            follows.push(follow(live, relation));
-        }
-        if let Some(newest) = self.attempts.first()
-            && live.is_none_or(|live| !std::ptr::eq(live, newest))
-        {
-            let relation = match newest.phase {
-                Phase::Superseded => Relation::Supersedes,
-                Phase::Aborted if newest.hash == hash => Relation::RetryAfter,
-                _ => Relation::After,
-            };
-            follows.push(follow(newest, relation));
-        }
-        follows
+            self.attempts.iter().any(was_live) || older()
+        });
+        follows_of(&self.attempts, hash, back)
     }
 
     /// Fills in what only a ReplicaSet tells, whenever it arrives.
@@ -434,13 +438,36 @@ fn date_again(attempt: &mut Attempt, older: &mut [Attempt], set: &ReplicaSetSeen
         *at <= attempt.started && older.first().is_none_or(|older| not_before(*at, older.started))
     };
     let created = set.created.filter(made_since);
-    if let Some(created) = created.filter(|_| new && attempt.started_source == Source::Observed) {
+    let seen = matches!(attempt.started_source, Source::Observed | Source::Inferred);
+    if let Some(created) = created.filter(|_| new && seen) {
         if let Some(superseded) = older.first_mut().filter(|o| o.ended == Some(attempt.started)) {
             superseded.ended = Some(created.max(superseded.started));
         }
         attempt.started = created;
         attempt.started_source = Source::Status;
     }
+}
+
+/// What an attempt for `hash` follows that came after these, newest first; `back` if it was live
+/// before what is live now.
+fn follows_of(attempts: &[Attempt], hash: &str, back: bool) -> Vec<Follow> {
+    let mut follows = Vec::new();
+    let live = attempts.iter().find(|attempt| attempt.phase == Phase::Promoted);
+    if let Some(live) = live {
+        let relation = if back { Relation::Rollback } else { Relation::Successor };
+        follows.push(follow(live, relation));
+    }
+    if let Some(newest) = attempts.first()
+        && live.is_none_or(|live| !std::ptr::eq(live, newest))
+    {
+        let relation = match newest.phase {
+            Phase::Superseded => Relation::Supersedes,
+            Phase::Aborted if newest.hash == hash => Relation::RetryAfter,
+            _ => Relation::After,
+        };
+        follows.push(follow(newest, relation));
+    }
+    follows
 }
 
 fn follow(attempt: &Attempt, relation: Relation) -> Follow {

@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::attempt::Phase;
 use crate::chain::Turn;
 use crate::journal::Journal;
 use crate::observation::RolloutAttemptSeen;
@@ -15,11 +16,15 @@ use crate::spans;
 
 /// Facts of one moment arrive within about a second of each other; they are stored together.
 const GATHER: SignedDuration = SignedDuration::from_secs(1);
+/// A promotion is stored together with the health that follows.
+const GATHER_END: SignedDuration = SignedDuration::from_secs(5);
 /// Nothing that is merely on its way is stored more often than this, and less often the longer
 /// the attempt takes: what a crash may cost stays in proportion, and so do the writes.
 const PACE: SignedDuration = SignedDuration::from_secs(30);
 /// Attempts that people can read of each Rollout, unless they set another number.
 const KEPT: usize = 5;
+/// How long a chain waits for a journal that cannot be stored before it tells of its end.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 const STORE_RETRY: SignedDuration = SignedDuration::from_secs(5);
 /// Spans of one request; an AnalysisRun brings its measurements beyond that.
 const ENTRIES_AT_ONCE: u32 = 64;
@@ -87,6 +92,8 @@ pub(crate) struct Delivery {
     store_due: Option<Timestamp>,
     store_failed: bool,
     last_stored: Option<Timestamp>,
+    /// When it came into memory.
+    begun: Timestamp,
     /// The number up to which spans are under way.
     sending: Option<u32>,
     /// Settings of a person: how many attempts of the Rollout stay, and whether they outlive it.
@@ -119,6 +126,7 @@ impl Delivery {
             store_due: Some(now + GATHER),
             store_failed: false,
             last_stored: None,
+            begun: now,
             sending: None,
             kept: (KEPT, false),
             restored: false,
@@ -152,6 +160,7 @@ impl Delivery {
     pub(crate) fn turned(&mut self, turn: Turn, now: Timestamp) {
         let due = match turn {
             Turn::Same => return,
+            Turn::Vital if self.gets_healthy() => now + GATHER_END,
             Turn::Vital => now + GATHER,
             Turn::Moved if self.restored => now + GATHER,
             Turn::Moved => {
@@ -161,6 +170,11 @@ impl Delivery {
             }
         };
         self.store_by(due);
+    }
+
+    /// It was promoted, and its root span has not ended. Argo tells that for as long as it is live.
+    fn gets_healthy(&self) -> bool {
+        self.journal.phase == Phase::Promoted && self.journal.root_closed.is_none()
     }
 
     fn store_by(&mut self, due: Timestamp) {
@@ -184,12 +198,13 @@ impl Delivery {
         Some(AttemptWrite { resource_version, stage, keep, journal })
     }
 
-    /// A write came back.
-    pub(crate) fn written(&mut self, result: AttemptWritten, export: bool, now: Timestamp) {
+    /// A write came back. Says whether another journal than ours stands now.
+    pub(crate) fn written(&mut self, result: AttemptWritten, export: bool, now: Timestamp) -> bool {
         let Some(storing) = self.storing.take() else {
-            return;
+            return false;
         };
         self.store_failed = false;
+        let mut replaced = false;
         match result {
             AttemptWritten::Stored(resource_version) => {
                 self.stored = Some(Stored { resource_version, ..storing });
@@ -197,6 +212,10 @@ impl Delivery {
                 if self.stage(export) == Stage::Done && !self.done() {
                     self.store_by(now);
                 }
+            }
+            AttemptWritten::Conflict(seen) if seen.journal.identity != self.journal.identity => {
+                self.store_failed = true;
+                self.store_by(now + STORE_RETRY * 12);
             }
             AttemptWritten::Conflict(seen) => {
                 let RolloutAttemptSeen { resource_version, mut journal, .. } = *seen;
@@ -208,9 +227,13 @@ impl Delivery {
                     journal.exported.until =
                         journal.exported.until.max(self.journal.exported.until);
                     self.journal = journal;
+                } else {
+                    replaced = true;
                 }
                 self.store_by(now);
             }
+            // Nobody needs what has left; with its Rollout it was taken away.
+            AttemptWritten::Missing if storing.stage == Stage::Done => self.stored = Some(storing),
             AttemptWritten::Missing => {
                 self.stored = None;
                 self.store_by(now);
@@ -224,6 +247,7 @@ impl Delivery {
                 self.store_by(now + STORE_RETRY * 12);
             }
         }
+        replaced
     }
 
     /// Somebody took the RolloutAttempt away: it is made again while it is needed.
@@ -293,6 +317,12 @@ impl Delivery {
         let stored = self.stored.as_ref();
         let ended = !self.journal.open();
         (stored.is_some(), ended && stored.is_some_and(|stored| stored.fingerprint == self.mark()))
+    }
+
+    /// Whether it has ended and nothing of it is stored, though it is about to be.
+    pub(crate) fn is_unstored_end(&self, now: Timestamp) -> bool {
+        let may_come = !self.store_failed || now.duration_since(self.begun) < PATIENCE;
+        self.stored.is_none() && !self.journal.open() && may_come
     }
 
     /// Whether the last write did not come through.

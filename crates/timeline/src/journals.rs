@@ -75,10 +75,13 @@ impl Journals {
     /// A RolloutAttempt as it stands in the cluster. It matters to a process that has no journal
     /// of its own for it.
     pub(crate) fn seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) -> Option<Key> {
-        if self.deliveries.contains_key(&seen.key) {
+        let key = seen.key.clone();
+        let identity = &seen.journal.identity;
+        // A copy under another name would tell the same spans a second time.
+        let own = Key::new(&identity.rollout.namespace, name(identity));
+        if key != own || self.deliveries.contains_key(&key) {
             return None;
         }
-        let key = seen.key.clone();
         let rollout = seen.journal.identity.rollout.clone();
         let delivery = Delivery::restored(seen, self.export, now);
         if delivery.can_wait_outside() && self.waiting_inside.len() >= WAITING_INSIDE {
@@ -100,6 +103,23 @@ impl Journals {
     /// The names of a Rollout's journals.
     pub(crate) fn of(&self, rollout: &Key) -> Vec<Key> {
         self.of_rollout.get(rollout).into_iter().flatten().cloned().collect()
+    }
+
+    /// The journals of the Rollout of this UID, oldest first.
+    pub(crate) fn of_uid(&self, rollout: &Key, uid: &str) -> Vec<&Journal> {
+        let names = self.of_rollout.get(rollout).into_iter().flatten();
+        let mut journals: Vec<_> = names.filter_map(|name| self.journal(name)).collect();
+        journals.retain(|journal| journal.identity.rollout_uid == uid);
+        journals.sort_by_key(|journal| (journal.identity.revision, journal.identity.number));
+        journals
+    }
+
+    /// Whether an attempt of a Rollout has ended of which nothing is stored yet. Once its chain
+    /// says so, no later process would store it.
+    pub(crate) fn has_unstored_end(&self, rollout: &Key, now: Timestamp) -> bool {
+        let names = self.of_rollout.get(rollout).into_iter().flatten();
+        let mut deliveries = names.filter_map(|name| self.deliveries.get(name));
+        deliveries.any(|delivery| delivery.is_unstored_end(now))
     }
 
     /// All Rollouts that have journals here.
@@ -170,18 +190,19 @@ impl Journals {
         [timer, resume].into_iter().flatten().min()
     }
 
-    /// A write of a RolloutAttempt came back.
+    /// A write of a RolloutAttempt came back. Says what is to be told, and whether another journal
+    /// than ours stands.
     pub(crate) fn written(
         &mut self,
         key: &Key,
         result: AttemptWritten,
         now: Timestamp,
-    ) -> Vec<Announcement> {
+    ) -> (Vec<Announcement>, bool) {
         let Some(delivery) = self.deliveries.get_mut(key) else {
-            return Vec::new();
+            return (Vec::new(), false);
         };
         let before = delivery.told();
-        delivery.written(result, self.export, now);
+        let replaced = delivery.written(result, self.export, now);
         let after = delivery.told();
         let told = |ended| Announcement { journal: delivery.journal.clone(), ended };
         let mut announcements = Vec::new();
@@ -192,14 +213,17 @@ impl Journals {
             announcements.push(told(true));
         }
         self.touched.insert(key.clone());
-        announcements
+        (announcements, replaced)
     }
 
     /// A collector has answered; `jitter` spreads the next try over its wait, 0 to 1000.
     pub(crate) fn sent(&mut self, key: &Key, sent: &Sent, spans: u64, jitter: u32, now: Timestamp) {
         self.gate.sending = self.gate.sending.saturating_sub(1);
         match sent {
-            Sent::Later(after) => self.gate.hold(*after, jitter, now),
+            Sent::Later(after) => {
+                self.gate.hold(*after, jitter, now);
+                self.let_wait_outside();
+            }
             _ => self.gate = Gate { sending: self.gate.sending, ..Gate::default() },
         }
         if let Some(delivery) = self.deliveries.get_mut(key) {
@@ -239,6 +263,9 @@ impl Journals {
     }
 
     fn insert(&mut self, key: Key, delivery: Delivery) {
+        if delivery.sendable().is_some() && self.export {
+            self.waiting_inside.insert(key.clone());
+        }
         let rollout = delivery.journal.identity.rollout.clone();
         self.of_rollout.entry(rollout).or_default().insert(key.clone());
         self.deliveries.insert(key.clone(), delivery);
@@ -289,6 +316,18 @@ impl Journals {
         if let Some(due) = due {
             self.timers.insert((due, key.clone()));
             self.timer_of.insert(key.clone(), due);
+        }
+    }
+
+    /// Drops journals that can be read again, until no more are left in memory than may wait there.
+    fn let_wait_outside(&mut self) {
+        let surplus = self.waiting_inside.len().saturating_sub(WAITING_INSIDE);
+        let can = |key: &&Key| self.deliveries.get(*key).is_some_and(Delivery::can_wait_outside);
+        let outside: Vec<Key> =
+            self.waiting_inside.iter().rev().filter(can).take(surplus).cloned().collect();
+        for key in outside {
+            self.remove(&key);
+            self.waiting_outside = true;
         }
     }
 

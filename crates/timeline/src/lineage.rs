@@ -95,6 +95,8 @@ pub struct Lineage {
     pods_watched: BTreeMap<Key, (String, String)>,
     /// Journals whose Rollout was gone at the start were ended.
     started: bool,
+    /// Rollouts that went before every kind was listed.
+    gone_early: BTreeSet<Key>,
     contexts: BTreeMap<Key, AppContext>,
     /// Contexts that wait for a moment.
     waiting: BTreeSet<Key>,
@@ -141,10 +143,14 @@ struct Rollout {
     /// UID that the chain belongs to.
     uid: Option<String>,
     chain: Chain,
+    /// UID and chain of the one that had its name before, until it was folded once.
+    former: Option<(String, Chain)>,
     /// The apps of all its attempts.
     apps: BTreeSet<String>,
     problem: Option<String>,
     report: Option<Report>,
+    /// What was told to stand there since.
+    told: Option<Report>,
     report_due: Option<Timestamp>,
     reporting: bool,
 }
@@ -189,10 +195,8 @@ impl Lineage {
                 self.contexts.entry(key.clone()).or_default().observed(seen, now);
                 self.touch_app(&key);
             }
-            Observation::RolloutTrace(seen) => self.trace_seen(*seen),
-            Observation::RolloutAttempt(seen) => {
-                self.touched_rollouts.extend(self.journals.seen(*seen, now));
-            }
+            Observation::RolloutTrace(seen) => self.trace_seen(*seen, now),
+            Observation::RolloutAttempt(seen) => self.attempt_seen(*seen, now),
             Observation::AnalysisRun(seen) => {
                 let rollout = self.evidence.run(*seen);
                 self.touched_rollouts.insert(rollout);
@@ -252,6 +256,9 @@ impl Lineage {
             self.watch_pods(&key, &mut effects);
         }
         if !std::mem::replace(&mut self.started, true) {
+            for key in std::mem::take(&mut self.gone_early) {
+                self.gone(Kind::Rollout, &key, now);
+            }
             self.end_orphans(now);
         }
         self.journals.effects(now, &mut effects);
@@ -332,8 +339,11 @@ impl Lineage {
         rollout.problem = None;
         if rollout.uid.as_ref().is_some_and(|uid| *uid != seen.uid) {
             // Deleted and made again under the same name: another Rollout, another chain.
-            *rollout = Rollout { apps: std::mem::take(&mut rollout.apps), ..Rollout::default() };
+            let former = std::mem::take(rollout);
+            rollout.apps = former.apps;
+            rollout.former = former.uid.map(|uid| (uid, former.chain));
         }
+        self.gone_early.remove(&key);
         let before = rollout.seen.take();
         if before.as_ref() == Some(&seen) {
             rollout.gap = false;
@@ -347,7 +357,7 @@ impl Lineage {
         self.touched_rollouts.insert(key);
     }
 
-    fn trace_seen(&mut self, seen: RolloutTraceSeen) {
+    fn trace_seen(&mut self, seen: RolloutTraceSeen, now: Timestamp) {
         let key = seen.key.clone();
         let settings = self.traces.get(&key).map(|trace| trace.settings);
         if settings != Some(seen.settings) {
@@ -365,13 +375,21 @@ impl Lineage {
             rollout.uid = Some(stored.rollout_uid);
             rollout.report = Some(stored.report);
             self.touched_rollouts.insert(key);
+        } else if rollout.uid.as_ref() == Some(&stored.rollout_uid) {
+            rollout.told = Some(stored.report);
+            self.report_must_stand(&key, now);
         }
     }
 
     fn gone(&mut self, kind: Kind, key: &Key, now: Timestamp) {
         match kind {
+            // What was told of it last is folded first, beside all that lies around it.
+            Kind::Rollout if !self.has_looked() => {
+                self.gone_early.insert(key.clone());
+            }
             Kind::Rollout => {
                 self.touch_apps_of(key);
+                self.end_as_told(key, now);
                 self.end_journals(key, Moment::observed(now), now);
                 self.touched_rollouts.insert(key.clone());
                 if let Some(rollout) = self.rollouts.remove(key) {
@@ -430,6 +448,9 @@ impl Lineage {
         now: Timestamp,
     ) -> Turn {
         let history = self.traces.get(key).map_or(10, |trace| trace.settings.history);
+        if let Some((uid, chain)) = self.rollouts.get_mut(key).and_then(|it| it.former.take()) {
+            self.end_as(key, &uid, &chain, now);
+        }
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return Turn::Same;
         };
@@ -439,12 +460,19 @@ impl Lineage {
             rollout.chain = Chain::default();
             rollout.uid = Some(seen.uid.clone());
         }
+        if !rollout.folded {
+            let stored = self.journals.of_uid(key, &seen.uid);
+            rollout.chain.learn_all(&stored, seen, &sets, now);
+        }
         let was_newest = rollout.chain.newest().cloned();
         let turn = rollout.chain.observe(seen, &sets, now);
-        rollout.chain.trim(history);
         let before = before.filter(|_| rollout.folded && !rollout.gap);
+        if before.is_none() {
+            rollout.chain.bound_newest(was_newest.as_ref());
+        }
+        rollout.chain.trim(history);
         (rollout.folded, rollout.gap) = (true, false);
-        self.begin_journal(key, was_newest.as_ref(), now);
+        self.begin_journals(key, was_newest.as_ref(), now);
         self.fold_journals(key, seen, before, now);
         match turn {
             Turn::Vital => self.schedule_report(key, now),
@@ -462,6 +490,7 @@ impl Lineage {
                 rollout.seen = Some(seen);
             }
         }
+        let known = self.rollouts.get(key).map(|rollout| traces(&rollout.chain));
         self.attribute(key);
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
@@ -488,8 +517,21 @@ impl Lineage {
             }
             self.touched_apps.insert(app);
         }
+        if self.rollouts.get(key).map(|rollout| traces(&rollout.chain)) != known {
+            self.fold_again(key, now);
+        }
         // A report is written only if it differs from the last one.
         self.schedule_report(key, now + REPORT_DELAY);
+    }
+
+    /// The journals look at the same version once more: more is known of the attempts.
+    fn fold_again(&mut self, key: &Key, now: Timestamp) {
+        if let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take()) {
+            self.fold_journals(key, &seen, Some(&seen), now);
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.seen = Some(seen);
+            }
+        }
     }
 
     fn attribute(&mut self, key: &Key) {
@@ -563,4 +605,16 @@ impl Lineage {
             Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => Vec::new(),
         }
     }
+}
+
+/// What is known of the traces of attempts and of what they follow.
+fn traces(chain: &Chain) -> Vec<(Option<Traceparent>, bool)> {
+    let attempts = chain.attempts().iter();
+    let traces = attempts.flat_map(|attempt| {
+        let own = attempt.trace.as_ref();
+        let agreed = own.is_some_and(|trace| trace.workload_version.is_some());
+        let follows = attempt.follows.iter().map(|follow| (follow.trace, false));
+        std::iter::once((own.map(|trace| trace.traceparent), agreed)).chain(follows)
+    });
+    traces.collect()
 }

@@ -52,6 +52,13 @@ impl Moment {
         }
     }
 
+    /// The same without what is below a millisecond, which no source is good for.
+    #[must_use]
+    pub fn to_milliseconds(self) -> Self {
+        let cut = |at: Timestamp| Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
+        Self { at: cut(self.at), after: self.after.map(cut), ..self }
+    }
+
     /// The same, but not before `bound`: an end is never before its start.
     #[must_use]
     pub fn not_before(self, bound: Timestamp) -> Self {

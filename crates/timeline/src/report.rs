@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Phase};
 
 /// The content of `RolloutTrace.status`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,6 +35,17 @@ pub struct Condition {
 }
 
 impl Report {
+    /// Whether both tell of the same newest attempts, as far back as both go, and of the same
+    /// outcomes.
+    pub fn tells_of_the_same(&self, other: &Self) -> bool {
+        fn outcome(attempt: &Attempt) -> (&str, i64, u32, Phase) {
+            (&attempt.hash, attempt.revision, attempt.number, attempt.phase)
+        }
+        self.rollout_uid == other.rollout_uid
+            && self.attempts.is_empty() == other.attempts.is_empty()
+            && self.attempts.iter().zip(&other.attempts).all(|(a, b)| outcome(a) == outcome(b))
+    }
+
     /// Whether writing `newer` over this one would tell nobody anything. Which
     /// KeptnWorkloadVersion agrees is found out again by any restart and comes ten seconds late:
     /// it goes along with the next fact that is worth a write.

@@ -198,7 +198,7 @@ impl Journal {
             facts: Facts::default(),
             phase: Phase::Progressing,
             exposed: false,
-            started,
+            started: started.to_milliseconds(),
             ended: None,
             settled: None,
             placed: None,
@@ -240,8 +240,8 @@ impl Journal {
         self.weights.iter().map(|weight| weight.percent).max()
     }
 
-    /// Whether this journal goes on from `stored`: the same attempt, in the same place, and every
-    /// entry that ended there is the same here.
+    /// Whether this journal goes on from `stored`: the same attempt, in the same place, and whatever
+    /// makes a span there makes the same one here.
     pub fn continues(&self, stored: &Self) -> bool {
         fn same<T: PartialEq>(ours: &[T], stored: &[T], ended: impl Fn(&T) -> bool) -> bool {
             stored
@@ -249,9 +249,13 @@ impl Journal {
                 .enumerate()
                 .all(|(at, entry)| !ended(entry) || ours.get(at) == Some(entry))
         }
+        if stored.root_closed.is_some() {
+            // The root tells of all.
+            return *self == Self { exported: self.exported.clone(), ..stored.clone() };
+        }
+        let placed = (&self.placed, &self.facts) == (&stored.placed, &stored.facts);
         self.identity == stored.identity
-            && (stored.placed.is_none() || self.placed == stored.placed)
-            && (stored.root_closed.is_none() || self.root_closed == stored.root_closed)
+            && (stored.placed.is_none() || placed)
             && same(&self.steps, &stored.steps, |entry| entry.closed.is_some())
             && same(&self.pauses, &stored.pauses, |entry| entry.closed.is_some())
             && same(&self.analyses, &stored.analyses, |entry| entry.closed.is_some())

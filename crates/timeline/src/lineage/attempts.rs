@@ -4,12 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Effect, Lineage};
 use crate::attempt::{Attempt, Phase, Source};
-use crate::chain::Turn;
+use crate::chain::{Chain, Turn};
 use crate::delivery::{AttemptWritten, Sent};
 use crate::journal::{Identity, Journal, Look, name};
 use crate::journals::Announcement;
 use crate::moment::Moment;
-use crate::observation::{AnalysisRunSeen, EvidenceOwner, Key, Kind, RolloutSeen};
+use crate::observation::{
+    AnalysisRunSeen, EvidenceOwner, Key, Kind, RolloutAttemptSeen, RolloutSeen,
+};
 
 /// Timestamps of the API server and of Argo's controller come from two clocks, to the second.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(2);
@@ -22,11 +24,38 @@ impl Lineage {
         result: AttemptWritten,
         now: Timestamp,
     ) -> Vec<Announcement> {
-        let told = self.journals.written(attempt, result, now);
+        let (told, replaced) = self.journals.written(attempt, result, now);
         if let Some(journal) = self.journals.journal(attempt) {
-            self.touched_rollouts.insert(journal.identity.rollout.clone());
+            let identity = &journal.identity;
+            if let Some(rollout) = self.rollouts.get_mut(&identity.rollout)
+                && rollout.uid.as_ref() == Some(&identity.rollout_uid)
+                && replaced
+            {
+                // What this process saw of it is not what stands: it has to look again.
+                rollout.gap = true;
+                let stable = rollout.seen.as_ref().and_then(|seen| seen.stable_hash.as_deref());
+                rollout.chain.learn(journal, stable);
+            }
+            self.touched_rollouts.insert(identity.rollout.clone());
         }
         told
+    }
+
+    /// A RolloutAttempt is told. What is stored matters to a process that has no journal for it,
+    /// and to a chain that was stored before.
+    pub(super) fn attempt_seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) {
+        let name = seen.key.clone();
+        let Some(key) = self.journals.seen(seen, now) else {
+            return;
+        };
+        if let Some(rollout) = self.rollouts.get_mut(&key).filter(|rollout| rollout.folded)
+            && let Some(journal) = self.journals.journal(&name)
+            && rollout.uid.as_ref() == Some(&journal.identity.rollout_uid)
+        {
+            let stable = rollout.seen.as_ref().and_then(|seen| seen.stable_hash.as_deref());
+            rollout.chain.learn(journal, stable);
+        }
+        self.touched_rollouts.insert(key);
     }
 
     /// A collector has answered for so many spans; `jitter` is a random number from 0 to 1000.
@@ -49,35 +78,39 @@ impl Lineage {
         self.journals.standing()
     }
 
-    /// Begins the journal of the newest attempt, if it is under way or ended just now.
-    pub(super) fn begin_journal(
-        &mut self,
-        key: &Key,
-        was_newest: Option<&Attempt>,
-        now: Timestamp,
-    ) {
-        let Some((uid, newest)) = self.newest(key) else {
+    /// Begins the journals of the attempt that is under way, and of those that are found to have
+    /// ended since the newest one was `before`.
+    pub(super) fn begin_journals(&mut self, key: &Key, before: Option<&Attempt>, now: Timestamp) {
+        let Some(rollout) = self.rollouts.get(key) else {
             return;
         };
-        let new = was_newest.is_none_or(|was| {
-            (was.revision, &was.hash, was.number) != (newest.revision, &newest.hash, newest.number)
-        });
-        let begins = match newest.phase {
-            Phase::Progressing => true,
-            Phase::Aborted => new,
-            _ => false,
-        };
-        if !begins {
+        let Some(uid) = rollout.uid.as_deref() else {
             return;
+        };
+        for (index, attempt) in rollout.chain.attempts().iter().enumerate() {
+            let was = before.filter(|before| before.is_same(attempt));
+            let begins = match (was, attempt.phase) {
+                (_, Phase::Progressing) | (None, Phase::Aborted) => index == 0,
+                (Some(was), _) => was.open(),
+                // What was live before anybody looked is no news.
+                (None, Phase::Promoted) => index == 0 && before.is_some(),
+                (None, _) => false,
+            };
+            if !begins {
+                continue;
+            }
+            let started = match attempt.started_source {
+                Source::Observed => Moment::observed(attempt.started),
+                Source::Status => Moment::status(attempt.started),
+                Source::Event => Moment::event(attempt.started),
+                Source::Inferred => {
+                    let after = before.filter(|_| was.is_none());
+                    let after = after.map(|before| before.ended.unwrap_or(before.started));
+                    Moment::inferred(after, attempt.started)
+                }
+            };
+            self.journals.begin(&identity(key, uid, attempt), started, now);
         }
-        let started = match newest.started_source {
-            Source::Observed => Moment::observed(newest.started),
-            Source::Status => Moment::status(newest.started),
-            Source::Event => Moment::event(newest.started),
-            Source::Inferred => Moment::inferred(None, newest.started),
-        };
-        let identity = identity(key, uid, newest);
-        self.journals.begin(&identity, started, now);
     }
 
     fn newest(&self, key: &Key) -> Option<(&str, &Attempt)> {
@@ -204,11 +237,33 @@ impl Lineage {
         self.evidence.forget(rollout);
     }
 
+    /// Ends journals whose end the chain of a Rollout that is gone knows.
+    pub(super) fn end_as_told(&mut self, key: &Key, now: Timestamp) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        let former = rollout.former.take();
+        let last = rollout.uid.clone().map(|uid| (uid, rollout.chain.clone()));
+        for (uid, chain) in former.into_iter().chain(last) {
+            self.end_as(key, &uid, &chain, now);
+        }
+    }
+
+    /// Ends journals whose end a chain knows: that may have been stored after them.
+    pub(super) fn end_as(&mut self, key: &Key, uid: &str, chain: &Chain, now: Timestamp) {
+        for attempt in chain.attempts().iter().filter(|attempt| !attempt.open()) {
+            let name = Key::new(&key.namespace, name(&identity(key, uid, attempt)));
+            let at = Moment::inferred(Some(attempt.started), attempt.ended.unwrap_or(now));
+            self.journals.fold(&name, now, |journal| journal.ended_as(attempt.phase, at, now));
+        }
+    }
+
     /// After a start, journals may be there whose Rollout has gone meanwhile.
     pub(super) fn end_orphans(&mut self, now: Timestamp) {
-        for rollout in self.journals.rollouts() {
-            if self.rollouts.get(&rollout).is_none_or(|rollout| rollout.seen.is_none()) {
-                self.end_journals(&rollout, Moment::inferred(None, now), now);
+        for key in self.journals.rollouts() {
+            if self.rollouts.get(&key).is_none_or(|rollout| rollout.seen.is_none()) {
+                self.end_as_told(&key, now);
+                self.end_journals(&key, Moment::inferred(None, now), now);
             }
         }
     }
@@ -260,9 +315,18 @@ fn is(identity: &Identity, uid: &str, attempt: &Attempt) -> bool {
 }
 
 /// Which try of a revision something belongs to that was made at this time: the last one that had
-/// begun by then, or else the first.
+/// begun by then, or else the first. When a try began may be known late, when the one before it
+/// ended is known: Argo makes nothing in between.
 fn tried_by(made: Option<Timestamp>, tries: &[&Attempt]) -> Option<u32> {
-    let begun = |attempt: &&&Attempt| made.is_none_or(|made| attempt.started <= made + CLOCK_SLACK);
+    let Some(made) = made else {
+        return tries.iter().map(|attempt| attempt.number).max();
+    };
+    let begun = |attempt: &&&Attempt| {
+        let before = tries.iter().find(|other| other.number + 1 == attempt.number);
+        let over = before.and_then(|before| before.ended);
+        attempt.started.duration_since(made) <= CLOCK_SLACK
+            || over.is_some_and(|over| made.duration_since(over) > CLOCK_SLACK)
+    };
     let last = tries.iter().filter(begun).map(|attempt| attempt.number).max();
     last.or_else(|| tries.iter().map(|attempt| attempt.number).min())
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Effect, Lineage, ReportWrite};
+use super::{Effect, Lineage, REPORT_DELAY, ReportWrite};
 use crate::app_context::{AppContext, Standing};
 use crate::chain::Chain;
 use crate::observation::Key;
@@ -20,6 +20,21 @@ impl Lineage {
                 rollout.report = None;
                 self.schedule_report(key, now + REPORT_RETRY);
             }
+            self.report_must_stand(key, now);
+        }
+    }
+
+    /// A write that a process before this one had asked for may come late, and take the place of
+    /// ours. The telling of an earlier one of ours looks the same, until that of the last comes.
+    pub(super) fn report_must_stand(&mut self, key: &Key, now: Timestamp) {
+        let Some(rollout) = self.rollouts.get_mut(key).filter(|rollout| !rollout.reporting) else {
+            return;
+        };
+        if let (Some(ours), Some(told)) = (&rollout.report, rollout.told.take())
+            && !ours.tells_of_the_same(&told)
+        {
+            rollout.report = Some(told);
+            self.schedule_report(key, now + REPORT_DELAY);
         }
     }
 
@@ -30,7 +45,7 @@ impl Lineage {
         let Some(uid) = rollout.uid.clone() else {
             return;
         };
-        if rollout.reporting || !rollout.exists() {
+        if rollout.reporting || !rollout.exists() || self.journals.has_unstored_end(key, now) {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
             }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use timeline::app_context::ContextWrite;
 use timeline::attempt::Attempt;
 use timeline::chain::Chain;
+use timeline::delivery::AttemptWritten;
 use timeline::lineage::{Effect, Options};
 use timeline::observation::Unavailable;
 use timeline::{Key, Kind, Lineage, Observation};
@@ -62,6 +63,10 @@ impl World {
         let effects = self.operator.effects(self.now);
         for effect in effects {
             // Journals have a simulation of their own.
+            if let Effect::WriteAttempt(key, _) = &effect {
+                let stored = AttemptWritten::Stored("1".to_owned());
+                self.operator.attempt_written(key, stored, self.now);
+            }
             if !matches!(effect, Effect::WriteContext(..) | Effect::WriteReport(..)) {
                 continue;
             }

@@ -32,7 +32,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use memory::Memory;
 
 use super::{Journal, MarkKind};
-use crate::attempt::{Attempt, Phase};
+use crate::attempt::{Attempt, Phase, Source};
 use crate::chain::Turn;
 use crate::moment::Moment;
 use crate::observation::{Progress, ReplicaSetSeen, RolloutSeen};
@@ -119,12 +119,26 @@ impl Journal {
     pub fn deleted(&mut self, at: Moment) -> Turn {
         self.turn(|journal| {
             if journal.open() {
-                let at = Moment { at: milliseconds(at.at), ..at };
+                let at = at.to_milliseconds();
                 journal.doubt_start(at.at);
+                let at = match at.source {
+                    Source::Inferred => Moment::inferred(Some(journal.latest()), at.at),
+                    _ => at,
+                };
                 journal.finish(Phase::Deleted, at, true, false);
             }
             journal.memory.gone = true;
             journal.decide(at.at);
+        })
+    }
+
+    /// Its end is known, and the version of the Rollout that told it is not.
+    pub fn ended_as(&mut self, outcome: Phase, at: Moment, now: Timestamp) -> Turn {
+        self.turn(|journal| {
+            if journal.open() {
+                let at = if sane(at.at, now) { at } else { Moment::inferred(None, now) };
+                journal.finish(outcome, at.to_milliseconds(), false, false);
+            }
         })
     }
 

@@ -1,0 +1,270 @@
+//! A model of the API server: objects, growing versions, and watches whose events wait until they
+//! are delivered. RolloutAttempts are listed and watched by the label that says they are not done.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use timeline::delivery::{AttemptWrite, AttemptWritten, Stage};
+use timeline::journal::{Identity, Journal};
+use timeline::lineage::ReportWrite;
+use timeline::observation::{
+    RolloutAttemptSeen, RolloutTraceSeen, Settings, StoredTrace, Unavailable,
+};
+use timeline::{Key, Kind, Observation};
+
+/// A RolloutAttempt as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredAttempt {
+    pub(crate) version: u64,
+    pub(crate) stage: Stage,
+    pub(crate) journal: Journal,
+    /// When it was made, as a count.
+    made: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ApiServer {
+    version: u64,
+    objects: BTreeMap<(Kind, Key), Observation>,
+    pub(crate) attempts: BTreeMap<Key, StoredAttempt>,
+    /// The last that was stored of each, also of those that are gone.
+    pub(crate) ever: BTreeMap<Key, StoredAttempt>,
+    /// How often each was made after an earlier one of that name was done.
+    pub(crate) made_again: BTreeSet<Key>,
+    /// Successful writes of each.
+    pub(crate) writes: BTreeMap<Key, usize>,
+    watches: BTreeMap<Kind, VecDeque<Observation>>,
+}
+
+impl ApiServer {
+    /// An object changes; says how many events of the kind wait now.
+    pub(crate) fn put(&mut self, observation: Observation) -> Kind {
+        let (kind, key) = name(&observation);
+        if matches!(observation, Observation::Gone(..)) {
+            self.objects.remove(&(kind, key));
+        } else {
+            self.objects.insert((kind, key), observation.clone());
+        }
+        self.tell(kind, observation)
+    }
+
+    fn tell(&mut self, kind: Kind, observation: Observation) -> Kind {
+        self.watches.entry(kind).or_default().push_back(observation);
+        kind
+    }
+
+    /// The next event of a kind; a watch is in order, but knows nothing of the others.
+    pub(crate) fn next_event(&mut self, kind: Kind) -> Option<Observation> {
+        self.watches.get_mut(&kind)?.pop_front()
+    }
+
+    /// The events of a kind that wait.
+    pub(crate) fn waiting(&self, kind: Kind) -> impl Iterator<Item = &Observation> {
+        self.watches.get(&kind).into_iter().flatten()
+    }
+
+    /// How many events of each kind wait.
+    pub(crate) fn count(&self) -> BTreeMap<Kind, usize> {
+        self.watches.iter().map(|(kind, events)| (*kind, events.len())).collect()
+    }
+
+    /// How many events of each kind were added to these.
+    pub(crate) fn since(&self, before: &BTreeMap<Kind, usize>) -> Vec<(Kind, usize)> {
+        let was = |kind| before.get(&kind).copied().unwrap_or_default();
+        self.count().into_iter().map(|(kind, now)| (kind, now.saturating_sub(was(kind)))).collect()
+    }
+
+    /// The garbage collector takes what is owned by a Rollout of this name but for that of this UID.
+    pub(crate) fn collect(&mut self, rollout: &Key, uid: Option<&str>) {
+        let trace = (Kind::RolloutTrace, rollout.clone());
+        if let Some(Observation::RolloutTrace(seen)) = self.objects.get(&trace)
+            && !seen.owners.is_empty()
+            && seen.owners.iter().all(|owner| Some(owner.as_str()) != uid)
+        {
+            self.put(Observation::Gone(Kind::RolloutTrace, rollout.clone()));
+        }
+        self.attempts.retain(|_, stored| {
+            let identity = &stored.journal.identity;
+            identity.rollout != *rollout
+                || stored.stage != Stage::Done
+                || Some(identity.rollout_uid.as_str()) == uid
+        });
+    }
+
+    /// All that happened was told, but for what the operator did itself.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let own = [Kind::RolloutTrace, Kind::RolloutAttempt];
+        self.watches.iter().all(|(kind, events)| own.contains(kind) || events.is_empty())
+    }
+
+    /// Nobody watches any more.
+    pub(crate) fn disconnect(&mut self) {
+        self.watches.clear();
+    }
+
+    /// Puts the list of a kind in place of all events of it that wait; says how many these are.
+    pub(crate) fn list(&mut self, kind: Kind) -> usize {
+        let mut told = VecDeque::from([Observation::Listing(kind)]);
+        let mut present = BTreeSet::new();
+        for ((_, key), observation) in self.objects.iter().filter(|((of, _), _)| *of == kind) {
+            present.insert(key.clone());
+            told.push_back(observation.clone());
+        }
+        if kind == Kind::RolloutAttempt {
+            for (key, stored) in self.attempts.iter().filter(|(_, it)| it.stage != Stage::Done) {
+                present.insert(key.clone());
+                told.push_back(Observation::RolloutAttempt(Box::new(seen(key, stored))));
+            }
+        }
+        told.push_back(Observation::Listed(kind, present));
+        let count = told.len();
+        self.watches.insert(kind, told);
+        count
+    }
+
+    /// The kind is not served.
+    pub(crate) fn refuse(&mut self, kind: Kind) {
+        let why = Observation::Unavailable(kind, Unavailable::NotInstalled);
+        self.watches.insert(kind, VecDeque::from([why]));
+    }
+
+    /// The pods of a ReplicaSet's hash are watched from now on: those that are there.
+    pub(crate) fn list_pods(&mut self, rollout: &Key, hash: &str) -> usize {
+        let prefix = format!("{}-{hash}-", rollout.name);
+        let pods = self.objects.iter().filter(|((of, pod), _)| {
+            *of == Kind::Pod && pod.namespace == rollout.namespace && pod.name.starts_with(&prefix)
+        });
+        let pods: VecDeque<Observation> = pods.map(|(_, pod)| pod.clone()).collect();
+        let count = pods.len();
+        self.watches.entry(Kind::Pod).or_default().extend(pods);
+        count
+    }
+
+    /// A RolloutAttempt is created, or replaced if it still is of that version.
+    pub(crate) fn store(&mut self, key: &Key, write: &AttemptWrite) -> AttemptWritten {
+        let there = self.attempts.get(key);
+        match (&write.resource_version, there) {
+            (Some(version), Some(there)) if *version == there.version.to_string() => {}
+            (None, None) => {}
+            (Some(_), None) => return AttemptWritten::Missing,
+            (_, Some(there)) => return AttemptWritten::Conflict(Box::new(seen(key, there))),
+        }
+        self.version += 1;
+        let was = there.map(|there| there.stage);
+        let made = there.map_or(self.version, |there| there.made);
+        let done_before =
+            there.is_none() && self.ever.get(key).is_some_and(|ever| ever.stage == Stage::Done);
+        if done_before {
+            self.made_again.insert(key.clone());
+        }
+        *self.writes.entry(key.clone()).or_default() += 1;
+        let journal = write.journal.clone();
+        let stored = StoredAttempt { version: self.version, stage: write.stage, journal, made };
+        if write.stage != Stage::Done {
+            let seen = Observation::RolloutAttempt(Box::new(seen(key, &stored)));
+            self.tell(Kind::RolloutAttempt, seen);
+        } else if was.is_some_and(|was| was != Stage::Done) {
+            // It has lost the label that is watched for.
+            let gone = Observation::Gone(Kind::RolloutAttempt, key.clone());
+            self.tell(Kind::RolloutAttempt, gone);
+        }
+        self.attempts.insert(key.clone(), stored.clone());
+        self.ever.insert(key.clone(), stored);
+        AttemptWritten::Stored(self.version.to_string())
+    }
+
+    /// Somebody takes a RolloutAttempt away.
+    pub(crate) fn remove(&mut self, key: &Key) -> bool {
+        let Some(stored) = self.attempts.remove(key) else {
+            return false;
+        };
+        if stored.stage != Stage::Done {
+            let gone = Observation::Gone(Kind::RolloutAttempt, key.clone());
+            self.tell(Kind::RolloutAttempt, gone);
+        }
+        stored.stage != Stage::Done
+    }
+
+    /// Up to so many RolloutAttempts that wait for a collector, and whether there are more.
+    pub(crate) fn recall(&self, limit: usize) -> (Vec<RolloutAttemptSeen>, bool) {
+        let waiting = self.attempts.iter().filter(|(_, it)| it.stage == Stage::Delivering);
+        let mut found: Vec<_> = waiting.map(|(key, stored)| seen(key, stored)).collect();
+        let more = found.len() > limit;
+        found.truncate(limit);
+        (found, more)
+    }
+
+    /// Removes the oldest of a Rollout's that are done, beyond the newest so many.
+    pub(crate) fn prune(&mut self, attempt: &Identity, keep: usize) {
+        let mut done: Vec<_> = self
+            .attempts
+            .iter()
+            .filter(|(_, it)| it.journal.identity.rollout_uid == attempt.rollout_uid)
+            .filter(|(_, it)| it.stage == Stage::Done)
+            .map(|(key, it)| (it.made, key.clone()))
+            .collect();
+        done.sort();
+        let old = done.len().saturating_sub(keep);
+        for (_, key) in done.into_iter().take(old) {
+            self.attempts.remove(&key);
+        }
+    }
+
+    /// A RolloutTrace is stored, with its times as precise as Kubernetes keeps them.
+    pub(crate) fn report(&mut self, key: &Key, write: &ReportWrite) -> bool {
+        let there = self.objects.contains_key(&(Kind::RolloutTrace, key.clone()));
+        if !there && !write.create {
+            return false;
+        }
+        let seen = RolloutTraceSeen {
+            key: key.clone(),
+            generation: Some(1),
+            owners: write.owner.iter().cloned().collect(),
+            settings: Settings { attempts: 3, ..Settings::default() },
+            stored: Some(StoredTrace {
+                rollout_uid: write.report.rollout_uid.clone(),
+                attempts: write.report.attempts.clone(),
+                report: write.report.clone(),
+            }),
+        };
+        self.put(Observation::RolloutTrace(Box::new(seen)));
+        true
+    }
+
+    /// Somebody takes a RolloutTrace away.
+    pub(crate) fn forget(&mut self, rollout: &Key) -> bool {
+        let there = self.objects.contains_key(&(Kind::RolloutTrace, rollout.clone()));
+        if there {
+            self.put(Observation::Gone(Kind::RolloutTrace, rollout.clone()));
+        }
+        there
+    }
+
+    pub(crate) fn trace(&self, rollout: &Key) -> Option<&StoredTrace> {
+        match self.objects.get(&(Kind::RolloutTrace, rollout.clone()))? {
+            Observation::RolloutTrace(seen) => seen.stored.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+fn seen(key: &Key, stored: &StoredAttempt) -> RolloutAttemptSeen {
+    RolloutAttemptSeen {
+        key: key.clone(),
+        resource_version: stored.version.to_string(),
+        journal: stored.journal.clone(),
+    }
+}
+
+fn name(observation: &Observation) -> (Kind, Key) {
+    match observation {
+        Observation::Rollout(seen) => (Kind::Rollout, seen.key.clone()),
+        Observation::ReplicaSet(seen) => (Kind::ReplicaSet, seen.key.clone()),
+        Observation::AppVersion(seen) => (Kind::AppVersion, seen.key.clone()),
+        Observation::WorkloadVersion(seen) => (Kind::WorkloadVersion, seen.key.clone()),
+        Observation::RolloutTrace(seen) => (Kind::RolloutTrace, seen.key.clone()),
+        Observation::AnalysisRun(seen) => (Kind::AnalysisRun, seen.key.clone()),
+        Observation::Pod(seen) => (Kind::Pod, seen.key.clone()),
+        Observation::Gone(kind, key) => (*kind, key.clone()),
+        other => panic!("the model has no {other:?}"),
+    }
+}

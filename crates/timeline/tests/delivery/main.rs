@@ -1,0 +1,170 @@
+//! How timelines get out, whatever goes wrong: the operator dies or an answer is lost at every
+//! single step of every story, the collector is away or refuses, and yet no span is lost, none
+//! arrives twice with other bytes, none whose transition is not stored, and the end is one and the
+//! same.
+//!
+//! The same ones each time, so that a failure is one of the change at hand.
+//! `THROUGHLINE_CRASH_POINTS` says at how many points random stories are cut short, at least;
+//! `THROUGHLINE_SEED` which stories.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::struct_excessive_bools,
+    clippy::unwrap_used,
+    reason = "what the model does not have fails the test, and a person is told of it"
+)]
+
+mod api_server;
+mod argo;
+mod collector;
+mod oracle;
+mod random;
+mod story;
+mod world;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use collector::Taste;
+use proptest::strategy::Strategy as _;
+use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
+use story::Story;
+use timeline::Kind;
+use world::{Fault, InFlight, World};
+
+/// What may go wrong at one step.
+fn faults() -> Vec<Fault> {
+    let mut faults = vec![
+        Fault::AnswerLost,
+        Fault::Fails,
+        Fault::Relist(Kind::Rollout),
+        Fault::NoTraces,
+        Fault::NoAttempts,
+    ];
+    for in_flight in [InFlight::Lost, InFlight::Done, InFlight::Half, InFlight::Late(90)] {
+        faults.push(Fault::Crash(in_flight, 0));
+    }
+    faults.push(Fault::Crash(InFlight::Late(2_500), 900));
+    faults.push(Fault::Crash(InFlight::Lost, 20_000));
+    faults
+}
+
+/// Tries every fault at every step; says at how many points.
+fn at_every_step(story: &Story, taste: Taste, faults: &[Fault]) -> usize {
+    let undisturbed = World::new(story, taste, BTreeMap::new()).run();
+    undisturbed.must_be_right(&undisturbed);
+    let mut points = 0;
+    let mut failures = BTreeMap::new();
+    for step in 1..=undisturbed.steps {
+        for fault in faults {
+            let plan = BTreeMap::from([(step, *fault)]);
+            let run = || World::new(story, taste, plan).run().must_be_right(&undisturbed);
+            points += 1;
+            if let Err(why) = catch_unwind(AssertUnwindSafe(run)) {
+                let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
+                let line: String = why.chars().take(200).collect();
+                failures.entry(line).or_insert((0, story.name, step, fault)).0 += 1;
+            }
+        }
+    }
+    for (why, what) in &failures {
+        eprintln!("{what:?} {why}");
+    }
+    assert!(failures.is_empty(), "{} of {points} points of {}", failures.len(), story.name);
+    points
+}
+
+/// One run, told in full.
+#[test]
+#[ignore = "for a person who looks into a failure"]
+fn one() {
+    let asked = |name: &str| std::env::var(name).unwrap_or_default();
+    let story = story::all().into_iter().find(|it| it.name == asked("STORY")).unwrap();
+    let undisturbed = World::new(&story, Taste::Everything, BTreeMap::new()).run();
+    let step = asked("STEP").parse().unwrap();
+    let fault = faults().into_iter().find(|it| format!("{it:?}") == asked("FAULT")).unwrap();
+    let mut world = World::new(&story, Taste::Everything, BTreeMap::from([(step, fault)]));
+    world.prints = true;
+    world.run().must_be_right(&undisturbed);
+}
+
+#[test]
+fn at_every_step_of_every_story_the_operator_may_crash_or_hear_nothing() {
+    let mut points = 0;
+    let mut failed = 0;
+    for story in story::all() {
+        match catch_unwind(|| at_every_step(&story, Taste::Everything, &faults())) {
+            Ok(n) => points += n,
+            Err(_) => failed += 1,
+        }
+    }
+    assert_eq!(failed, 0);
+    assert!(points > 10_000, "{points}");
+}
+
+#[test]
+fn a_collector_that_is_away_or_refuses_changes_nothing_else() {
+    let dies =
+        [Fault::AnswerLost, Fault::Crash(InFlight::Half, 0), Fault::Crash(InFlight::Lost, 700)];
+    let story = || story::all().swap_remove(3);
+    for (story, taste) in [
+        (story().without_collector(80, 900), Taste::Everything),
+        (story().without_collector(110, 112).without_collector(120, 125), Taste::Everything),
+        (story(), Taste::DropsPauses),
+        (story(), Taste::RefusesPauses),
+        (story().without_keptn(), Taste::Everything),
+    ] {
+        at_every_step(&story, taste, &dies);
+    }
+}
+
+#[test]
+fn a_canary_of_six_steps_in_a_minute_costs_four_writes() {
+    let story = story::canary();
+    let world = World::new(&story, Taste::Everything, BTreeMap::new()).run();
+    let most = world.server.writes.values().max();
+    assert!(most <= Some(&4), "{:?}", world.server.writes);
+}
+
+#[test]
+fn a_crowd_waits_in_the_cluster_and_not_in_memory_while_the_collector_is_away() {
+    let story = story::crowd(300).without_collector(0, 3_000);
+    let undisturbed = World::new(&story, Taste::Everything, BTreeMap::new()).run();
+    undisturbed.must_be_right(&undisturbed);
+    // Nor does a process that starts in the meantime read them all.
+    let crash = Fault::Crash(InFlight::Lost, 100);
+    let faults = [undisturbed.steps / 2, undisturbed.steps * 3 / 4].map(|step| (step, crash));
+    let world = World::new(&story, Taste::Everything, faults.into()).run();
+    world.must_be_right(&undisturbed);
+}
+
+#[test]
+fn random_stories_end_the_same_wherever_they_are_cut_short() {
+    let asked = |name| std::env::var(name).ok().and_then(|number: String| number.parse().ok());
+    let wanted = asked("THROUGHLINE_CRASH_POINTS").unwrap_or(20_000usize);
+    let seed = asked("THROUGHLINE_SEED").unwrap_or(1) as u64;
+    let config = Config {
+        cases: u32::MAX,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed),
+        max_shrink_iters: 2_000,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let points = Cell::new(0);
+    while points.get() < wanted {
+        let tree = random::case().new_tree(&mut runner).unwrap();
+        let outcome = runner.run_one(tree, |case| {
+            points.set(points.get() + case.play(false));
+            Ok(())
+        });
+        if let Err(TestError::Fail(why, case)) = outcome {
+            // The shortest that fails, told in full.
+            drop(catch_unwind(AssertUnwindSafe(|| case.play(true))));
+            panic!("THROUGHLINE_SEED={seed}: {why} {case:?}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What happens in the cluster while the operator looks on: stories by name, and random ones that
+//! obey Argo's rules.
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use timeline::attempt::Phase;
+use timeline::journal::{AnalysisPhase, Strategy as Replacing};
+
+use crate::argo::{Argo, Change, Plan, Tried};
+
+/// Changes in order of time, and the truth behind them.
+#[derive(Debug, Clone)]
+pub(crate) struct Story {
+    pub(crate) name: &'static str,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) truth: Vec<Tried>,
+    /// Turns of Rollouts, by UID, at which no attempt began or ended.
+    pub(crate) silent: Vec<(String, usize)>,
+    /// Keptn is not installed.
+    pub(crate) no_keptn: bool,
+    /// From when until when the collector is away.
+    pub(crate) away: Vec<(Timestamp, Timestamp)>,
+}
+
+pub(crate) fn start() -> Timestamp {
+    // Some clock of nanoseconds.
+    Timestamp::new(1_800_000_000, 123_456_789).unwrap()
+}
+
+const CANARY: [Plan; 6] = [
+    Plan::Weight(20),
+    Plan::Pause(Some(10)),
+    Plan::Weight(50),
+    Plan::Pause(Some(10)),
+    Plan::Weight(80),
+    Plan::Pause(Some(10)),
+];
+const ASKING: [Plan; 3] = [Plan::Weight(25), Plan::Pause(None), Plan::Weight(75)];
+const TESTED: [Plan; 4] = [Plan::Weight(25), Plan::Analysis, Plan::Pause(Some(5)), Plan::Analysis];
+
+impl Story {
+    fn of(name: &'static str, all: impl IntoIterator<Item = Argo>) -> Self {
+        let mut story = Self {
+            name,
+            changes: Vec::new(),
+            truth: Vec::new(),
+            silent: Vec::new(),
+            no_keptn: false,
+            away: Vec::new(),
+        };
+        for argo in all {
+            story.changes.extend(argo.changes);
+            story.truth.extend(argo.truth);
+            story.silent.extend(argo.silent);
+        }
+        story.changes.sort_by_key(|change| change.at);
+        story
+    }
+
+    /// The collector is away for that time, counted in seconds from the beginning.
+    pub(crate) fn without_collector(mut self, from: i64, until: i64) -> Self {
+        let at = |second| start() + SignedDuration::from_secs(second);
+        self.away.push((at(from), at(until)));
+        self
+    }
+
+    /// Nobody makes traces but the operator.
+    pub(crate) fn without_keptn(mut self) -> Self {
+        self.no_keptn = true;
+        self
+    }
+}
+
+/// With revision 1 of hash `a` live.
+fn live(name: &str, plan: &[Plan]) -> Argo {
+    live_as(Argo::new(name, Replacing::Canary, plan, start()))
+}
+
+fn live_as(mut argo: Argo) -> Argo {
+    argo.wait(2).apply("a").wait(3).pods_get_ready().wait(70);
+    argo
+}
+
+fn told(mut argo: Argo, tell: impl FnOnce(&mut Argo)) -> Argo {
+    tell(&mut argo);
+    argo.wait(100).flaps();
+    argo
+}
+
+/// Six steps in about a minute.
+pub(crate) fn canary() -> Story {
+    Story::of(
+        "canary",
+        [told(live("cart", &CANARY), |argo| {
+            argo.apply("b").wait(6).run();
+        })],
+    )
+}
+
+pub(crate) fn all() -> Vec<Story> {
+    let blue_green = || live_as(Argo::new("cart", Replacing::BlueGreen, &[], start()));
+    let passes = AnalysisPhase::Successful;
+    vec![
+        canary(),
+        Story::of(
+            "routed canary, with Keptn",
+            [told(
+                live_as(Argo::new("cart", Replacing::Canary, &CANARY, start()).routed()),
+                |argo| {
+                    argo.apply("b").wait(3).keptn(7).wait(6).run().wait(200);
+                    argo.apply("c").wait(40).keptn(8).run();
+                },
+            )],
+        ),
+        Story::of(
+            "a person promotes",
+            [told(live("cart", &ASKING), |argo| {
+                argo.apply("b").wait(6).run().wait(45).resume().run();
+            })],
+        ),
+        Story::of(
+            "aborted by an analysis, and tried again",
+            [told(live("cart", &TESTED), |argo| {
+                argo.apply("b").wait(6).step().step().step().fails_analysis();
+                argo.wait(20).retry().wait(3).run();
+            })],
+        ),
+        Story::of(
+            "aborted by a person, twice tried again, and reverted",
+            [told(live("cart", &ASKING), |argo| {
+                argo.apply("b").wait(6).run().wait(5).abort().wait(4).retry();
+                argo.wait(4).run().wait(9).abort().wait(90).retry().wait(12).run().apply("a");
+            })],
+        ),
+        Story::of(
+            "superseded, and back again",
+            [told(live("cart", &ASKING), |argo| {
+                argo.apply("b").wait(6).run().watches_in_background();
+                argo.wait(8).apply("c").wait(6).run().promote_full().wait(33);
+                argo.apply("b").wait(4).run().resume().run();
+            })],
+        ),
+        Story::of(
+            "blue-green",
+            [told(blue_green(), |argo| {
+                argo.apply("b").wait(5).previews().wait(9).resume().switches(passes);
+                argo.wait(20).apply("c").wait(5).previews().wait(9).resume();
+                argo.switches(AnalysisPhase::Failed);
+            })],
+        ),
+        Story::of(
+            "deleted midway, and made again",
+            [told(live("cart", &ASKING), |argo| {
+                argo.apply("b").wait(6).run().wait(20).delete().wait(5);
+                argo.apply("a").wait(4).pods_get_ready().wait(80).apply("c").wait(2).run();
+                argo.wait(3).resume().run();
+            })],
+        ),
+        Story::of(
+            "an image that does not exist",
+            [told(live("cart", &CANARY), |argo| {
+                argo.cannot_pull("b").apply("b").wait(50).times_out().wait(30).apply("c");
+                argo.wait(5).run();
+            })],
+        ),
+        Story::of(
+            "two Rollouts at once",
+            [
+                told(live("cart", &CANARY), |argo| {
+                    argo.apply("b").wait(6).run();
+                }),
+                told(live("pay", &ASKING), |argo| {
+                    argo.wait(4).apply("b").wait(6).run().wait(5).abort().wait(30).retry();
+                    argo.run().wait(10).promote_full();
+                }),
+            ],
+        ),
+    ]
+}
+
+/// Many Rollouts at once, each with a revision that fails.
+pub(crate) fn crowd(rollouts: usize) -> Story {
+    let of = |n: usize| {
+        let mut argo = Argo::new(&format!("cart-{n}"), Replacing::Canary, &ASKING, start());
+        argo.wait(n as u64 % 60).apply("a").wait(4).pods_get_ready().wait(5);
+        argo.apply("b").wait(6).run().wait(40).abort();
+        argo
+    };
+    Story::of("a crowd", (0..rollouts).map(of))
+}
+
+/// A step of somebody in a random story.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Act {
+    Apply(u8),
+    Ready,
+    Step,
+    Run,
+    Resume,
+    Abort,
+    TimesOut,
+    FailsAnalysis,
+    Retry,
+    PromoteFull,
+    Delete,
+    Flaps,
+    Background,
+    Previews,
+    Switches(bool),
+    Keptn(u8),
+    Wait(u16),
+}
+
+/// How a Rollout of a random story replaces its pods.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Manner {
+    Timed,
+    Asking,
+    Tested,
+    Routed,
+    BlueGreen,
+}
+
+pub(crate) fn act() -> impl Strategy<Value = Act> {
+    use Act::*;
+    prop_oneof![
+        4 => (0u8..4).prop_map(Apply),
+        3 => Just(Ready),
+        5 => Just(Step),
+        5 => Just(Run),
+        3 => Just(Resume),
+        2 => Just(Abort),
+        1 => Just(TimesOut),
+        1 => Just(FailsAnalysis),
+        3 => Just(Retry),
+        1 => Just(PromoteFull),
+        1 => Just(Delete),
+        2 => Just(Flaps),
+        1 => Just(Background),
+        2 => Just(Previews),
+        2 => any::<bool>().prop_map(Switches),
+        1 => any::<u8>().prop_map(Keptn),
+        6 => prop_oneof![0u16..10, 0u16..100, 0u16..4000].prop_map(Wait),
+    ]
+}
+
+pub(crate) fn manner() -> impl Strategy<Value = Manner> {
+    use Manner::*;
+    prop::sample::select(vec![Timed, Asking, Tested, Routed, BlueGreen])
+}
+
+fn played(name: &str, manner: Manner, acts: &[Act]) -> Argo {
+    let canary = |plan| Argo::new(name, Replacing::Canary, plan, start());
+    let mut argo = match manner {
+        Manner::Timed => canary(&CANARY),
+        Manner::Asking => canary(&ASKING),
+        Manner::Tested => canary(&TESTED),
+        Manner::Routed => canary(&ASKING).routed(),
+        Manner::BlueGreen => Argo::new(name, Replacing::BlueGreen, &[], start()),
+    };
+    for act in acts {
+        match *act {
+            Act::Apply(n) => argo.apply(["a", "b", "c", "d"][usize::from(n)]),
+            Act::Ready => argo.pods_get_ready(),
+            Act::Step => argo.step(),
+            Act::Run => argo.run(),
+            Act::Resume => argo.resume(),
+            Act::Abort => argo.abort(),
+            Act::TimesOut => argo.times_out(),
+            Act::FailsAnalysis => argo.fails_analysis(),
+            Act::Retry => argo.retry(),
+            Act::PromoteFull => argo.promote_full(),
+            Act::Delete => argo.delete(),
+            Act::Flaps => argo.flaps(),
+            Act::Background => argo.watches_in_background(),
+            Act::Previews => argo.previews(),
+            Act::Switches(pass) => {
+                argo.switches(if pass { AnalysisPhase::Successful } else { AnalysisPhase::Failed })
+            }
+            Act::Keptn(n) => argo.keptn(n),
+            Act::Wait(seconds) => argo.wait(seconds.into()),
+        };
+        argo.wait(1);
+    }
+    // In the end everything is decided.
+    argo.wait(200).abort();
+    if argo.truth.last().is_some_and(|it| it.outcome == Phase::Progressing) {
+        argo.wait(5).pods_get_ready();
+    }
+    argo
+}
+
+/// A random story.
+pub(crate) fn random(first: (Manner, &[Act]), second: Option<(Manner, &[Act])>) -> Story {
+    let mut all = vec![played("cart", first.0, first.1)];
+    all.extend(second.map(|(manner, acts)| played("pay", manner, acts)));
+    Story::of("random", all)
+}

@@ -1,0 +1,358 @@
+//! The operator's core, the cluster and the collector around it, and all that can go wrong in
+//! between. Everything happens in steps: an observation is told, an effect is carried out, an answer
+//! arrives, a time comes. At each of them the operator may crash or an answer be lost.
+
+mod fault;
+mod knowledge;
+mod words;
+mod work;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use timeline::delivery::Stage;
+use timeline::journal::Identity;
+use timeline::lineage::{Effect, Options};
+use timeline::{Key, Kind, Lineage, Observation};
+
+use crate::api_server::ApiServer;
+use crate::collector::{Collector, Taste};
+use crate::story::Story;
+pub(crate) use fault::{Fault, InFlight};
+use knowledge::Lists;
+use words::{described, wanted};
+use work::Work;
+
+/// The kinds that the operator lists when it starts.
+const KINDS: [Kind; 9] = [
+    Kind::Rollout,
+    Kind::ReplicaSet,
+    Kind::AppVersion,
+    Kind::WorkloadVersion,
+    Kind::AppContext,
+    Kind::RolloutTrace,
+    Kind::RolloutAttempt,
+    Kind::AnalysisRun,
+    Kind::Experiment,
+];
+/// What a watch, a write and its answer take, in milliseconds.
+const WATCH: i64 = 7;
+const REQUEST: i64 = 31;
+const ANSWER: i64 = 23;
+/// Until then a new process has read all lists.
+const STARTING: SignedDuration = SignedDuration::from_millis(60);
+/// Journals in memory that wait for a collector.
+const WAITING: usize = 128;
+const SENDING: usize = 8;
+/// A story of minutes takes hundreds of steps.
+const ENDLESS: usize = 200_000;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Change(usize),
+    List(Kind),
+    Deliver(Kind),
+    Commit(u64),
+    Answer(u64),
+    Collect(Key),
+    Start,
+}
+
+pub(crate) struct World<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) server: ApiServer,
+    pub(crate) collector: Collector,
+    pub(crate) operator: Option<Lineage>,
+    pub(crate) story: &'a Story,
+    queue: BTreeMap<(Timestamp, u64), Step>,
+    work: BTreeMap<u64, Work>,
+    count: u64,
+    faults: BTreeMap<usize, Fault>,
+    /// Steps that touched the operator.
+    pub(crate) steps: usize,
+    /// When the operator was started last.
+    started: Timestamp,
+    pods_watched: BTreeMap<Key, String>,
+    pub(crate) rollouts: BTreeMap<Key, String>,
+    /// Turns of each Rollout that happened, that the operator knows, and that are stored.
+    happened: BTreeMap<Key, usize>,
+    told: BTreeMap<Key, usize>,
+    saved: BTreeMap<Key, usize>,
+    pub(crate) crashes: usize,
+    /// More than one turn of the Rollouts of these UIDs was forgotten or never told.
+    pub(crate) dropped: BTreeSet<String>,
+    /// What a process that starts has read so far: RolloutTraces, RolloutAttempts, Rollouts.
+    lists: Option<Lists>,
+    /// The operator knew more than was stored when it died, or did not see every version.
+    pub(crate) lossy: bool,
+    /// A person took RolloutTraces away, and with them what was long ago.
+    pub(crate) forgot: bool,
+    /// A person took RolloutAttempts away.
+    pub(crate) taken: bool,
+    /// How long it was away, in milliseconds.
+    away: u32,
+    /// The most journals that the operator held at one time.
+    pub(crate) most_held: usize,
+    /// Tells each step to a person.
+    pub(crate) prints: bool,
+}
+
+impl<'a> World<'a> {
+    pub(crate) fn new(story: &'a Story, taste: Taste, faults: BTreeMap<usize, Fault>) -> Self {
+        let start = story.changes[0].at;
+        let mut collector = Collector::new(taste);
+        collector.away.clone_from(&story.away);
+        let mut world = Self {
+            now: start,
+            server: ApiServer::default(),
+            collector,
+            operator: None,
+            story,
+            queue: BTreeMap::new(),
+            work: BTreeMap::new(),
+            count: 0,
+            faults,
+            steps: 0,
+            started: start,
+            pods_watched: BTreeMap::new(),
+            rollouts: BTreeMap::new(),
+            happened: BTreeMap::new(),
+            told: BTreeMap::new(),
+            saved: BTreeMap::new(),
+            crashes: 0,
+            dropped: BTreeSet::new(),
+            lists: None,
+            lossy: false,
+            forgot: false,
+            taken: false,
+            away: 0,
+            most_held: 0,
+            prints: false,
+        };
+        world.start();
+        for (n, change) in story.changes.iter().enumerate() {
+            // After the operator has started.
+            world.schedule(change.at + SignedDuration::from_secs(1), Step::Change(n));
+        }
+        world
+    }
+
+    /// Makes all steps until nothing is left to do.
+    pub(crate) fn run(mut self) -> Self {
+        while self.next() {
+            assert!(self.steps < ENDLESS, "it never comes to rest");
+        }
+        self
+    }
+
+    fn schedule(&mut self, at: Timestamp, step: Step) {
+        self.count += 1;
+        self.queue.insert((at, self.count), step);
+    }
+
+    fn after(&mut self, milliseconds: i64, step: Step) {
+        self.schedule(self.now + SignedDuration::from_millis(milliseconds), step);
+    }
+
+    fn next(&mut self) -> bool {
+        let due = self.operator.as_ref().and_then(Lineage::due);
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        if let Some(due) = due
+            && queued.is_none_or(|queued| due < queued)
+        {
+            self.now = self.now.max(due);
+            if !self.goes_wrong(None) {
+                self.note(|| "wakes".to_owned());
+                self.act();
+            }
+            return true;
+        }
+        let Some(((at, _), step)) = self.queue.pop_first() else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        self.perform(step);
+        true
+    }
+
+    fn perform(&mut self, step: Step) {
+        match step {
+            Step::Change(n) => self.change(n),
+            Step::Start => self.start(),
+            Step::Collect(rollout) => self.collect(&rollout),
+            _ if self.operator.is_none() && !matches!(step, Step::Commit(_)) => {}
+            Step::List(Kind::AppVersion | Kind::WorkloadVersion | Kind::AppContext)
+                if self.story.no_keptn =>
+            {
+                let Step::List(kind) = step else { return };
+                self.server.refuse(kind);
+                self.after(0, Step::Deliver(kind));
+            }
+            Step::List(kind) => {
+                for _ in 0..self.server.list(kind) {
+                    self.after(0, Step::Deliver(kind));
+                }
+            }
+            Step::Deliver(kind) => {
+                if self.server.waiting(kind).next().is_some() && !self.goes_wrong(None) {
+                    self.deliver(kind);
+                }
+            }
+            Step::Commit(n) => {
+                let orphan = self.work.get(&n).is_some_and(|work| work.orphan);
+                if self.work.contains_key(&n) && (orphan || !self.goes_wrong(Some(n))) {
+                    self.commit(n);
+                }
+            }
+            Step::Answer(n) => {
+                if self.work.contains_key(&n) && !self.goes_wrong(None) {
+                    self.answer(n);
+                }
+            }
+        }
+    }
+
+    /// Something happens in the cluster.
+    fn change(&mut self, n: usize) {
+        let change = &self.story.changes[n];
+        let starting = self.now.duration_since(self.started) < STARTING;
+        self.lossy |= self.crashes > 0 && (self.operator.is_none() || starting);
+        if let Observation::Rollout(seen) = &change.what {
+            self.rollouts.insert(seen.key.clone(), seen.uid.clone());
+            self.happened.insert(seen.key.clone(), change.turns);
+        }
+        if let Observation::Gone(Kind::Rollout, key) = &change.what {
+            self.rollouts.remove(key);
+            self.happened.insert(key.clone(), change.turns);
+            self.after(300, Step::Collect(key.clone()));
+        }
+        let kind = self.server.put(change.what.clone());
+        self.after(WATCH, Step::Deliver(kind));
+    }
+
+    /// The garbage collector takes what a Rollout owned.
+    fn collect(&mut self, rollout: &Key) {
+        let uid = self.rollouts.get(rollout).map(String::as_str);
+        let before = self.server.count();
+        self.server.collect(rollout, uid);
+        if self.server.trace(rollout).is_none() {
+            self.saved.remove(rollout);
+        }
+        self.tell_since(&before);
+    }
+
+    /// The watches tell what has changed.
+    fn tell_since(&mut self, before: &BTreeMap<Kind, usize>) {
+        for (kind, count) in self.server.since(before) {
+            for _ in 0..count {
+                self.after(WATCH, Step::Deliver(kind));
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        let options = Options { observe_only: true, export: true };
+        self.operator = Some(Lineage::new(options));
+        self.started = self.now;
+        self.lists = Some((None, None, None));
+        self.pods_watched.clear();
+        self.server.disconnect();
+        for (n, kind) in (0..).zip(KINDS) {
+            // Not in the same order each time.
+            let place = (n * 5 + i64::try_from(self.crashes).unwrap() * 2) % 9;
+            self.after(place * 3, Step::List(kind));
+        }
+        self.note(|| "starts".to_owned());
+    }
+
+    /// The operator is told the next event of a kind.
+    fn deliver(&mut self, kind: Kind) {
+        let Some(observation) = self.server.next_event(kind) else {
+            return;
+        };
+        match &observation {
+            Observation::Listing(kind) => self.reads(*kind),
+            Observation::Listed(Kind::Rollout, _) => self.told = self.happened.clone(),
+            Observation::Rollout(seen) => self.knows(&seen.key),
+            Observation::Gone(Kind::Rollout, key) => self.knows(key),
+            Observation::Pod(pod) => {
+                let watched = self.pods_watched.iter().any(|(rollout, hash)| {
+                    pod.key.name.starts_with(&format!("{}-{hash}-", rollout.name))
+                });
+                if !watched {
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.note(|| format!("is told {}", described(&observation)));
+        let now = self.now;
+        if let Some(operator) = &mut self.operator {
+            operator.observe(observation, now);
+        }
+        self.act();
+    }
+
+    /// Lets the operator do what it wants to do now.
+    fn act(&mut self) {
+        let Some(operator) = &mut self.operator else {
+            return;
+        };
+        let effects = operator.effects(self.now);
+        let due = operator.due();
+        assert!(
+            due.is_none_or(|due| due > self.now),
+            "nothing is left to do at {}, but the operator would not sleep: {due:?}",
+            self.now
+        );
+        let (held, away, _) = operator.delivery();
+        self.most_held = self.most_held.max(held);
+        // Some were on their way when the collector went away.
+        let running = self.server.attempts.values().filter(|it| it.stage == Stage::Running).count();
+        let stored = self.server.attempts.keys();
+        let unstored = held - stored.filter(|key| operator.journal(key).is_some()).count();
+        assert!(
+            !away || held <= WAITING + SENDING + running + unstored,
+            "{held} journals in memory, {running} of them running, {unstored} not stored"
+        );
+        for effect in effects {
+            self.note(|| format!("wants {}", wanted(&effect)));
+            match effect {
+                Effect::WatchPods(rollout, hash) => {
+                    let pods = self.server.list_pods(&rollout, &hash);
+                    self.pods_watched.insert(rollout, hash);
+                    for _ in 0..pods {
+                        self.after(WATCH, Step::Deliver(Kind::Pod));
+                    }
+                }
+                Effect::LeavePods(rollout) => drop(self.pods_watched.remove(&rollout)),
+                effect => {
+                    self.must_be_the_only_one(&effect);
+                    self.count += 1;
+                    let (n, told) = (self.count, self.told.clone());
+                    let work = Work { effect, answer: None, told, orphan: false, fault: None };
+                    self.work.insert(n, work);
+                    self.after(REQUEST, Step::Commit(n));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn was_away(&self) -> bool {
+        self.away > 0
+    }
+
+    pub(crate) fn was_long_away(&self) -> bool {
+        self.away > 5_000
+    }
+
+    fn note(&self, what: impl FnOnce() -> String) {
+        if self.prints {
+            eprintln!("{:4} {} {}", self.steps, self.now, what());
+        }
+    }
+}
+
+pub(crate) fn attempt_key(identity: &Identity) -> Key {
+    Key::new(&identity.rollout.namespace, timeline::journal::name(identity))
+}

@@ -1,0 +1,101 @@
+//! What goes wrong, and when.
+
+use timeline::Kind;
+
+use super::{Step, WATCH, World};
+
+/// What goes wrong at a step, before it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The operator dies, and is back after so many milliseconds.
+    Crash(InFlight, u32),
+    /// The effect at hand is carried out, but nobody hears of it.
+    AnswerLost,
+    /// The effect at hand is not carried out.
+    Fails,
+    /// The watch of a kind breaks, and lists anew.
+    Relist(Kind),
+    /// A person takes the RolloutTraces away.
+    NoTraces,
+    /// A person takes the RolloutAttempts away that are under way.
+    NoAttempts,
+}
+
+/// What becomes of the effects that were on their way when the operator died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InFlight {
+    /// None is carried out.
+    Lost,
+    /// All are carried out at once.
+    Done,
+    /// All are carried out so many milliseconds later.
+    Late(u32),
+    /// Every other one is carried out at once.
+    Half,
+}
+
+impl World<'_> {
+    /// Whether a fault takes the place of the step at hand.
+    pub(super) fn goes_wrong(&mut self, work: Option<u64>) -> bool {
+        self.steps += 1;
+        let Some(fault) = self.faults.remove(&self.steps) else {
+            return false;
+        };
+        self.note(|| format!("{fault:?}"));
+        match fault {
+            Fault::Crash(in_flight, down) => {
+                self.crash(in_flight, down);
+                return true;
+            }
+            Fault::AnswerLost | Fault::Fails => {
+                if let Some(work) = work.and_then(|n| self.work.get_mut(&n)) {
+                    work.fault = Some(fault);
+                }
+            }
+            Fault::Relist(kind) => {
+                self.lossy |= kind == Kind::Rollout;
+                self.after(0, Step::List(kind));
+            }
+            Fault::NoTraces => {
+                self.forgot = true;
+                for key in self.rollouts.keys().cloned().collect::<Vec<_>>() {
+                    if self.server.forget(&key) {
+                        self.after(WATCH, Step::Deliver(Kind::RolloutTrace));
+                    }
+                    self.saved.remove(&key);
+                }
+            }
+            Fault::NoAttempts => {
+                self.taken = true;
+                for key in self.server.attempts.keys().cloned().collect::<Vec<_>>() {
+                    if self.server.remove(&key) {
+                        self.after(WATCH, Step::Deliver(Kind::RolloutAttempt));
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    fn crash(&mut self, in_flight: InFlight, down: u32) {
+        self.crashes += 1;
+        self.away += down;
+        let open = self.work.iter().filter(|(_, work)| work.answer.is_none() && !work.orphan);
+        let open: Vec<u64> = open.map(|(n, _)| *n).collect();
+        self.work.retain(|_, work| work.answer.is_none());
+        self.work.values_mut().for_each(|work| work.orphan = true);
+        self.lossy |= !self.is_stored();
+        self.operator = None;
+        for (place, n) in open.into_iter().enumerate() {
+            match in_flight {
+                InFlight::Done => self.commit(n),
+                InFlight::Half if place % 2 == 0 => self.commit(n),
+                InFlight::Lost | InFlight::Half => drop(self.work.remove(&n)),
+                InFlight::Late(late) => self.after(late.into(), Step::Commit(n)),
+            }
+        }
+        self.told = self.saved.clone();
+        self.queue.retain(|_, step| !matches!(step, Step::Start | Step::List(_)));
+        self.after(i64::from(down) + 1, Step::Start);
+    }
+}

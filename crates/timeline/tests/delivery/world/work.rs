@@ -1,0 +1,145 @@
+//! Effects on their way, and the answers on their way back.
+
+use std::collections::BTreeMap;
+
+use timeline::delivery::{AttemptWritten, Sent};
+use timeline::lineage::Effect;
+use timeline::observation::RolloutAttemptSeen;
+use timeline::{Key, Observation};
+
+use super::words::{told_of, wanted};
+use super::{ANSWER, Fault, Step, World};
+
+/// An effect on its way, or its answer on the way back.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    pub(super) effect: Effect,
+    pub(super) answer: Option<Answer>,
+    /// Turns of each Rollout that the operator had been told when it asked for it.
+    pub(super) told: BTreeMap<Key, usize>,
+    /// The operator that asked for it is dead.
+    pub(super) orphan: bool,
+    pub(super) fault: Option<Fault>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
+    Attempt(AttemptWritten),
+    Report(bool),
+    Sent(Sent, u64),
+    Recalled(Vec<RolloutAttemptSeen>, bool),
+}
+
+impl World<'_> {
+    pub(super) fn must_be_the_only_one(&self, effect: &Effect) {
+        let same = |other: &Effect| match (effect, other) {
+            (Effect::WriteAttempt(a, _), Effect::WriteAttempt(b, _))
+            | (Effect::WriteReport(a, _), Effect::WriteReport(b, _))
+            | (Effect::Send(a, _), Effect::Send(b, _)) => a == b,
+            (Effect::Recall(_), Effect::Recall(_)) => true,
+            _ => false,
+        };
+        let twice = self.work.values().any(|work| !work.orphan && same(&work.effect));
+        assert!(!twice, "asked for twice: {}", wanted(effect));
+    }
+
+    /// An effect arrives where it shall be carried out.
+    pub(super) fn commit(&mut self, n: u64) {
+        let Some(mut work) = self.work.remove(&n) else {
+            return;
+        };
+        let fails = work.fault == Some(Fault::Fails);
+        let lost = work.fault == Some(Fault::AnswerLost);
+        let answer = if fails { None } else { self.carry_out(&work) };
+        self.note(|| format!("{}: {}", wanted(&work.effect), told_of(answer.as_ref())));
+        work.answer = match (&work.effect, answer) {
+            (Effect::WriteAttempt(..), _) if lost || fails => {
+                Some(Answer::Attempt(AttemptWritten::Failed))
+            }
+            (Effect::WriteReport(..), _) if lost || fails => Some(Answer::Report(false)),
+            (Effect::Send(..), _) if lost || fails => Some(Answer::Sent(Sent::Later(None), 0)),
+            (Effect::Recall(_), None) => Some(Answer::Recalled(Vec::new(), true)),
+            (_, answer) => answer,
+        };
+        if !work.orphan && work.answer.is_some() {
+            self.work.insert(n, work);
+            self.after(ANSWER, Step::Answer(n));
+        }
+    }
+
+    fn carry_out(&mut self, work: &Work) -> Option<Answer> {
+        let before = self.server.count();
+        let answer = match &work.effect {
+            Effect::WriteAttempt(key, write) => {
+                Some(Answer::Attempt(self.server.store(key, write)))
+            }
+            Effect::WriteReport(key, write) => {
+                let stored = self.server.report(key, write);
+                if stored && self.rollouts.get(key) == Some(&write.report.rollout_uid) {
+                    let told = work.told.get(key).copied().unwrap_or_default();
+                    self.saved.insert(key.clone(), told);
+                }
+                Some(Answer::Report(stored))
+            }
+            Effect::Send(key, batch) => {
+                let stored = self.server.ever.get(key).map(|stored| &stored.journal);
+                let sent = self.collector.take(key, batch, stored, self.now);
+                Some(Answer::Sent(sent, batch.spans.len() as u64))
+            }
+            Effect::Recall(limit) => {
+                let (found, more) = self.server.recall(*limit);
+                Some(Answer::Recalled(found, more))
+            }
+            Effect::Prune(identity, keep) => {
+                self.server.prune(identity, *keep);
+                None
+            }
+            other => panic!("the model does not know {other:?}"),
+        };
+        self.tell_since(&before);
+        if let Effect::WriteAttempt(_, write) = &work.effect {
+            self.after(300, Step::Collect(write.journal.identity.rollout.clone()));
+        }
+        if let Effect::WriteReport(key, _) = &work.effect {
+            self.after(300, Step::Collect(key.clone()));
+        }
+        answer
+    }
+
+    /// An answer arrives at the operator.
+    pub(super) fn answer(&mut self, n: u64) {
+        let Some(Work { effect, answer: Some(answer), .. }) = self.work.remove(&n) else {
+            return;
+        };
+        self.note(|| format!("hears of {}: {}", wanted(&effect), told_of(Some(&answer))));
+        let now = self.now;
+        let Some(operator) = &mut self.operator else {
+            return;
+        };
+        match (effect, answer) {
+            (Effect::WriteAttempt(key, _), Answer::Attempt(written)) => {
+                for told in operator.attempt_written(&key, written, now) {
+                    let stored = &self.server.ever[&key].journal;
+                    let stands = if told.ended { !stored.open() } else { true };
+                    assert!(stands, "{key} is told to have ended, and nothing says so");
+                    assert_eq!(told.journal.identity, stored.identity);
+                }
+            }
+            (Effect::WriteReport(key, _), Answer::Report(stored)) => {
+                operator.reported(&key, stored, now);
+            }
+            (Effect::Send(key, _), Answer::Sent(sent, spans)) => {
+                let jitter = u32::try_from(n * 37 % 1001).unwrap();
+                operator.sent(&key, &sent, spans, jitter, now);
+            }
+            (Effect::Recall(_), Answer::Recalled(found, more)) => {
+                for seen in found {
+                    operator.observe(Observation::RolloutAttempt(Box::new(seen)), now);
+                }
+                operator.recalled(more);
+            }
+            (effect, answer) => panic!("{answer:?} is no answer to {effect:?}"),
+        }
+        self.act();
+    }
+}
