@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::attempt::Phase;
 use crate::chain::Turn;
 use crate::journal::Journal;
 use crate::observation::RolloutAttemptSeen;
@@ -15,6 +16,8 @@ use crate::spans;
 
 /// Facts of one moment arrive within about a second of each other; they are stored together.
 const GATHER: SignedDuration = SignedDuration::from_secs(1);
+/// A promotion is stored together with the health that follows.
+const GATHER_END: SignedDuration = SignedDuration::from_secs(5);
 /// Nothing that is merely on its way is stored more often than this, and less often the longer
 /// the attempt takes: what a crash may cost stays in proportion, and so do the writes.
 const PACE: SignedDuration = SignedDuration::from_secs(30);
@@ -152,6 +155,7 @@ impl Delivery {
     pub(crate) fn turned(&mut self, turn: Turn, now: Timestamp) {
         let due = match turn {
             Turn::Same => return,
+            Turn::Vital if self.gets_healthy() => now + GATHER_END,
             Turn::Vital => now + GATHER,
             Turn::Moved if self.restored => now + GATHER,
             Turn::Moved => {
@@ -161,6 +165,11 @@ impl Delivery {
             }
         };
         self.store_by(due);
+    }
+
+    /// It was promoted, and its root span has not ended. Argo tells that for as long as it is live.
+    fn gets_healthy(&self) -> bool {
+        self.journal.phase == Phase::Promoted && self.journal.root_closed.is_none()
     }
 
     fn store_by(&mut self, due: Timestamp) {
