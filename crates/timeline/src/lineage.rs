@@ -444,7 +444,11 @@ impl Lineage {
         rollout.chain.trim(history);
         let before = before.filter(|_| rollout.folded && !rollout.gap);
         (rollout.folded, rollout.gap) = (true, false);
-        self.begin_journal(key, was_newest.as_ref(), now);
+        if turn != Turn::Same {
+            // A journal may be placed by its first look.
+            self.attribute(key);
+        }
+        self.begin_journal(key, was_newest.as_ref(), before.is_some(), now);
         self.fold_journals(key, seen, before, now);
         match turn {
             Turn::Vital => self.schedule_report(key, now),
@@ -456,13 +460,13 @@ impl Lineage {
 
     /// Brings a Rollout's chain up to date with all that is known, and its apps with the chain.
     fn refresh(&mut self, key: &Key, now: Timestamp) {
+        self.attribute(key);
         if let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take()) {
             self.fold(key, &seen, Some(&seen), now);
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.seen = Some(seen);
             }
         }
-        self.attribute(key);
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
