@@ -101,10 +101,10 @@ impl Evidence {
         experiments
     }
 
-    /// The revision of an Experiment of a Rollout.
-    pub(crate) fn revision_of(&self, rollout: &Key, experiment: &str) -> Option<i64> {
-        let kept = self.experiments.get(rollout)?;
-        kept.values().find(|seen| seen.key.name == experiment)?.revision
+    /// An Experiment of a Rollout, by its UID: Argo gives the one of a Rollout that was made again
+    /// the same name.
+    pub(crate) fn experiment_of(&self, rollout: &Key, uid: &str) -> Option<&ExperimentSeen> {
+        self.experiments.get(rollout)?.values().find(|seen| seen.uid == uid)
     }
 
     /// The pods of a ReplicaSet.
@@ -119,7 +119,30 @@ impl Evidence {
         }
     }
 
-    /// A Rollout has no attempt under way: nothing of it is needed any more.
+    /// A Rollout has no attempt under way: nothing is needed any more of its revisions up to this.
+    /// What belongs to a later one was told before the Rollout's version was.
+    pub(crate) fn forget_until(&mut self, rollout: &Key, revision: i64) {
+        let kept = self.experiments.remove(rollout).unwrap_or_default().into_iter();
+        let (kept, old): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            kept.partition(|(_, seen)| seen.revision > Some(revision));
+        for key in old.keys() {
+            self.rollout_of.remove(key);
+        }
+        let is_later = |run: &AnalysisRunSeen| match &run.owner {
+            EvidenceOwner::Rollout(..) => run.revision > Some(revision),
+            EvidenceOwner::Experiment(name, _) => kept.keys().any(|key| key.name == *name),
+        };
+        let mut runs = self.runs.remove(rollout).unwrap_or_default();
+        runs.retain(|_, run| is_later(run));
+        if !runs.is_empty() {
+            self.runs.insert(rollout.clone(), runs);
+        }
+        if !kept.is_empty() {
+            self.experiments.insert(rollout.clone(), kept);
+        }
+    }
+
+    /// A Rollout is gone, and with it all that lay around it.
     pub(crate) fn forget(&mut self, rollout: &Key) {
         self.runs.remove(rollout);
         for key in self.experiments.remove(rollout).into_iter().flat_map(BTreeMap::into_keys) {
@@ -152,19 +175,23 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_run_is_of_the_step_of_its_experiment_whichever_is_told_first() {
-        let experiment = ExperimentSeen {
-            key: Key::new("shop", "cart-abc-2-3"),
+    fn experiment(name: &str, revision: i64) -> ExperimentSeen {
+        ExperimentSeen {
+            key: Key::new("shop", name),
             uid: "uid".to_owned(),
             owner: EvidenceOwner::Rollout("cart".to_owned(), "uid".to_owned()),
-            revision: Some(2),
+            revision: Some(revision),
             step: Some(3),
             phase: AnalysisPhase::Running,
             message: String::new(),
             created: None,
             available: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_run_is_of_the_step_of_its_experiment_whichever_is_told_first() {
+        let experiment = experiment("cart-abc-2-3", 2);
         let rollout = Key::new("shop", "cart");
         let mut evidence = Evidence::default();
         assert_eq!(evidence.run(run("early")), experiment.key);
@@ -173,5 +200,29 @@ mod tests {
         let runs = evidence.runs_of(&rollout);
         let steps: Vec<_> = runs.iter().map(|run| (&*run.key.name, run.step)).collect();
         assert_eq!(steps, [("early", Some(3)), ("late", Some(3))]);
+    }
+
+    #[test]
+    fn what_is_told_before_the_version_that_begins_its_revision_is_kept() {
+        let rollout = Key::new("shop", "cart");
+        let mut evidence = Evidence::default();
+        evidence.experiment(experiment("cart-abc-2-3", 2));
+        evidence.run(run("of-an-experiment"));
+        for (name, revision) in [("second", 2), ("third", 3)] {
+            let owner = EvidenceOwner::Rollout("cart".to_owned(), "uid".to_owned());
+            evidence.run(AnalysisRunSeen { owner, revision: Some(revision), ..run(name) });
+        }
+        let kept = |evidence: &Evidence| -> Vec<String> {
+            let runs = evidence.runs_of(&rollout).into_iter().map(|run| run.key.name.clone());
+            let experiments = evidence.experiments_of(&rollout).into_iter();
+            runs.chain(experiments.map(|it| it.key.name.clone())).collect()
+        };
+        evidence.forget_until(&rollout, 1);
+        assert_eq!(kept(&evidence), ["of-an-experiment", "second", "third", "cart-abc-2-3"]);
+        evidence.forget_until(&rollout, 2);
+        assert_eq!(kept(&evidence), ["third"]);
+        evidence.forget_until(&rollout, 3);
+        assert_eq!(kept(&evidence), [""; 0]);
+        assert!(evidence.runs.is_empty() && evidence.rollout_of.is_empty());
     }
 }

@@ -472,6 +472,10 @@ impl Lineage {
         }
         rollout.chain.trim(history);
         (rollout.folded, rollout.gap) = (true, false);
+        if turn != Turn::Same {
+            // A journal may be placed by its first look.
+            self.attribute(key);
+        }
         self.begin_journals(key, was_newest.as_ref(), now);
         self.fold_journals(key, seen, before, now);
         match turn {
@@ -484,6 +488,7 @@ impl Lineage {
 
     /// Brings a Rollout's chain up to date with all that is known, and its apps with the chain.
     fn refresh(&mut self, key: &Key, now: Timestamp) {
+        self.attribute(key);
         if let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take()) {
             self.fold(key, &seen, Some(&seen), now);
             if let Some(rollout) = self.rollouts.get_mut(key) {
@@ -491,7 +496,6 @@ impl Lineage {
             }
         }
         let known = self.rollouts.get(key).map(|rollout| traces(&rollout.chain));
-        self.attribute(key);
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };

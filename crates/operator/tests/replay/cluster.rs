@@ -2,12 +2,15 @@
 //! collector that takes every span.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{RolloutTrace, RolloutTraceSpec};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use operator::observe::Observed;
 use operator::{journal, report};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use timeline::app_context::{ContextWrite, ContextWritten};
 use timeline::delivery::{AttemptWrite, AttemptWritten, Sent, Stage};
 use timeline::journal::Journal;
@@ -28,6 +31,14 @@ pub(crate) enum How {
     Twice,
     AsLists,
     WithRestarts,
+}
+
+/// A recording told as it was, once for all tests.
+pub(crate) fn live(name: &str) -> Arc<Replay> {
+    static LIVE: Mutex<BTreeMap<String, Arc<Replay>>> = Mutex::new(BTreeMap::new());
+    let mut replays = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    let replay = || Arc::new(Replay::of(name, How::Once));
+    replays.entry(name.to_owned()).or_insert_with(replay).clone()
 }
 
 pub(crate) struct Replay {
@@ -88,6 +99,14 @@ impl Replay {
         replay.end(&events)
     }
 
+    /// The next event, as the watch brings it.
+    pub(crate) fn play(&mut self, event: &Event) {
+        self.wait(event.at);
+        self.put(event);
+        self.tell(event);
+        self.act(event.at);
+    }
+
     /// A process that has seen nothing yet, and lists all that there is.
     pub(crate) fn start(&mut self, at: Timestamp) {
         self.lineage = Lineage::new(Options { export: true, ..Options::default() });
@@ -138,7 +157,7 @@ impl Replay {
             }
             Kind::RolloutTrace => {
                 let seen = |(key, (report, owner)): (&Key, &(Report, Option<String>))| {
-                    (key.clone(), trace(key, report, owner.as_deref()).observe())
+                    (key.clone(), stored(trace(key, report, owner.as_deref())).observe())
                 };
                 self.traces.iter().map(seen).collect()
             }
@@ -272,12 +291,11 @@ impl Replay {
 }
 
 impl Stored {
-    /// As the next process finds it: through JSON, as the API server would store it.
+    /// As the next process finds it.
     fn read(&self) -> Option<Observation> {
         let mut object = journal::object(&self.journal);
         object.metadata.resource_version = Some(self.version.to_string());
-        let json = serde_json::to_value(object).unwrap();
-        serde_json::from_value::<api::RolloutAttempt>(json).unwrap().observe()
+        stored(object).observe()
     }
 }
 
@@ -287,5 +305,10 @@ fn trace(key: &Key, report: &Report, owner: Option<&str>) -> RolloutTrace {
     trace.metadata.owner_references =
         owner.map(|uid| vec![OwnerReference { uid: uid.to_owned(), ..OwnerReference::default() }]);
     trace.status = Some(report::status(report));
-    serde_json::from_value(serde_json::to_value(trace).unwrap()).unwrap()
+    trace
+}
+
+/// Through JSON, as the API server stores it.
+fn stored<K: Serialize + DeserializeOwned>(object: K) -> K {
+    serde_json::from_value(serde_json::to_value(object).unwrap()).unwrap()
 }

@@ -5,11 +5,19 @@
 #![expect(clippy::unwrap_used, reason = "what is missing from a recording fails the test")]
 
 mod cluster;
+mod differences;
+mod disturbed;
+mod exported;
+mod journals;
 mod progress;
 mod recording;
 mod rendering;
 
 use cluster::{How, Replay};
+use jiff::SignedDuration;
+
+/// Timestamps of objects have no fraction.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 fn assert_told(name: &str, chains: &[(&str, &[&str])], links: &[(&str, &[&str])]) {
     for how in [How::Once, How::Twice, How::AsLists, How::WithRestarts] {
@@ -182,20 +190,3 @@ tells!(
         "1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None"]
     => ["shop": "shop-1.0.0-6b86b273"]
 );
-
-#[test]
-fn show() {
-    let name = std::env::var("SHOW").unwrap_or_default();
-    for name in recording::ALL.into_iter().filter(|it| name.is_empty() || *it == name) {
-        let replay = Replay::of(name, How::Once);
-        println!("=== {name}");
-        let rollouts: std::collections::BTreeSet<_> = replay
-            .attempts
-            .values()
-            .map(|stored| stored.journal.identity.rollout.name.clone())
-            .collect();
-        for rollout in rollouts {
-            println!("{rollout}\n{}", replay.told_by_journals(&rollout).join("\n"));
-        }
-    }
-}

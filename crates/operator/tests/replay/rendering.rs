@@ -115,8 +115,8 @@ impl Replay {
                 "in its own trace".to_owned()
             }
         });
-        head.extend(journal.links.iter().map(|link| self.told_by_link(link)));
         let mut lines = vec![head.join(", ")];
+        lines.extend(journal.links.iter().map(|link| self.told_by_link(link)));
         lines.extend(journal.failure.iter().map(|failure| {
             let cause = failure.cause.map_or("-".to_owned(), |cause| format!("{cause:?}"));
             let Failure { pod, container, image, .. } = failure;
@@ -185,7 +185,7 @@ impl Replay {
             of.map(|journal| format!("{}#{}", journal.identity.revision, journal.identity.number))
         };
         let to = self.app_version(to).or_else(of_ours).unwrap_or_else(|| to.to_string());
-        format!("{:?} {to}", link.kind)
+        format!("  links to {to}: {:?}", link.kind)
     }
 }
 

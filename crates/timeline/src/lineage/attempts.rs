@@ -1,9 +1,11 @@
 //! The journals of the attempts under way: what is folded into them, and when they begin and end.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Effect, Lineage};
-use crate::attempt::{Attempt, Phase, Source};
+use crate::attempt::{Attempt, Follow, Phase, Source};
 use crate::chain::{Chain, Turn};
 use crate::delivery::{AttemptWritten, Sent};
 use crate::journal::{Identity, Journal, Look, name};
@@ -127,13 +129,14 @@ impl Lineage {
         now: Timestamp,
     ) -> Turn {
         let names = self.journals.of(key);
-        if names.is_empty() {
-            self.evidence.forget(key);
-            return Turn::Same;
-        }
         let Some(rollout) = self.rollouts.get(key) else {
             return Turn::Same;
         };
+        if names.is_empty() {
+            let newest = rollout.chain.newest().map_or(0, |newest| newest.revision);
+            self.evidence.forget_until(key, newest);
+            return Turn::Same;
+        }
         let sets: Vec<_> =
             self.index.replica_sets_of(key).filter(|set| set.rollout_uid == seen.uid).collect();
         let keptn = [Kind::AppVersion, Kind::WorkloadVersion]
@@ -154,7 +157,7 @@ impl Lineage {
                 turn = turn.max(self.journals.fold(name, now, |journal| journal.deleted(at)));
                 continue;
             };
-            let attempt = &attempts[index];
+            let attempt = &*linked_to_spans(&attempts[index], &attempts[index + 1..]);
             let by_hash = |hash: &str| {
                 sets.iter().filter(|set| set.hash == hash).max_by_key(|set| set.created).copied()
             };
@@ -172,10 +175,20 @@ impl Lineage {
             };
             let tries: Vec<&Attempt> =
                 attempts.iter().filter(|a| a.revision == attempt.revision).collect();
+            let controls = |owner: &EvidenceOwner| match owner {
+                EvidenceOwner::Rollout(_, uid) => *uid == seen.uid,
+                EvidenceOwner::Experiment(..) => false,
+            };
             let belongs = |run: &&AnalysisRunSeen| {
                 let revision = match &run.owner {
+                    EvidenceOwner::Experiment(_, uid) => {
+                        let experiment = self.evidence.experiment_of(key, uid);
+                        let ours = experiment.filter(|experiment| controls(&experiment.owner));
+                        let Some(experiment) = ours else { return false };
+                        experiment.revision
+                    }
+                    owner if !controls(owner) => return false,
                     EvidenceOwner::Rollout(..) => run.revision,
-                    EvidenceOwner::Experiment(name, _) => self.evidence.revision_of(key, name),
                 };
                 let of_revision = revision == Some(attempt.revision)
                     || (revision.is_none() && run.hash.as_deref() == Some(&attempt.hash));
@@ -187,8 +200,8 @@ impl Lineage {
                 .evidence
                 .experiments_of(key)
                 .into_iter()
-                .filter(|seen| seen.revision == Some(attempt.revision))
-                .filter(|seen| tried_by(seen.created, &tries) == Some(attempt.number))
+                .filter(|it| controls(&it.owner) && it.revision == Some(attempt.revision))
+                .filter(|it| tried_by(it.created, &tries) == Some(attempt.number))
                 .collect();
             let pods = look
                 .replica_set
@@ -305,6 +318,24 @@ fn identity(rollout: &Key, uid: &str, attempt: &Attempt) -> Identity {
         revision: attempt.revision,
         number: attempt.number,
     }
+}
+
+/// The attempt with the traces of what it follows as spans of ours link to them. Where Keptn made
+/// no trace, it goes on in an older one, but the spans of that attempt are in a trace of its own.
+fn linked_to_spans<'a>(attempt: &'a Attempt, older: &[Attempt]) -> Cow<'a, Attempt> {
+    let own = |follow: &Follow| {
+        let is_own =
+            |older: &Attempt| older.trace.is_none() && older.started_source != Source::Inferred;
+        follow.trace.is_some() && older.iter().any(|older| older.is(follow) && is_own(older))
+    };
+    if !attempt.follows.iter().any(own) {
+        return Cow::Borrowed(attempt);
+    }
+    let mut attempt = attempt.clone();
+    for follow in &mut attempt.follows {
+        follow.trace = follow.trace.filter(|_| !own(follow));
+    }
+    Cow::Owned(attempt)
 }
 
 fn is(identity: &Identity, uid: &str, attempt: &Attempt) -> bool {

@@ -1,8 +1,11 @@
 //! What nobody saw: it is bounded and said, not invented.
 
+use jiff::SignedDuration;
 use timeline::chain::Turn;
-use timeline::journal::PauseKind;
+use timeline::journal::{AnalysisKind, PauseKind};
+use timeline::observation::AnalysisRunSeen;
 
+use crate::evidence::run;
 use crate::lines::{lines, when};
 use crate::story::{Story, step};
 
@@ -78,11 +81,34 @@ fn an_abort_while_away_is_dated_by_argo_and_what_led_to_it_is_not() {
         .while_away(|story| story.after(10).aborted(": because").after(3 * DAY))
         .reads(&[
             "step 0 setWeight 20 Completed ~10..30.1",
-            "pause Timed ~30..~40 Unknown",
-            "step 1 pause 30s Unobserved 30.1..~40",
+            "pause Timed ~30..?30.1<40 Unknown",
+            "step 1 pause 30s Unobserved 30.1..?30.1<40",
             "Aborted ~10..~40 settled ~40",
         ])
         .marks(&["Gap ?30.1<259240.1"]);
+}
+
+#[test]
+fn an_analysis_of_a_later_step_tells_how_far_an_abort_while_away_was() {
+    let story = Story::canary().applies("b").after(20).reaches(1).paused(PauseKind::Timed);
+    let story = story.while_away(|story| {
+        let story = story.after(10).aborted(": because").after(100);
+        let run = AnalysisRunSeen {
+            step: Some(2),
+            ..run("cart-b-2-2", AnalysisKind::Step, story.now - SignedDuration::from_secs(101))
+        };
+        story.analysed(&run)
+    });
+    story
+        .reads(&[
+            "step 0 setWeight 20 Completed ~10..30.1",
+            "pause Timed ~30..?30<40 Unknown",
+            "step 1 pause 30s Unobserved 30.1..?30.1<40",
+            "step 2 setWeight 50 Unobserved ?30.1<40..?30.1<40",
+            "analysis cart-b-2-2 Step Pending ~39..?40<140.1",
+            "Aborted ~10..~40 settled ~40",
+        ])
+        .marks(&["Gap ?30.1<140.1"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::{Journal, MarkKind, ResumedBy, Service, StepResult, Strategy};
 use super::clock::{milliseconds, sane, waited};
 use super::{EVIDENCE_WAIT, SETTLE_WAIT, View};
-use crate::attempt::Phase;
+use crate::attempt::{Phase, Source};
 use crate::moment::Moment;
 
 impl Journal {
@@ -22,7 +22,10 @@ impl Journal {
         if phase == Phase::Promoted && view.live && last && !full {
             self.end_step(StepResult::Completed, at);
         }
-        self.finish(phase, at, view.live, full);
+        if phase != Phase::Promoted && view.ours && !view.live {
+            self.reach_evidence(view);
+        }
+        self.finish(phase, at, (!view.live).then_some(view.known), full);
         if phase == Phase::Promoted {
             self.failure = None;
         }
@@ -51,7 +54,7 @@ impl Journal {
             self.doubt("end", at, view.now);
             view.when()
         } else if !view.live {
-            Moment::inferred(Some(view.known), at)
+            Moment::inferred(Some(view.known), view.healthy_by(at))
         } else if ended != view.look.now && ended.subsec_nanosecond() == 0 {
             Moment::status(at)
         } else {
@@ -60,11 +63,24 @@ impl Journal {
         moment.not_before(self.started.at)
     }
 
-    /// Ends all that cannot outlast the attempt.
-    pub(super) fn finish(&mut self, phase: Phase, at: Moment, live: bool, full: bool) {
+    /// Ends all that cannot outlast the attempt. `unseen` is since when nobody looked, if so: what
+    /// was open then may have ended before the attempt did.
+    pub(super) fn finish(
+        &mut self,
+        phase: Phase,
+        at: Moment,
+        unseen: Option<Timestamp>,
+        full: bool,
+    ) {
         self.phase = phase;
         let at = at.not_before(self.started.at);
         self.ended = Some(at);
+        let live = unseen.is_none();
+        let at = if live || at.source == Source::Inferred {
+            at
+        } else {
+            Moment::inferred(unseen, at.at)
+        };
         let by = match phase {
             _ if !live => ResumedBy::Unknown,
             Phase::Promoted if full => ResumedBy::FullPromotion,
@@ -108,7 +124,7 @@ impl Journal {
                         self.follow_switch(Service::Active, active, view);
                     }
                 }
-                if self.settled.is_none() && !self.exposed {
+                if self.settled.is_none() && !self.exposed && !self.facts.rebuilt {
                     // Traffic never left what is stable.
                     self.settled = Some(ended);
                 } else if self.settled.is_none() && self.is_back(view) {
@@ -183,12 +199,14 @@ impl Journal {
 
 /// The condition Healthy may have turned several times while nobody looked.
 fn healthy_moment(ended: Moment, view: &View<'_>) -> Moment {
+    let bound = ended.after.unwrap_or(ended.at);
     let told = view.progress.healthy_since.map(milliseconds);
-    let told = told.filter(|at| sane(*at, view.now) && *at >= ended.at);
+    let told = told.filter(|at| sane(*at, view.now) && *at >= bound);
     match told {
         Some(at) if view.live => Moment::status(at),
-        Some(at) => Moment::inferred(Some(ended.at), at),
-        None if view.live => Moment::observed(view.now).not_before(ended.at),
-        None => Moment::inferred(Some(ended.at), view.now).not_before(ended.at),
+        Some(at) => Moment::inferred(Some(bound), at),
+        None if view.live => Moment::observed(view.now),
+        None => Moment::inferred(Some(bound), view.now),
     }
+    .not_before(ended.at)
 }

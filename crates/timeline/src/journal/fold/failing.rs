@@ -207,7 +207,7 @@ mod tests {
     fn pods_that_go_down_after_the_end_change_nothing() {
         let mut journal = journal();
         journal.weigh(found(FailureClass::ImagePullFailed, 1));
-        journal.finish(Phase::Aborted, Moment::observed(at(2)), true, false);
+        journal.finish(Phase::Aborted, Moment::observed(at(2)), None, false);
         let failure = journal.failure.clone();
         journal.pods_seen(&[], at(3));
         assert_eq!(journal.failure, failure);

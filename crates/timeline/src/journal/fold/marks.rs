@@ -67,6 +67,10 @@ impl Journal {
         let Some(asked) = view.progress.restart_at.filter(|asked| *asked > self.started.at) else {
             return;
         };
+        // The attempt may have been over by then.
+        if view.look.attempt.ended.is_some_and(|ended| view.healthy_by(ended) <= asked) {
+            return;
+        }
         let note = asked.to_string();
         let known =
             |mark: &Mark| mark.kind == MarkKind::Restarted && mark.note == clean(&note, NOTE);

@@ -20,6 +20,8 @@ pub struct Memory {
     pub(super) gone: bool,
     /// `status.currentStepHash` of the steps that were followed last.
     pub(super) step_hash: Option<String>,
+    /// A failure was seen, and stored at once.
+    pub(super) failed: bool,
     /// What Argo said of an abort before it gave its reason.
     pub(super) blamed: Option<Failure>,
     /// Digests of the things that there was no room for, to count each once.

@@ -97,6 +97,16 @@ impl View<'_> {
         if self.live { self.when() } else { Moment::inferred(Some(self.known), self.until) }
     }
 
+    /// The first revision is promoted when the Rollout is first Healthy. That it is so since some
+    /// time bounds an end that nobody saw.
+    fn healthy_by(&self, end: Timestamp) -> Timestamp {
+        let first =
+            self.look.attempt.follows.is_empty() && self.look.attempt.phase == Phase::Promoted;
+        let healthy = self.progress.healthy_since.filter(|_| first && self.ours);
+        let healthy = healthy.filter(|at| *at > self.known && *at < end && sane(*at, self.now));
+        healthy.map_or(end, milliseconds)
+    }
+
     /// The version before this one, if it is of the same revision.
     fn same_before(&self) -> Option<&Progress> {
         let before = self.look.before?;
@@ -125,7 +135,7 @@ impl Journal {
                     Source::Inferred => Moment::inferred(Some(journal.latest()), at.at),
                     _ => at,
                 };
-                journal.finish(Phase::Deleted, at, true, false);
+                journal.finish(Phase::Deleted, at, None, false);
             }
             journal.memory.gone = true;
             journal.decide(at.at);
@@ -137,7 +147,8 @@ impl Journal {
         self.turn(|journal| {
             if journal.open() {
                 let at = if sane(at.at, now) { at } else { Moment::inferred(None, now) };
-                journal.finish(outcome, at.to_milliseconds(), false, false);
+                let unseen = Some(journal.latest());
+                journal.finish(outcome, at.to_milliseconds(), unseen, false);
             }
         })
     }
@@ -177,7 +188,11 @@ impl Journal {
         }
         let over = self.root_closed.is_some() || (before.open() && !self.open());
         let released = before.placed.is_none() && self.placed.is_some() && self.closed > 0;
-        if over || released { Turn::Vital } else { Turn::Moved }
+        // The pods that tell it may be gone soon; once, because they may take it back again.
+        let failed = before.failure.is_none()
+            && self.failure.is_some()
+            && !std::mem::replace(&mut self.memory.failed, true);
+        if over || released || failed { Turn::Vital } else { Turn::Moved }
     }
 
     fn fold(&mut self, look: &Look<'_>) {
@@ -224,10 +239,9 @@ impl Journal {
         View { look, progress, now, live: look.before.is_some(), ours, known, until }
     }
 
-    /// Nothing was noted yet.
+    /// No version of the Rollout was noted yet. What lies around it may have been.
     fn is_fresh(&self) -> bool {
         self.facts == super::Facts::default()
-            && self.closed == 0
             && self.marks.is_empty()
             && self.steps.is_empty()
             && self.pauses.is_empty()
@@ -247,7 +261,8 @@ impl Journal {
         // A ReplicaSet that arrives later dates it again, but never to a later time. What was only
         // stored without its fraction is no other time.
         let earlier = self.started.at.duration_since(started.at);
-        let differs = started.source != self.started.source || earlier >= SECOND;
+        let told = started.source != Source::Observed && started.source != self.started.source;
+        let differs = told || earlier >= SECOND;
         if self.open() && sane(started.at, view.now) && !earlier.is_negative() && differs {
             let (was, is) = (self.started, Moment { after: self.started.after, ..started });
             self.started = is;

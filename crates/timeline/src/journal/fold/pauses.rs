@@ -36,6 +36,17 @@ impl Journal {
         }
     }
 
+    /// Nobody saw how the pauses of earlier steps ended.
+    pub(super) fn end_pauses_before(&mut self, step: u32, view: &View<'_>) {
+        for index in 0..self.pauses.len() {
+            let pause = &self.pauses[index];
+            if pause.ended.is_none() && pause.step.is_some_and(|of| of < step) {
+                let (at, by) = resumption(pause, view);
+                self.end_pause(index, at, by);
+            }
+        }
+    }
+
     fn begin_pause(&mut self, seen: &PauseSeen, view: &View<'_>) {
         if self.pauses.len() >= PAUSES {
             let at = seen.started.filter(|at| sane(*at, view.now));

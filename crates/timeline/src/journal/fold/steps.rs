@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::{Journal, MarkKind, Step, StepResult, Strategy};
+use super::super::{Analysis, AnalysisKind, Journal, MarkKind, Step, StepResult, Strategy};
 use super::View;
 use super::text::clean;
 use crate::moment::Moment;
@@ -39,6 +39,27 @@ impl Journal {
             let at_once = first && target == 0 && !changed;
             let started = if at_once { self.started } else { view.when_stepped() };
             self.add_step(target, StepResult::Running, started, None, view);
+        }
+    }
+
+    /// Argo goes back to the first step as it aborts (argo-rollouts rollout/canary.go,
+    /// `syncRolloutStatusCanary`). What it had begun in a later one still tells how far it was.
+    pub(super) fn reach_evidence(&mut self, view: &View<'_>) {
+        if self.marks.iter().any(|mark| mark.kind == MarkKind::StepsChanged) {
+            return;
+        }
+        let of_step = |analysis: &&Analysis| analysis.kind == AnalysisKind::Step;
+        let analyses = self.analyses.iter().filter(of_step).filter_map(|analysis| analysis.step);
+        let experiments = self.experiments.iter().filter_map(|experiment| experiment.step);
+        let reached = analyses.chain(experiments).max();
+        let Some(reached) = reached.filter(|step| *step < view.progress.step_count) else {
+            return;
+        };
+        let from = self.position();
+        if from < reached {
+            self.end_pauses_before(reached, view);
+            self.pass(from..reached, view);
+            self.add_step(reached, StepResult::Running, view.when_stepped(), None, view);
         }
     }
 
