@@ -60,6 +60,7 @@ impl Journal {
             ended: None,
             resumed_by: None,
             closed: None,
+            below: None,
         });
     }
 
