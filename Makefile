@@ -35,6 +35,13 @@ bench: ## Measure on the cluster: link latency, writes, idle requests, memory. A
 	@THROUGHLINE_BINARY="$${CARGO_TARGET_DIR:-target}/release/throughline" \
 		$(CARGO) run --quiet --package throughline-tests --bin bench -- $(ARGS)
 
+.PHONY: fuzz
+fuzz: TARGET ?= fold
+fuzz: ## Look for what breaks TARGET (see fuzz/src). ARGS=-max_total_time=60. Needs nightly and cargo-fuzz.
+	@mkdir -p fuzz/found/$(TARGET)
+	$(CARGO) +nightly fuzz run --features libfuzzer $(TARGET) \
+		fuzz/found/$(TARGET) fuzz/corpus/$(TARGET) -- $(ARGS)
+
 .PHONY: lint
 lint: ## Formatting and clippy, warnings denied.
 	$(CARGO) fmt --all --check

@@ -73,7 +73,9 @@ pub struct RolloutAttemptSpec {
 /// by a timestamp of an object, `^+12s` by an Event, and `~+5s<+12s` was recorded by nobody: after
 /// the first time and not later than the second. `<` alone is the time at which the entry before
 /// ended, `-` is nothing. `#3` stands where an entry is over and is the third to be so: it never
-/// changes again. In names `*` stands for `<rollout>-<hash>-<revision>`.
+/// changes again. It hangs below the first step of its index, `#3/4` below that of the fifth
+/// line, and `#3/-` below none. In names `*` stands for
+/// `<rollout>-<hash>-<revision>`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RolloutAttemptStatus {

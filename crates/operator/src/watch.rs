@@ -231,6 +231,7 @@ mod tests {
         Observation::Pod(Box::new(PodSeen {
             key: Key::new("ns", name),
             replica_set_uid: "set".to_owned(),
+            deleted: None,
             ready: true,
             unscheduled: None,
             failed: None,

@@ -154,6 +154,7 @@ mod tests {
             ended: None,
             resumed_by,
             closed: None,
+            below: None,
         };
         journal.pauses = vec![
             pause(Some(0), 0, Some(7), None),
@@ -187,6 +188,7 @@ mod tests {
             ended: Some(at(6)),
             metrics: vec![metric],
             closed: None,
+            below: None,
         }];
         journal.switches =
             vec![Switch { service: Service::Active, at: at(8), to_new: false, closed: None }];

@@ -32,20 +32,9 @@ impl Node {
 pub(super) fn tree(journal: &Journal) -> Vec<Node> {
     let mut nodes = vec![Node::at(journal.started, "began")];
     let mut of_steps = of_steps(journal);
-    for (n, entry) in journal.steps.iter().enumerate() {
+    for (place, entry) in journal.steps.iter().enumerate() {
         let mut node = step(journal, entry);
-        // A step can run again; what belongs to it hangs below the run that it began in.
-        let next = journal.steps[n + 1..].iter().find(|next| next.index == entry.index);
-        let mut rest = Vec::new();
-        for (index, child) in of_steps {
-            let later = next.zip(child.started).is_some_and(|(next, at)| at.at >= next.started.at);
-            if index == Some(entry.index) && !later {
-                node.below.push(child);
-            } else {
-                rest.push((index, child));
-            }
-        }
-        of_steps = rest;
+        node.below.extend(of_steps.extract_if(.., |(of, _)| *of == Some(place)).map(|(_, of)| of));
         sort(&mut node.below);
         nodes.push(node);
     }
@@ -84,10 +73,25 @@ fn sort(nodes: &mut [Node]) {
     nodes.sort_by_key(|node| node.started.map(|started| started.at));
 }
 
-fn of_steps(journal: &Journal) -> Vec<(Option<u32>, Node)> {
-    let pauses = journal.pauses.iter().map(|one| (one.step, pause(one)));
-    let analyses = journal.analyses.iter().map(|one| (one.step, analysis(one)));
-    let experiments = journal.experiments.iter().map(|one| (one.step, experiment(one)));
+/// What may hang below a step, and the place of that step.
+fn of_steps(journal: &Journal) -> Vec<(Option<usize>, Node)> {
+    // What has not ended, or is no part of its step's span, is with the run that it began in.
+    let place = |below: Option<u32>, index: Option<u32>, started: Moment| {
+        let is_it = |step: &Step| Some(step.index) == index;
+        let steps = &journal.steps;
+        below
+            .map(|place| place as usize)
+            .or_else(|| steps.iter().rposition(|of| is_it(of) && of.started.at <= started.at))
+            .or_else(|| steps.iter().position(is_it))
+    };
+    let pauses =
+        journal.pauses.iter().map(|one| (place(one.below, one.step, one.started), pause(one)));
+    let analyses =
+        journal.analyses.iter().map(|one| (place(one.below, one.step, one.started), analysis(one)));
+    let experiments = journal
+        .experiments
+        .iter()
+        .map(|one| (place(one.below, one.step, one.started), experiment(one)));
     pauses.chain(analyses).chain(experiments).collect()
 }
 

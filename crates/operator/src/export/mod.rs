@@ -22,8 +22,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
+use hyper::{HeaderMap, Response};
 use timeline::span::Batch;
 
+use answer::{Answer, Body};
 use connection::Connection;
 pub use encode::encoded;
 pub use settings::{OtlpArgs, Settings, SettingsError};
@@ -128,10 +130,7 @@ impl Exporter {
             Err(error) => return Delivered::Refused { message: error.to_string() },
         };
         match answer {
-            Ok(answer) => match self.target.protocol {
-                Protocol::Grpc => grpc::judge(&answer, spans),
-                Protocol::HttpProtobuf => http::judge(&answer, spans),
-            },
+            Ok(answer) => judge(self.target.protocol, &answer, spans),
             Err(message) => Delivered::Later { after: None, message },
         }
     }
@@ -148,6 +147,23 @@ impl fmt::Display for Exporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} by {}", self.target.shown, self.target.protocol)
     }
+}
+
+fn judge(protocol: Protocol, answer: &Answer, spans: u64) -> Delivered {
+    match protocol {
+        Protocol::Grpc => grpc::judge(answer, spans),
+        Protocol::HttpProtobuf => http::judge(answer, spans),
+    }
+}
+
+/// What an answer means to a batch of so many spans, over gRPC or HTTP. What gRPC says in trailers
+/// may stand among the headers.
+pub fn answered(grpc: bool, answer: Response<Bytes>, spans: u64) -> Delivered {
+    let (head, body) = answer.into_parts();
+    let body = if body.len() > MESSAGE_LIMIT { Body::TooLong } else { Body::Whole(body) };
+    let protocol = if grpc { Protocol::Grpc } else { Protocol::HttpProtobuf };
+    let (status, headers) = (head.status, head.headers);
+    judge(protocol, &Answer { status, headers, body, trailers: HeaderMap::new() }, spans)
 }
 
 /// How long to wait after so many failures in a row: 1 s, doubled with each up to 60 s, of which

@@ -132,6 +132,23 @@ impl Writer {
         }
     }
 
+    /// The same, and behind a slash the place of the step that it hangs below, if that is another
+    /// than the `usual` one.
+    pub(super) fn closed_below(
+        self,
+        closed: Option<u32>,
+        below: Option<u32>,
+        usual: Option<u32>,
+    ) -> Self {
+        match (closed, below) {
+            (Some(closed), Some(below)) if Some(below) != usual => {
+                self.word(format!("#{closed}/{below}"))
+            }
+            (Some(closed), None) if usual.is_some() => self.word(format!("#{closed}/{NOTHING}")),
+            _ => self.closed(closed),
+        }
+    }
+
     pub(super) fn end(self) -> String {
         self.text
     }
@@ -321,6 +338,21 @@ impl<'a> Reader<'a> {
     pub(super) fn closed(&mut self) -> Option<u32> {
         self.optional(|word| {
             word.strip_prefix('#').filter(|digits| is_number(digits))?.parse().ok()
+        })
+    }
+
+    /// The same, and the place of the step that it hangs below: the `usual` one if it is over and
+    /// does not say.
+    pub(super) fn closed_below(&mut self, usual: Option<u32>) -> (Option<u32>, Option<u32>) {
+        let read = |digits: &str| is_number(digits).then(|| digits.parse().ok())?;
+        let both = self.optional(|word| {
+            let (closed, below) = word.strip_prefix('#')?.split_once('/')?;
+            let below = if below == NOTHING { None } else { Some(read(below)?) };
+            Some((Some(read(closed)?), below))
+        });
+        both.unwrap_or_else(|| {
+            let closed = self.closed();
+            (closed, closed.and(usual))
         })
     }
 

@@ -19,7 +19,7 @@ use timeline::moment::Moment;
 use timeline::traceparent::TraceparentError;
 
 use super::line::{LineError, Reader, named};
-use super::write::{prefix, usual};
+use super::write::{first_step, prefix, step_of, usual};
 
 /// A RolloutAttempt that stores no journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +82,9 @@ pub enum Problem {
     /// The entries do not add up.
     #[error("#{0} is given twice, or is higher than closed")]
     Closed(u32),
+    /// An entry hangs below a step that is not there.
+    #[error("there is no step {0} that something could hang below")]
+    Below(u32),
 }
 
 /// The journal that a RolloutAttempt stores.
@@ -98,7 +101,10 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
         told.as_ref().map(|told| moment(field, told)).transpose()
     };
     let identity = identity(object)?;
-    let lines = Lines { start: started.at, prefix: &prefix(&identity) };
+    let prefix = prefix(&identity);
+    let lines = Lines { start: started.at, prefix: &prefix, steps: &[] };
+    let steps = lines.in_a_row("steps", &status.steps, |step: &Step| step.ended, Lines::step)?;
+    let lines = Lines { steps: &steps, ..lines };
     let journal = Journal {
         identity: identity.clone(),
         facts: facts(&status.facts)?,
@@ -109,8 +115,7 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
         settled: maybe("settled", &status.settled)?,
         placed: status.trace.as_ref().map(placed).transpose()?,
         links: status.links.iter().map(link).collect::<Result<_, _>>()?,
-        steps: lines.in_a_row("steps", &status.steps, |step: &Step| step.ended, Lines::step)?,
-        pauses: lines.each("pauses", &status.pauses, Lines::pause)?,
+        pauses: lines.each("pauses", &status.pauses, |line| lines.pause(line))?,
         analyses: lines.analyses(&status.analyses)?,
         experiments: lines
             .each("experiments", &status.experiments, |line| lines.experiment(line))?,
@@ -132,6 +137,7 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
             refusal: status.exported.refusal.clone(),
         },
         memory: timeline::journal::Memory::default(),
+        steps: steps.clone(),
     };
     if journal.exported.until > journal.closed {
         return Err(Problem::Number { field: "exported.until", number: status.exported.until });
@@ -140,7 +146,8 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
     Ok(journal)
 }
 
-/// A number that was given twice would be a span that is never sent.
+/// A number that was given twice would be a span that is never sent, and one below a step that is
+/// not there would have no parent.
 fn add_up(journal: &Journal) -> Result<(), Problem> {
     let mut given = BTreeSet::new();
     let closed = journal
@@ -156,6 +163,17 @@ fn add_up(journal: &Journal) -> Result<(), Problem> {
     for number in closed.flatten() {
         if number == 0 || number > journal.closed || !given.insert(number) {
             return Err(Problem::Closed(number));
+        }
+    }
+    let below = journal
+        .pauses
+        .iter()
+        .map(|pause| pause.below)
+        .chain(journal.analyses.iter().map(|analysis| analysis.below))
+        .chain(journal.experiments.iter().map(|experiment| experiment.below));
+    for place in below.flatten() {
+        if place as usize >= journal.steps.len() {
+            return Err(Problem::Below(place));
         }
     }
     Ok(())
@@ -264,6 +282,7 @@ fn facts(facts: &rat::Facts) -> Result<Facts, Problem> {
 struct Lines<'a> {
     start: Timestamp,
     prefix: &'a str,
+    steps: &'a [Step],
 }
 
 impl Lines<'_> {
@@ -326,26 +345,30 @@ impl Lines<'_> {
         Ok(Step { index, kind, setting, started, ended, result, closed: line.closed() })
     }
 
-    fn pause(line: &mut Reader<'_>) -> Result<Pause, LineError> {
-        Ok(Pause {
-            step: line.maybe_number("step", "")?,
-            kind: line.name("kind of pause")?,
-            planned: line.maybe_number("length in seconds", "s")?,
-            resumed_by: line.maybe_name("one who resumes")?,
-            started: line.moment("start")?,
-            ended: line.maybe_moment("end")?,
-            closed: line.closed(),
-        })
+    fn pause(self, line: &mut Reader<'_>) -> Result<Pause, LineError> {
+        let step = line.maybe_number("step", "")?;
+        let kind = line.name("kind of pause")?;
+        let planned = line.maybe_number("length in seconds", "s")?;
+        let resumed_by = line.maybe_name("one who resumes")?;
+        let (started, ended) = (line.moment("start")?, line.maybe_moment("end")?);
+        let (closed, below) = line.closed_below(first_step(self.steps, step));
+        Ok(Pause { kind, step, planned, started, ended, resumed_by, closed, below })
     }
 
     fn analysis(self, line: &mut Reader<'_>) -> Result<Analysis, LineError> {
+        let kind = line.name("kind of analysis")?;
+        let (step, phase) = (line.maybe_number("step", "")?, line.name("phase")?);
+        let (started, ended) = (line.moment("start")?, line.maybe_moment("end")?);
+        let usual = first_step(self.steps, step_of(kind, step));
+        let (closed, below) = line.closed_below(usual);
         Ok(Analysis {
-            kind: line.name("kind of analysis")?,
-            step: line.maybe_number("step", "")?,
-            phase: line.name("phase")?,
-            started: line.moment("start")?,
-            ended: line.maybe_moment("end")?,
-            closed: line.closed(),
+            kind,
+            step,
+            phase,
+            started,
+            ended,
+            closed,
+            below,
             name: line.object("name", self.prefix)?,
             uid: line.text("UID")?,
             message: line.message()?,
@@ -375,12 +398,16 @@ impl Lines<'_> {
     }
 
     fn experiment(self, line: &mut Reader<'_>) -> Result<Experiment, LineError> {
+        let (step, phase) = (line.maybe_number("step", "")?, line.name("phase")?);
+        let (started, ended) = (line.moment("start")?, line.maybe_moment("end")?);
+        let (closed, below) = line.closed_below(first_step(self.steps, step));
         Ok(Experiment {
-            step: line.maybe_number("step", "")?,
-            phase: line.name("phase")?,
-            started: line.moment("start")?,
-            ended: line.maybe_moment("end")?,
-            closed: line.closed(),
+            step,
+            phase,
+            started,
+            ended,
+            closed,
+            below,
             name: line.object("name", self.prefix)?,
             uid: line.text("UID")?,
             message: line.message()?,

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use timeline::attempt::Source;
 use timeline::failure::Failure;
 use timeline::journal::{
-    Analysis, AnalysisPhase, Experiment, Facts, Identity, Journal, Mark, Measurement, Metric,
-    Pause, Placement, Service, Step, StepResult, Switch, Weight, name,
+    Analysis, AnalysisKind, AnalysisPhase, Experiment, Facts, Identity, Journal, Mark, Measurement,
+    Metric, Pause, Placement, Service, Step, StepResult, Switch, Weight, name,
 };
 use timeline::moment::Moment;
 
@@ -47,7 +47,8 @@ fn spec(identity: &Identity) -> rat::RolloutAttemptSpec {
 
 /// The status that says what the journal says.
 pub fn status(journal: &Journal) -> rat::RolloutAttemptStatus {
-    let lines = Lines { start: journal.started.at, prefix: &prefix(&journal.identity) };
+    let prefix = prefix(&journal.identity);
+    let lines = Lines { start: journal.started.at, prefix: &prefix, steps: &journal.steps };
     rat::RolloutAttemptStatus {
         phase: phase(journal.phase),
         outcome: summary::outcome(journal),
@@ -154,6 +155,18 @@ pub(super) fn usual(ended: Option<&Moment>) -> StepResult {
     if ended.is_some() { StepResult::Completed } else { StepResult::Running }
 }
 
+/// The place of the first step of this index. Most hang below that one, and their lines do not say
+/// so; steps are added behind the others, so it stays the first.
+pub(super) fn first_step(steps: &[Step], index: Option<u32>) -> Option<u32> {
+    let place = steps.iter().position(|step| Some(step.index) == index)?;
+    u32::try_from(place).ok()
+}
+
+/// The step that an analysis decides about; others hang below none.
+pub(super) fn step_of(kind: AnalysisKind, step: Option<u32>) -> Option<u32> {
+    step.filter(|_| matches!(kind, AnalysisKind::Step | AnalysisKind::Experiment))
+}
+
 /// Writes entries, each with the end of the one before.
 fn in_a_row<T>(
     entries: &[T],
@@ -174,6 +187,7 @@ fn in_a_row<T>(
 struct Lines<'a> {
     start: Timestamp,
     prefix: &'a str,
+    steps: &'a [Step],
 }
 
 impl Lines<'_> {
@@ -199,12 +213,13 @@ impl Lines<'_> {
             .maybe(pause.resumed_by.map(|by| format!("{by:?}")))
             .moment(&pause.started)
             .maybe_moment(pause.ended.as_ref())
-            .closed(pause.closed)
+            .closed_below(pause.closed, pause.below, first_step(self.steps, pause.step))
             .end()
     }
 
     /// The analysis, and a line below it for each metric.
     fn analysis(self, analysis: &Analysis) -> Vec<String> {
+        let usual = first_step(self.steps, step_of(analysis.kind, analysis.step));
         let first = self
             .line()
             .name(analysis.kind)
@@ -212,7 +227,7 @@ impl Lines<'_> {
             .name(analysis.phase)
             .moment(&analysis.started)
             .maybe_moment(analysis.ended.as_ref())
-            .closed(analysis.closed)
+            .closed_below(analysis.closed, analysis.below, usual)
             .object(&analysis.name, self.prefix)
             .text(&analysis.uid)
             .message(&analysis.message)
@@ -236,12 +251,13 @@ impl Lines<'_> {
     }
 
     fn experiment(self, experiment: &Experiment) -> String {
+        let usual = first_step(self.steps, experiment.step);
         self.line()
             .maybe(experiment.step)
             .name(experiment.phase)
             .moment(&experiment.started)
             .maybe_moment(experiment.ended.as_ref())
-            .closed(experiment.closed)
+            .closed_below(experiment.closed, experiment.below, usual)
             .object(&experiment.name, self.prefix)
             .text(&experiment.uid)
             .message(&experiment.message)

@@ -279,4 +279,26 @@ mod tests {
             facts(&json!({}), &json!({}), &json!({ "spec": { "containers": containers } }));
         assert_eq!((images.images.len(), images.images[0].len()), (16, 256));
     }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_refused_with_their_object_and_what_stands_for_them_is_kept() {
+        let set = |author: &[u8]| {
+            let begin = br#"{"metadata":{"name":"cart-abc","namespace":"ns","uid":"u",
+                "labels":{"rollouts-pod-template-hash":"abc"},
+                "ownerReferences":[{"apiVersion":"argoproj.io/v1alpha1","kind":"Rollout",
+                    "name":"cart","uid":"r","controller":true}],
+                "annotations":{"throughline.dev/author":""#;
+            let object = [&begin[..], author, br#""}}}"#].concat();
+            serde_json::from_slice::<argo::ReplicaSet>(&object)
+        };
+        for broken in [&b"Ada \xff"[..], b"\xc3\x28", b"\xed\xa0\x80", br"\ud800"] {
+            assert!(set(broken).is_err(), "{}", broken.escape_ascii());
+        }
+        // What the API server makes of them.
+        let told = match set("Ada \u{fffd}".as_bytes()).unwrap().observe() {
+            Some(timeline::Observation::ReplicaSet(seen)) => seen.facts.author,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told.as_deref(), Some("Ada \u{fffd}"));
+    }
 }

@@ -11,7 +11,7 @@ const CONTAINERS_LIMIT: usize = 32;
 const NAME_LIMIT: usize = 63;
 const IMAGE_LIMIT: usize = 256;
 const REASON_LIMIT: usize = 128;
-const MESSAGE_LIMIT: usize = 512;
+const MESSAGE_LIMIT: usize = 1024;
 
 impl Observed for Pod {
     const KIND: Kind = Kind::Pod;
@@ -37,6 +37,7 @@ impl Observed for Pod {
         Some(Observation::Pod(Box::new(PodSeen {
             key: key(&self.metadata),
             replica_set_uid: owner.uid.clone(),
+            deleted: self.metadata.deletion_timestamp.as_ref().map(|time| time.0),
             ready,
             unscheduled,
             failed,
@@ -166,12 +167,55 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_that_is_being_deleted_says_since_when() {
+        let mut pod: Pod = serde_json::from_value(json!({
+            "metadata": {
+                "name": "cart-abc-1", "namespace": "ns",
+                "deletionTimestamp": "2026-11-21T06:05:00Z",
+                "ownerReferences": [{
+                    "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "cart-abc",
+                    "uid": "set", "controller": true,
+                }],
+            },
+        }))
+        .unwrap();
+        let deleted = |pod: &Pod| match pod.clone().observe() {
+            Some(Observation::Pod(seen)) => seen.deleted.map(|at| at.to_string()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(deleted(&pod).as_deref(), Some("2026-11-21T06:05:00Z"));
+        pod.metadata.deletion_timestamp = None;
+        assert_eq!(deleted(&pod), None);
+    }
+
+    #[test]
+    fn a_megabyte_of_words_is_cut() {
+        let words = "\u{1b}é".repeat(350_000);
+        let seen = seen(&json!({
+            "phase": "Failed", "reason": words, "message": words,
+            "conditions": [{
+                "type": "PodScheduled", "status": "False", "reason": words, "message": words,
+            }],
+            "containerStatuses": [{
+                "name": words, "restartCount": -1,
+                "state": { "waiting": { "reason": words, "message": words } },
+            }],
+        }));
+        let said = [seen.failed, seen.unscheduled, seen.containers[0].waiting.clone()];
+        for (reason, message) in said.into_iter().flatten() {
+            assert!(reason.len() <= 128 && message.len() <= 1024);
+            assert!(!message.contains(char::is_control));
+        }
+        assert_eq!((seen.containers[0].name.len() <= 63, seen.containers[0].restarts), (true, 0));
+    }
+
+    #[test]
     fn of_a_long_message_the_end_is_kept() {
-        let log = format!("{}é{}panic: no config", "é".repeat(100_000), "x".repeat(500));
+        let log = format!("{}é{}panic: no config", "é".repeat(100_000), "x".repeat(1000));
         let terminated =
             terminated(TerminatedState { message: Some(log), ..TerminatedState::default() });
         assert!(terminated.message.ends_with("panic: no config"));
-        assert!(terminated.message.len() <= 512);
+        assert!(terminated.message.len() <= 1024);
     }
 
     #[test]

@@ -114,6 +114,7 @@ fn pause() -> impl Strategy<Value = Pause> {
             ended,
             resumed_by,
             closed: None,
+            below: None,
         })
 }
 
@@ -159,6 +160,7 @@ fn analysis() -> impl Strategy<Value = Analysis> {
             ended,
             metrics,
             closed: None,
+            below: None,
         },
     )
 }
@@ -175,6 +177,7 @@ fn experiment() -> impl Strategy<Value = Experiment> {
             started,
             ended,
             closed: None,
+            below: None,
         },
     )
 }
@@ -331,4 +334,5 @@ fn number(journal: &mut Journal, is_over: Vec<bool>) {
     journal.steps.iter_mut().for_each(|step| step.closed = next());
     journal.root_closed = next();
     journal.closed = closed;
+    journal.belong(0);
 }

@@ -82,6 +82,7 @@ fn analysis(step: u32, seconds: i64, measurements: Vec<Measurement>) -> Analysis
             measurements,
         }],
         closed: None,
+        below: None,
     }
 }
 
@@ -122,6 +123,7 @@ fn aborted() -> Journal {
         ended: Some(seen(42_400)),
         resumed_by: Some(ResumedBy::Person),
         closed: None,
+        below: None,
     }];
     let mut failing = measurement(62, "0.10", AnalysisPhase::Failed);
     failing.message.push_str("it's low");
@@ -136,6 +138,7 @@ fn aborted() -> Journal {
         started: seen(42_400),
         ended: Some(seen(50_000)),
         closed: None,
+        below: None,
     }];
     journal.weights = vec![Weight { percent: 20, started: seen(500), ended: None, closed: None }];
     journal.switches = vec![Switch {
@@ -163,6 +166,7 @@ fn aborted() -> Journal {
     journal.pauses[0].closed = Some(journal.next_closed());
     journal.steps[1].closed = Some(journal.next_closed());
     journal.analyses[0].closed = Some(journal.next_closed());
+    journal.belong(0);
     journal.root_closed = Some(journal.next_closed());
     journal.exported.until = 3;
     journal
@@ -232,6 +236,7 @@ fn a_long_rollout_with_many_analyses_stays_below_eight_kilobytes() {
                 ended: Some(seen(start + 601_234)),
                 resumed_by: Some(ResumedBy::Timer),
                 closed,
+                below: None,
             });
         }
         if kind == "setWeight" {
@@ -267,6 +272,7 @@ fn a_long_rollout_with_many_analyses_stays_below_eight_kilobytes() {
     facts.author = text("Ada Lovelace");
     facts.origin = Some(KEPTN.parse().unwrap());
     facts.images = vec!["cart=registry.example.com/shop/cart:2.0.0".to_owned()];
+    journal.belong(0);
     let object = object(&journal);
     let size = serde_json::to_string(&object).unwrap().len();
     assert!(size < 8 * 1024, "{size} bytes");
@@ -276,9 +282,22 @@ fn a_long_rollout_with_many_analyses_stays_below_eight_kilobytes() {
 }
 
 #[test]
+fn what_hangs_below_another_than_the_first_step_of_its_index_says_so() {
+    let mut journal = aborted();
+    journal.steps.push(step(1, "pause", "", 42_400, 50_000));
+    for (below, expected) in [(Some(1), "#2"), (Some(2), "#2/2"), (None, "#2/-")] {
+        journal.pauses[0].below = below;
+        let object = stored(&journal);
+        let lines = &object.status.as_ref().unwrap().pauses;
+        assert_eq!(lines[0], format!("1 Manual - Person =+12s +42.4s {expected}"));
+        assert_eq!(read(&object).unwrap(), journal);
+    }
+}
+
+#[test]
 fn what_somebody_broke_is_refused_with_the_place_and_what_to_do() {
     type Break = fn(&mut RolloutAttempt);
-    let cases: [(Break, &str); 16] = [
+    let cases: [(Break, &str); 17] = [
         (|it| it.status = None, "it has no status"),
         (|it| status(it).started = None, "started is missing"),
         (|it| it.spec.attempt = -1, "spec.attempt cannot be -1"),
@@ -295,6 +314,7 @@ fn what_somebody_broke_is_refused_with_the_place_and_what_to_do() {
         (|it| status(it).links[0].kind = "Friend".to_owned(), r#"links.kind cannot be "Friend""#),
         (|it| status(it).links[0].traceparent.clear(), "links.traceparent: a traceparent has 55"),
         (|it| status(it).steps[1] = status(it).steps[0].clone(), "#1 is given twice"),
+        (|it| status(it).pauses[0] += "/7", "there is no step 7 that something could hang below"),
     ];
     for (break_it, expected) in cases {
         let mut object = stored(&aborted());

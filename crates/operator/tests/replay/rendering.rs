@@ -130,7 +130,9 @@ impl Replay {
             let line = format!("{} {result:?} {}", what.trim_end(), period(started, ended));
             entries.push((*closed, line));
         }
-        for Pause { kind, step, planned, started, ended, resumed_by, closed } in &journal.pauses {
+        for Pause { kind, step, planned, started, ended, resumed_by, closed, below: _ } in
+            &journal.pauses
+        {
             let planned = planned.map_or(String::new(), |planned| format!(" {planned}s"));
             let by = resumed_by.map_or("…".to_owned(), |by| format!("{by:?}"));
             let step = step.map_or("-".to_owned(), |step| step.to_string());

@@ -30,8 +30,10 @@ struct Finding<'a> {
 /// and of that what most pods say. The order of the pods does not matter.
 ///
 /// A pod that runs and is not ready counts as [`FailureClass::ProbeFailed`], although it may only be
-/// starting: see [`super::decide`] for how little that weighs.
+/// starting: see [`super::decide`] for how little that weighs. One that is being deleted counts as
+/// nothing: it is stopped, whatever it says.
 pub fn of_pods(pods: &[&PodSeen], now: Timestamp) -> Option<Failure> {
+    let pods: Vec<_> = pods.iter().filter(|pod| pod.deleted.is_none()).collect();
     let findings: Vec<_> = pods.iter().filter_map(|pod| of_pod(pod)).collect();
     let class = findings.iter().map(|finding| finding.class).min()?;
     let mut groups: BTreeMap<_, Vec<&Finding<'_>>> = BTreeMap::new();

@@ -57,6 +57,9 @@ pub struct Pause {
     pub resumed_by: Option<ResumedBy>,
     /// Number in the order of ends.
     pub closed: Option<u32>,
+    /// Where in [`Journal::steps`](super::Journal::steps) the step is that it hangs below, if any;
+    /// decided when it ended.
+    pub below: Option<u32>,
 }
 
 /// What holds a rollout.
@@ -114,6 +117,9 @@ pub struct Analysis {
     pub metrics: Vec<Metric>,
     /// Number in the order of ends; its metrics go with it.
     pub closed: Option<u32>,
+    /// Where in [`Journal::steps`](super::Journal::steps) the step is that it hangs below, if any;
+    /// decided when it ended.
+    pub below: Option<u32>,
 }
 
 /// What an analysis decides about.
@@ -205,6 +211,9 @@ pub struct Experiment {
     pub ended: Option<Moment>,
     /// Number in the order of ends.
     pub closed: Option<u32>,
+    /// Where in [`Journal::steps`](super::Journal::steps) the step is that it hangs below, if any;
+    /// decided when it ended.
+    pub below: Option<u32>,
 }
 
 /// A traffic weight of the new revision: from when on, until the next.

@@ -111,9 +111,11 @@ pub struct PodSeen {
     pub key: Key,
     /// UID of the ReplicaSet that controls it.
     pub replica_set_uid: String,
+    /// `metadata.deletionTimestamp`: it is being deleted. That it is not ready says nothing then.
+    pub deleted: Option<Timestamp>,
     /// The condition Ready is True.
     pub ready: bool,
-    /// The condition PodScheduled is False: reason and message, cut to 512 bytes.
+    /// The condition PodScheduled is False: reason and message, cut to 1024 bytes.
     pub unscheduled: Option<(String, String)>,
     /// `status.reason` and `status.message` of a pod that failed as a whole, e.g. Evicted.
     pub failed: Option<(String, String)>,
@@ -134,7 +136,7 @@ pub struct ContainerSeen {
     pub running: bool,
     /// `restartCount`
     pub restarts: i32,
-    /// `state.waiting`: reason and message, cut to 512 bytes.
+    /// `state.waiting`: reason and message, cut to 1024 bytes.
     pub waiting: Option<(String, String)>,
     /// `state.terminated`, or else `lastState.terminated`.
     pub terminated: Option<Terminated>,
@@ -147,6 +149,6 @@ pub struct Terminated {
     pub exit_code: i32,
     /// `reason`
     pub reason: String,
-    /// `message`, cut to 512 bytes.
+    /// `message`, cut to 1024 bytes.
     pub message: String,
 }

@@ -2,14 +2,11 @@
 
 use std::fmt::Write;
 
-use jiff::Timestamp;
-
 use crate::failure::FailureClass;
 use crate::journal::{
     Analysis, AnalysisKind, AnalysisPhase, Experiment, Measurement, Metric, Pause, Service, Step,
     Switch, Weight,
 };
-use crate::moment::Moment;
 use crate::span::Span;
 use crate::traceparent::SpanId;
 
@@ -62,7 +59,7 @@ impl Trace<'_> {
         step_index(&mut attributes, pause.step);
         let draft = Draft {
             path: &["pause", &n.to_string()],
-            parent: self.step_or_root(pause.step, pause.started, ended),
+            parent: self.step_or_root(pause.below),
             name: "pause".to_owned(),
             started: pause.started,
             ended,
@@ -104,13 +101,9 @@ impl Trace<'_> {
         if error.is_some() {
             attributes.word(ERROR_TYPE, analysis_error(analysis.phase));
         }
-        let step = match analysis.kind {
-            AnalysisKind::Step | AnalysisKind::Experiment => analysis.step,
-            _ => None,
-        };
         let draft = Draft {
             path: &["analysis", &analysis.uid],
-            parent: self.step_or_root(step, analysis.started, ended),
+            parent: self.step_or_root(analysis.below),
             name: name.to_owned(),
             started: analysis.started,
             ended,
@@ -179,7 +172,7 @@ impl Trace<'_> {
         }
         let draft = Draft {
             path: &["experiment", &experiment.uid],
-            parent: self.step_or_root(experiment.step, experiment.started, ended),
+            parent: self.step_or_root(experiment.below),
             name: "experiment".to_owned(),
             started: experiment.started,
             ended,
@@ -221,34 +214,10 @@ impl Trace<'_> {
         self.child(draft, attributes, None)
     }
 
-    /// The step of this index that something from `started` to `ended` belongs to, or the root.
-    fn step_or_root(&self, index: Option<u32>, started: Moment, ended: Moment) -> SpanId {
-        index
-            .and_then(|index| self.step_at(index, started.at, ended.at))
-            .map_or(self.root, |n| self.journal.identity.span(&["step", &n.to_string()]))
-    }
-
-    /// Steps that were changed begin again, so an index may occur more than once: it is the last
-    /// that had begun by then. Clocks differ, so it is otherwise the first that had begun before
-    /// the end. A step that is added later began later, and changes nothing.
-    fn step_at(&self, index: u32, started: Timestamp, ended: Timestamp) -> Option<usize> {
-        let begun = |step: &Step, by: Timestamp| {
-            // Argo tells times to the second, and we see them to the millisecond.
-            step.index == index && earliest(step.started) <= by.as_second()
-        };
-        let steps = &self.journal.steps;
-        steps
-            .iter()
-            .rposition(|step| begun(step, started))
-            .or_else(|| steps.iter().position(|step| begun(step, ended)))
-    }
-}
-
-/// The second before which it did not happen.
-fn earliest(moment: Moment) -> i64 {
-    match moment.precision() {
-        Some(_) => moment.at.as_second(),
-        None => moment.after.map_or(i64::MIN, Timestamp::as_second),
+    /// The step in this place of the journal, or the root.
+    fn step_or_root(&self, below: Option<u32>) -> SpanId {
+        let below = below.filter(|place| (*place as usize) < self.journal.steps.len());
+        below.map_or(self.root, |place| self.journal.identity.span(&["step", &place.to_string()]))
     }
 }
 

@@ -147,6 +147,7 @@ prop_compose! {
         Analysis {
             name, uid: String::new(), kind, step, phase, message, started, ended: None, metrics,
             closed: None,
+            below: None,
         }
     }
 }

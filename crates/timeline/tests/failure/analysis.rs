@@ -44,6 +44,7 @@ fn analysis(kind: AnalysisKind, phase: AnalysisPhase, metrics: Vec<Metric>) -> A
         ended: Some(Moment::status(later(60))),
         metrics,
         closed: None,
+        below: None,
     }
 }
 

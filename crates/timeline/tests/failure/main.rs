@@ -47,6 +47,7 @@ fn pod(name: &str, containers: Vec<ContainerSeen>) -> PodSeen {
     PodSeen {
         key: Key::new("shop", name),
         replica_set_uid: "uid-b".to_owned(),
+        deleted: None,
         ready: false,
         unscheduled: None,
         failed: None,

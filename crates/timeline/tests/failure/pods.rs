@@ -352,3 +352,17 @@ fn what_is_on_its_way_or_done_is_no_failure() {
     let pull = waiting("ErrImagePull", "not found");
     assert_eq!(failure_of(&[PodSeen { ready: true, ..pod("cart-1", vec![pull]) }]), None);
 }
+
+#[test]
+fn a_pod_that_is_being_deleted_is_no_evidence_and_is_not_counted() {
+    let deleted =
+        |name: &str, container| PodSeen { deleted: Some(super::NOW), ..pod(name, vec![container]) };
+    let running = ContainerSeen { running: true, ..container() };
+    let stopped =
+        ContainerSeen { terminated: Some(ended(143, "Error", "")), restarts: 1, ..container() };
+    let going = [deleted("cart-1", running.clone()), deleted("cart-2", stopped)];
+    assert_eq!(failure_of(&going), None);
+    let [one, other] = going;
+    let failure = failure_of(&[one, other, pod("cart-3", vec![running])]).unwrap();
+    assert_eq!(failure.reason, "ProbeFailed: cart: running but not ready (1 of 1 pods)");
+}

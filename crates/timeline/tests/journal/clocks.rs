@@ -1,9 +1,11 @@
 //! Times that cannot be right, and things that there is no room for.
 
 use jiff::{SignedDuration, Timestamp};
-use timeline::journal::{MarkKind, PauseKind};
+use timeline::journal::{AnalysisKind, AnalysisPhase, MarkKind, PauseKind};
 use timeline::observation::PauseSeen;
+use timeline::spans;
 
+use crate::evidence::run;
 use crate::lines::lines;
 use crate::story::{Story, floor, step};
 
@@ -98,4 +100,67 @@ fn words_of_others_are_cut_and_hold_no_control_characters() {
     // A character of two bytes has no room in the last one.
     assert_eq!(step.setting.len(), 63);
     assert!(!step.setting.contains(char::is_control));
+}
+
+#[test]
+fn a_pause_stays_below_its_step_though_that_begins_again_on_a_clock_that_ran_back() {
+    let story = Story::canary().applies("b").after(20).reaches(1).paused(PauseKind::Timed);
+    let story = story.after(30).resumed_by_timer().after(40).settles();
+    assert_eq!(story.journal().pauses[0].below, Some(1));
+    let closed = story.journal().pauses[0].closed.unwrap();
+    let left = spans::of(story.journal(), closed - 1, closed);
+    assert!(left.is_some());
+
+    let story = story.after(-100).version(|rollout| {
+        rollout.progress.step_hash = Some("steps-2".to_owned());
+        rollout.progress.step = Some(0);
+    });
+    let story = story.after(1).reaches(1).after(1).version(|_| {});
+    let again = story.journal().steps.iter().rposition(|step| step.index == 1);
+    assert!(again > Some(1), "the step has begun again");
+    assert_eq!(spans::of(story.journal(), closed - 1, closed), left);
+}
+
+#[test]
+fn an_analysis_of_no_time_was_between_what_is_known() {
+    for started in absurd() {
+        for ended in absurd() {
+            let story = Story::canary().applies("b").after(20).reaches(1).after(3);
+            let mut seen = run("cart-b-2-1", AnalysisKind::Step, story.now);
+            (seen.created, seen.started, seen.completed) =
+                (Some(started), Some(started), Some(ended));
+            seen.phase = AnalysisPhase::Successful;
+            let story = story.analysed(&seen).marks(&["ClockDoubted 33.1"]);
+            assert_eq!(
+                lines(story.journal())[1],
+                "analysis cart-b-2-1 Step Successful 33.1..?33.1<33.1"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_analysis_that_ended_before_it_began_ended_when_that_was_seen() {
+    let story = Story::canary().applies("b").after(20).reaches(1).after(30);
+    let mut seen = run("cart-b-2-1", AnalysisKind::Step, story.now);
+    seen.started = Some(floor(story.now));
+    seen.phase = AnalysisPhase::Running;
+    let story = story.analysed(&seen).after(5);
+    seen.completed = seen.started.map(|at| at - SignedDuration::from_secs(10));
+    seen.phase = AnalysisPhase::Failed;
+    let story = story.analysed(&seen).marks(&["ClockDoubted 65.1"]);
+    assert_eq!(lines(story.journal())[1], "analysis cart-b-2-1 Step Failed ~60..65.1");
+}
+
+#[test]
+fn of_five_hundred_steps_those_that_have_no_room_are_counted_and_the_attempt_still_ends() {
+    let plan = (0..500).map(|index| step("setWeight", &index.to_string())).collect();
+    let story = Story::begins(timeline::journal::Strategy::Canary, plan).gets_live("a");
+    let mut story = story.applies("b");
+    for index in 1..=500 {
+        story = story.after(1).reaches(index);
+    }
+    let story = story.promoted().healthy();
+    assert_eq!((story.journal().steps.len(), story.journal().cut), (64, 436));
+    assert!(story.journal().root_closed.is_some());
 }

@@ -98,6 +98,7 @@ fn pause() -> impl Strategy<Value = Pause> {
             ended: closed.map(|_| ended),
             resumed_by,
             closed,
+            below: None,
         },
     )
 }
@@ -141,6 +142,7 @@ fn analysis() -> impl Strategy<Value = Analysis> {
             ended: closed.map(|_| ended),
             metrics,
             closed,
+            below: None,
         },
     )
 }
@@ -157,6 +159,7 @@ fn experiment() -> impl Strategy<Value = Experiment> {
             started,
             ended: closed.map(|_| ended),
             closed,
+            below: None,
         },
     )
 }
@@ -350,6 +353,7 @@ fn give_numbers(journal: &mut Journal, order: &[u32]) {
         *closed = Some(last);
     }
     journal.closed = last;
+    journal.belong(0);
     if journal.ended.is_some() {
         journal.root_closed = Some(journal.next_closed());
     }

@@ -67,6 +67,7 @@ pub(crate) fn pause(step: Option<u32>, from: Moment, to: Moment) -> Pause {
         ended: Some(to),
         resumed_by: Some(ResumedBy::Timer),
         closed: None,
+        below: None,
     }
 }
 
@@ -82,6 +83,7 @@ pub(crate) fn analysis(uid: &str, kind: AnalysisKind, from: Moment, to: Moment) 
         ended: Some(to),
         metrics: Vec::new(),
         closed: None,
+        below: None,
     }
 }
 
@@ -111,6 +113,7 @@ pub(crate) fn number(journal: &mut Journal) {
         *closed = Some(last);
     }
     journal.closed = last;
+    journal.belong(0);
     if journal.ended.is_some() {
         journal.root_closed = Some(journal.next_closed());
     }
@@ -183,6 +186,7 @@ pub(crate) fn canary_whose_analysis_fails() -> Journal {
         started: told("10:00:33"),
         ended: Some(told("10:02:40")),
         closed: None,
+        below: None,
     }];
     journal.analyses = analyses();
     journal.failure = Some(Failure {

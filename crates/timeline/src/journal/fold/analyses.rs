@@ -84,6 +84,7 @@ impl Journal {
             ended: None,
             metrics: Vec::new(),
             closed: None,
+            below: None,
         });
         self.analyses.len() - 1
     }

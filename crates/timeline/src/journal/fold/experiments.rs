@@ -61,6 +61,7 @@ impl Journal {
             started: told.unwrap_or(Moment::observed(now)),
             ended: None,
             closed: None,
+            below: None,
         });
         self.experiments.len() - 1
     }

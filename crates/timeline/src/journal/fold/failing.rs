@@ -21,9 +21,10 @@ impl Journal {
             let now = milliseconds(now);
             // Pods that go down after the end tell nothing about the reason for it.
             if journal.open() {
+                let mut left = pods.iter().filter(|pod| pod.deleted.is_none()).peekable();
                 match failure::of_pods(pods, now) {
                     Some(found) => journal.weigh(found),
-                    None if !pods.is_empty() && pods.iter().all(|pod| pod.ready) => {
+                    None if left.peek().is_some() && left.all(|pod| pod.ready) => {
                         journal.take_back(is_of_pods);
                     }
                     None => {}
@@ -185,6 +186,7 @@ mod tests {
         let pod = PodSeen {
             key: Key::new("ns", "cart-b-1"),
             replica_set_uid: "uid-of-b".to_owned(),
+            deleted: None,
             ready: true,
             unscheduled: None,
             failed: None,
@@ -201,6 +203,25 @@ mod tests {
             journal.pods_seen(&[&pod], at(2));
             assert_eq!(journal.failure.is_some(), stays, "{class:?}");
         }
+    }
+
+    #[test]
+    fn pods_that_are_being_deleted_neither_blame_nor_take_back() {
+        let pod = |ready, deleted: bool| PodSeen {
+            key: Key::new("ns", format!("cart-b-{deleted}")),
+            replica_set_uid: "uid-of-b".to_owned(),
+            deleted: deleted.then(|| at(2)),
+            ready,
+            unscheduled: None,
+            failed: None,
+            containers: Vec::new(),
+        };
+        let mut journal = journal();
+        journal.weigh(found(FailureClass::ImagePullFailed, 1));
+        journal.pods_seen(&[&pod(true, true)], at(2));
+        assert!(journal.failure.is_some(), "a ready one goes");
+        journal.pods_seen(&[&pod(true, false), &pod(false, true)], at(2));
+        assert_eq!(journal.failure, None, "what is left is ready");
     }
 
     #[test]

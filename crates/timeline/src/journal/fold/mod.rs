@@ -13,6 +13,7 @@
 //! ```
 
 mod analyses;
+mod belonging;
 mod clock;
 mod detail;
 mod ending;
@@ -183,6 +184,7 @@ impl Journal {
         }
         let before = self.clone();
         change(self);
+        self.belong(before.closed);
         if *self == before {
             return Turn::Same;
         }

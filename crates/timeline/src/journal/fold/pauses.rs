@@ -71,6 +71,7 @@ impl Journal {
             ended: None,
             resumed_by: None,
             closed: None,
+            below: None,
         });
     }
 

@@ -24,6 +24,7 @@ impl Argo {
                 ..ContainerSeen::default()
             };
             let pod = PodSeen {
+                deleted: None,
                 key: Key::new(NAMESPACE, format!("{}-{n}", set.key.name)),
                 replica_set_uid: set.uid.clone(),
                 ready: false,
