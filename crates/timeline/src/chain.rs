@@ -356,6 +356,7 @@ impl Chain {
         let mut turn = Turn::Same;
         // Oldest first: when one began is bounded by the one before.
         for index in (0..self.attempts.len()).rev() {
+            let newer = index.checked_sub(1).map(|newer| self.attempts[newer].revision);
             let Some((attempt, older)) = self.attempts[index..].split_first_mut() else {
                 break;
             };
@@ -367,8 +368,12 @@ impl Chain {
                 date_again(attempt, older, set);
                 turn = Turn::Moved;
             }
-            if attempt.revision == 0 && set.revision.is_some() {
-                attempt.revision = set.revision.unwrap_or(0);
+            // A number above that of what came after it was given for a return to it.
+            let known = set.revision.filter(|of_set| newer.is_none_or(|newer| *of_set < newer));
+            if attempt.revision == 0
+                && let Some(known) = known
+            {
+                attempt.revision = known;
                 turn = Turn::Moved;
             }
             if attempt.workload.is_none() {

@@ -133,7 +133,15 @@ impl Differences {
             let analyses = journal.analyses.iter().cloned();
             analyses.map(|it| Analysis { closed: it.closed.map(|_| 0), ..it }).collect()
         };
-        self.same("analyses", &analyses(live), &analyses(other));
+        let (analyses_of_live, mut analyses) = (analyses(live), analyses(other));
+        for (live, other) in analyses_of_live.iter().zip(&mut analyses) {
+            // It ended before anybody told of its step.
+            if other.below.is_none() && live.below.is_some() {
+                other.below = live.below;
+                self.missing.push(format!("step of analysis {}", other.name));
+            }
+        }
+        self.same("analyses", &analyses_of_live, &analyses);
         self.same("experiments", &live.experiments.len(), &other.experiments.len());
         let switch = |switch: &Switch| (switch.service, switch.to_new);
         let switches = |journal: &Journal| journal.switches.iter().map(switch).collect::<Vec<_>>();

@@ -209,18 +209,7 @@ impl Lineage {
                 .map(|set| self.evidence.pods_of(&set.uid))
                 .unwrap_or_default();
             turn = turn.max(self.journals.fold(name, now, |journal| {
-                // Evidence first: what ends an attempt freezes it.
-                let mut turn = Turn::Same;
-                for run in &runs {
-                    turn = turn.max(journal.analysis_seen(run, now));
-                }
-                for experiment in &experiments {
-                    turn = turn.max(journal.experiment_seen(experiment, now));
-                }
-                if journal.open() && !pods.is_empty() {
-                    turn = turn.max(journal.pods_seen(&pods, now));
-                }
-                turn.max(journal.observe(&look))
+                journal.observe_with(&runs, &experiments, &pods, &look)
             }));
         }
         self.tell_reasons(key, &names);

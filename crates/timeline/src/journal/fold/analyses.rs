@@ -23,11 +23,15 @@ const MEASUREMENT_MESSAGE: usize = 128;
 impl Journal {
     /// Takes in a version of an AnalysisRun of this attempt.
     pub fn analysis_seen(&mut self, run: &AnalysisRunSeen, now: Timestamp) -> Turn {
-        self.turn(|journal| {
+        self.turn(|journal| journal.take_in_run(run, now))
+    }
+
+    pub(super) fn take_in_run(&mut self, run: &AnalysisRunSeen, now: Timestamp) {
+        if self.root_closed.is_none() {
             let now = milliseconds(now);
-            journal.follow_analysis(run, now);
-            journal.decide(now);
-        })
+            self.follow_analysis(run, now);
+            self.decide(now);
+        }
     }
 
     fn follow_analysis(&mut self, run: &AnalysisRunSeen, now: Timestamp) {

@@ -15,11 +15,15 @@ const EXPERIMENTS: usize = 16;
 impl Journal {
     /// Takes in a version of an Experiment of this attempt.
     pub fn experiment_seen(&mut self, experiment: &ExperimentSeen, now: Timestamp) -> Turn {
-        self.turn(|journal| {
+        self.turn(|journal| journal.take_in_experiment(experiment, now))
+    }
+
+    pub(super) fn take_in_experiment(&mut self, experiment: &ExperimentSeen, now: Timestamp) {
+        if self.root_closed.is_none() {
             let now = milliseconds(now);
-            journal.follow_experiment(experiment, now);
-            journal.decide(now);
-        })
+            self.follow_experiment(experiment, now);
+            self.decide(now);
+        }
     }
 
     fn follow_experiment(&mut self, seen: &ExperimentSeen, now: Timestamp) {

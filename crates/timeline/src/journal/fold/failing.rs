@@ -17,21 +17,25 @@ const ABORTED: &str = "RolloutAborted";
 impl Journal {
     /// Looks at all pods of the attempt's ReplicaSet that are known.
     pub fn pods_seen(&mut self, pods: &[&PodSeen], now: Timestamp) -> Turn {
-        self.turn(|journal| {
+        self.turn(|journal| journal.take_in_pods(pods, now))
+    }
+
+    pub(super) fn take_in_pods(&mut self, pods: &[&PodSeen], now: Timestamp) {
+        // Pods that go down after the end tell nothing about the reason for it.
+        if self.open() {
             let now = milliseconds(now);
-            // Pods that go down after the end tell nothing about the reason for it.
-            if journal.open() {
-                let mut left = pods.iter().filter(|pod| pod.deleted.is_none()).peekable();
-                match failure::of_pods(pods, now) {
-                    Some(found) => journal.weigh(found),
-                    None if left.peek().is_some() && left.all(|pod| pod.ready) => {
-                        journal.take_back(is_of_pods);
-                    }
-                    None => {}
+            let mut left = pods.iter().filter(|pod| pod.deleted.is_none()).peekable();
+            match failure::of_pods(pods, now) {
+                Some(found) => self.weigh(found),
+                None if left.peek().is_some() && left.all(|pod| pod.ready) => {
+                    self.take_back(is_of_pods);
                 }
+                None => {}
             }
-            journal.decide(now);
-        })
+        }
+        if self.root_closed.is_none() {
+            self.decide(milliseconds(now));
+        }
     }
 
     pub(super) fn weigh_replica_set(&mut self, view: &View<'_>) {

@@ -36,7 +36,9 @@ use super::{Journal, MarkKind};
 use crate::attempt::{Attempt, Phase, Source};
 use crate::chain::Turn;
 use crate::moment::Moment;
-use crate::observation::{Progress, ReplicaSetSeen, RolloutSeen};
+use crate::observation::{
+    AnalysisRunSeen, ExperimentSeen, PodSeen, Progress, ReplicaSetSeen, RolloutSeen,
+};
 use clock::{SECOND, milliseconds, not_after, sane};
 
 /// How long Keptn is waited for. Its KeptnWorkloadVersion comes within seconds of the first pod.
@@ -124,6 +126,31 @@ impl Journal {
     /// Takes in a version of the Rollout.
     pub fn observe(&mut self, look: &Look<'_>) -> Turn {
         self.turn(|journal| journal.fold(look))
+    }
+
+    /// Takes in what lies around the attempt, and then a version of the Rollout: evidence first,
+    /// for what ends an attempt freezes it.
+    pub(crate) fn observe_with(
+        &mut self,
+        runs: &[&AnalysisRunSeen],
+        experiments: &[&ExperimentSeen],
+        pods: &[&PodSeen],
+        look: &Look<'_>,
+    ) -> Turn {
+        self.turn(|journal| {
+            for run in runs {
+                journal.take_in_run(run, look.now);
+            }
+            for experiment in experiments {
+                journal.take_in_experiment(experiment, look.now);
+            }
+            if !pods.is_empty() {
+                journal.take_in_pods(pods, look.now);
+            }
+            if journal.root_closed.is_none() {
+                journal.fold(look);
+            }
+        })
     }
 
     /// The Rollout is gone: whatever is still open ends now or, what ends by itself, soon.

@@ -35,7 +35,9 @@ impl Journal {
     /// What the root links to, as far as is known now. It may become known late which trace a
     /// predecessor has, so it is followed until the root closes.
     pub(super) fn follow_links(&mut self, look: &Look<'_>) {
-        let follows = look.attempt.follows.iter().map(|follow| Link {
+        // Without a revision it has no journal, and so no root to link to.
+        let known = |follow: &&Follow| follow.trace.is_some() || follow.revision > 0;
+        let follows = look.attempt.follows.iter().filter(known).map(|follow| Link {
             traceparent: follow.trace.unwrap_or_else(|| self.root_of(follow)),
             kind: kind(follow.relation),
         });
