@@ -24,8 +24,7 @@ use crate::commit::FIRST_COMMIT;
 pub struct Settings {
     failure_window: SignedDuration,
     repository_since: Timestamp,
-    /// Whether figures are labelled with DORA's performance levels.
-    pub bands: bool,
+    bands: bool,
 }
 
 /// Why a setting cannot be followed.
@@ -62,6 +61,12 @@ impl Settings {
     #[must_use]
     pub fn repository_since_time(self, since: Timestamp) -> Self {
         Self { repository_since: since.max(FIRST_COMMIT), ..self }
+    }
+
+    /// Without labels of DORA's performance levels.
+    #[must_use]
+    pub fn without_bands(self) -> Self {
+        Self { bands: false, ..self }
     }
 
     /// How long after it became live a rollback or hotfix makes a revision a failure.
