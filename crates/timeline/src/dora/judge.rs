@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Settings;
 use crate::attempt::Phase;
 use crate::commit::{CommitTime, Refusal, Source};
-use crate::ledger::{Exposed, Id, Kind, Line, Sum};
+use crate::ledger::{Exposed, Kind, Line, Ref, Sum};
 
 /// What an attempt counts as. All of it is as known to the ledger, whenever it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Verdict<'a> {
     /// Change lead time of a deployment.
     pub lead: Lead,
     /// The failed attempt that it makes good.
-    pub recovers: Option<Id>,
+    pub recovers: Option<Ref>,
 }
 
 /// What an attempt counts as. Each counts once.
@@ -217,7 +217,7 @@ impl Live {
                     recovered: Some(good),
                     mended: None,
                 });
-                let id = failed.line.id.clone();
+                let id = failed.line.id.short();
                 verdicts[n].recovers.get_or_insert(id);
             }
         }
@@ -250,18 +250,16 @@ fn mend(live: &Live, verdicts: &mut [Verdict<'_>], settings: &Settings) {
             let retry = fix.line.id.number > 1 && fix.line.id.hash == failed.id.hash;
             if !retry && within(failure.acted, fix.line.started, settings.failure_window()) {
                 // Of several failures the newest: they come in the order in which they ended.
-                fix.recovers = Some(failed.id.clone());
+                fix.recovers = Some(failed.id.short());
             }
         }
     }
     // What an attempt that was summed up long ago had to do with it was written down then.
     for n in 0..verdicts.len() {
-        let stored = verdicts[n].line.recovers.as_ref();
-        let gone = |id: &&Id| verdicts.iter().all(|other| other.line.id != **id);
-        if verdicts[n].recovers.is_none()
-            && let Some(id) = stored.filter(gone)
-        {
-            verdicts[n].recovers = Some(id.clone());
+        let stored = verdicts[n].line.recovers;
+        let gone = |id: &Ref| verdicts.iter().all(|other| other.line.id.short() != *id);
+        if verdicts[n].recovers.is_none() {
+            verdicts[n].recovers = stored.filter(gone);
         }
     }
 }

@@ -122,7 +122,7 @@ fn remember(lines: &[Line], verdicts: &[Verdict<'_>], for_good: bool) -> Vec<Lin
         let Some(verdict) = verdicts.iter().find(|verdict| verdict.line.id == line.id) else {
             continue;
         };
-        line.recovers.clone_from(&verdict.recovers);
+        line.recovers = verdict.recovers;
         if for_good {
             line.kind = verdict.kind;
             if verdict.lead == Lead::Refused(Refusal::Redeployed) {

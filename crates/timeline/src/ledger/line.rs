@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::attempt::{Phase, Source};
-use crate::commit::{self, CommitTime};
+use crate::commit::{self, CommitTime, Refusal};
 use crate::failure::FailureClass;
 use crate::journal::{Journal, LinkKind, MarkKind, Service};
 use crate::text::bounded;
@@ -29,6 +29,15 @@ pub struct Id {
     pub number: u32,
     /// The pod-template-hash.
     pub hash: Word,
+}
+
+/// Another attempt of the same Rollout, in short: Argo gives no two ReplicaSets the same revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ref {
+    /// Its revision.
+    pub revision: i64,
+    /// Its number within that revision.
+    pub number: u32,
 }
 
 /// A text without white space and control characters that is not empty, of bounded length.
@@ -66,9 +75,9 @@ pub struct Line {
     /// When the commit was made.
     pub commit_time: CommitTime,
     /// What was live when it began.
-    pub replaces: Option<Id>,
+    pub replaces: Option<Ref>,
     /// The failed attempt that it makes good, see [`crate::dora::judge`].
-    pub recovers: Option<Id>,
+    pub recovers: Option<Ref>,
 }
 
 /// What an attempt was for.
@@ -101,7 +110,7 @@ pub enum Exposed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Beside {
     /// What was live when it began.
-    pub replaces: Option<Id>,
+    pub replaces: Option<Ref>,
     /// It goes back to a revision that was live before (`Relation::Rollback`).
     pub rollback: bool,
     /// It is declared a hotfix ([`commit::HOTFIX`]).
@@ -115,6 +124,11 @@ impl Id {
     pub fn new(revision: i64, number: u32, hash: &str) -> Self {
         let hash = Word::new(hash, HASH).unwrap_or_else(|| Word("-".to_owned()));
         Self { revision, number, hash }
+    }
+
+    /// The same in short.
+    pub fn short(&self) -> Ref {
+        Ref { revision: self.revision, number: self.number }
     }
 }
 
@@ -181,7 +195,7 @@ impl Line {
                 (Some(_), CommitTime::At(at, source)) => CommitTime::At(whole(at), source),
                 (Some(at), _) => CommitTime::At(whole(at), commit::Source::Throughline),
             },
-            replaces: beside.replaces.clone(),
+            replaces: beside.replaces,
             recovers: None,
         }
     }
@@ -206,9 +220,11 @@ impl Line {
         self.class = first(self.class, other.class);
         self.version = self.version.take().max(other.version.clone());
         self.commit = self.commit.take().max(other.commit.clone());
-        self.commit_time = self.commit_time.max(other.commit_time);
-        self.replaces = self.replaces.take().max(other.replaces.clone());
-        self.recovers = self.recovers.take().max(other.recovers.clone());
+        if told(other.commit_time) > told(self.commit_time) {
+            self.commit_time = other.commit_time;
+        }
+        self.replaces = self.replaces.max(other.replaces);
+        self.recovers = self.recovers.max(other.recovers);
     }
 
     /// Whether it is still to be decided.
@@ -248,6 +264,12 @@ fn rank(outcome: Phase) -> u8 {
         Phase::Aborted => 5,
         Phase::Promoted => 6,
     }
+}
+
+/// A time wins over none, and over both that the commit was live already: what that was seen beside
+/// may be gone.
+fn told(time: CommitTime) -> (bool, CommitTime) {
+    (time == CommitTime::Refused(Refusal::Redeployed), time)
 }
 
 /// The time without its fraction, so that what is written is what is read.

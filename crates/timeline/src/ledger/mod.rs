@@ -18,7 +18,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 pub use compact::Bounds;
-pub use line::{Beside, Exposed, Id, Kind, Line, Word};
+pub use line::{Beside, Exposed, Id, Kind, Line, Ref, Word};
 pub use sum::{Day, Sum};
 pub use text::TextError;
 

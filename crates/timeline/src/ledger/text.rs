@@ -2,17 +2,17 @@
 //! places, the others have a name and are left out where nothing is known.
 //!
 //! ```text
-//! 12.1@6d5694bbbf Aborted Change 2026-11-20T10:00:00Z ended=+95 settled=+97 exposed=+5 class=CrashLoop version=2.0.0 commit=6ec3dd4bd1ea commit-time=2026-11-20T08:00:00Z/Throughline replaces=11.1@5c9f8d7b6a
+//! 12.1@6d5694bbbf Aborted Change 2026-11-20T10:00:00Z ended=+95 settled=+97 exposed=+5 class=CrashLoop version=2.0.0 commit=6ec3dd4bd1ea committed=-7200/Throughline replaces=11.1
 //! ```
 //!
-//! `+95` is so many seconds after the start; `~` before it: not later than that.
+//! `+95` is so many seconds after the start, `-7200` before it; `~`: not later than that.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::line::{Exposed, Id, Kind, Line, Word, whole};
+use super::line::{Exposed, Id, Kind, Line, Ref, Word, whole};
 use crate::attempt::Phase;
 use crate::commit::{CommitTime, Refusal, Source};
 use crate::failure::FailureClass;
@@ -125,9 +125,28 @@ impl FromStr for Id {
     }
 }
 
+impl fmt::Display for Ref {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.revision, self.number)
+    }
+}
+
+impl FromStr for Ref {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let parts = || {
+            let (revision, number) = text.split_once('.')?;
+            Some(Self { revision: revision.parse().ok()?, number: number.parse().ok()? })
+        };
+        parts().ok_or_else(|| TextError::unknown("attempt", text))
+    }
+}
+
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let after = |at: Timestamp| at.as_second().saturating_sub(self.started.as_second()).max(0);
+        let since = |at: Timestamp| at.as_second().saturating_sub(self.started.as_second());
+        let after = |at| since(at).max(0);
         write!(f, "{} {} {} {}", self.id, self.outcome, self.kind, self.started)?;
         if let Some(ended) = self.ended {
             let mark = if self.inferred { "~" } else { "" };
@@ -153,8 +172,8 @@ impl fmt::Display for Line {
         }
         match self.commit_time {
             CommitTime::Untold => {}
-            CommitTime::Refused(why) => write!(f, " commit-time={why}")?,
-            CommitTime::At(at, source) => write!(f, " commit-time={at}/{source}")?,
+            CommitTime::Refused(why) => write!(f, " committed={why}")?,
+            CommitTime::At(at, source) => write!(f, " committed={:+}/{source}", since(at))?,
         }
         if let Some(replaces) = &self.replaces {
             write!(f, " replaces={replaces}")?;
@@ -205,7 +224,7 @@ impl Line {
             "class" => self.class = Some(one_of(&CLASSES, value, "class of failures")?),
             "version" => self.version = Some(word(value)?),
             "commit" => self.commit = Some(word(value)?),
-            "commit-time" => self.commit_time = commit_time(value)?,
+            "committed" => self.commit_time = self.committed(value)?,
             "replaces" => self.replaces = Some(value.parse()?),
             "recovers" => self.recovers = Some(value.parse()?),
             _ => return Err(TextError::unknown("name", name)),
@@ -214,11 +233,23 @@ impl Line {
     }
 
     fn after(&self, text: &str) -> Result<Timestamp, TextError> {
-        let seconds = || {
-            let seconds = i64::from(text.strip_prefix('+')?.parse::<u32>().ok()?);
-            self.started.checked_add(SignedDuration::from_secs(seconds)).ok()
+        text.strip_prefix('+')
+            .filter(|digits| digits.starts_with(|digit: char| digit.is_ascii_digit()))
+            .and_then(|digits| self.shifted(digits))
+            .ok_or_else(|| TextError::unknown("number of seconds", text))
+    }
+
+    fn shifted(&self, seconds: &str) -> Option<Timestamp> {
+        self.started.checked_add(SignedDuration::from_secs(seconds.parse().ok()?)).ok()
+    }
+
+    fn committed(&self, text: &str) -> Result<CommitTime, TextError> {
+        let Some((seconds, source)) = text.split_once('/') else {
+            return one_of(&REFUSALS, text, "time of a commit").map(CommitTime::Refused);
         };
-        seconds().ok_or_else(|| TextError::unknown("number of seconds", text))
+        let at = self.shifted(seconds);
+        let at = at.ok_or_else(|| TextError::unknown("number of seconds", seconds))?;
+        Ok(CommitTime::At(at, one_of(&SOURCES, source, "source of a commit's time")?))
     }
 }
 
@@ -229,15 +260,6 @@ fn word(text: &str) -> Result<Word, TextError> {
 /// A time to the second.
 pub(super) fn time(text: &str) -> Result<Timestamp, TextError> {
     text.parse().map(whole).map_err(|_| TextError::unknown("time", text))
-}
-
-fn commit_time(text: &str) -> Result<CommitTime, TextError> {
-    match text.rsplit_once('/') {
-        Some((at, source)) => {
-            Ok(CommitTime::At(time(at)?, one_of(&SOURCES, source, "source of a commit's time")?))
-        }
-        None => one_of(&REFUSALS, text, "time of a commit").map(CommitTime::Refused),
-    }
 }
 
 /// Numbers in order, `60,300x4`: equal ones are counted.

@@ -93,10 +93,10 @@ fn each_attempt_counts_once_and_says_as_what() {
     let ledger = everything();
     let verdicts = judge(ledger.lines(), &Settings::default());
     let counts: Vec<_> =
-        verdicts.iter().map(|it| (it.line.id.revision, it.counts, it.recovers.as_ref())).collect();
+        verdicts.iter().map(|it| (it.line.id.revision, it.counts, it.recovers)).collect();
     let id = |revision: i64, number: u32| {
         let of = |line: &&Line| line.id.revision == revision && line.id.number == number;
-        ledger.lines().iter().find(of).map(|line| &line.id)
+        ledger.lines().iter().find(of).map(|line| line.id.short())
     };
     assert_eq!(
         counts,
