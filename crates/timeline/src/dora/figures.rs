@@ -28,8 +28,8 @@ pub struct Figures {
     pub rework: Rate,
     /// What they are made from; without the durations.
     pub sum: Sum,
-    /// Not all of the window is known, or something was summed up too early: counts are at least
-    /// these.
+    /// Not all of the window is known, or something was summed up too early, or durations were
+    /// forgotten: counts are at least these.
     pub at_least: bool,
     /// How many Rollouts they are made from.
     pub rollouts: u32,
@@ -92,8 +92,11 @@ pub fn figures_of<L: Borrow<Ledger>, const N: usize>(
     for ledger in ledgers {
         let ledger = ledger.borrow();
         let verdicts = judge(ledger.lines(), settings);
+        // What such an attempt has to do with later ones is not known any more.
+        let early = ledger.days().any(|day| day.sum.early > 0);
         for total in &mut totals {
             total.rollouts = total.rollouts.saturating_add(1);
+            total.partly |= early;
             total.partly |= ledger.known_since().is_some_and(|known| known > total.window.from());
             for verdict in verdicts.iter().filter(|verdict| total.window.contains(verdict.at)) {
                 total.sum.add(verdict);
@@ -140,7 +143,7 @@ impl Total {
             recovery: Times::of(&recoveries, sum.unrecovered, 0, lost),
             mend: Times::of(&mends, sum.unmended, 0, lost),
             rework: Rate::of(rework, live.saturating_add(sum.superseded)),
-            at_least: self.partly || sum.early > 0 || lost > 0,
+            at_least: self.partly || lost > 0,
             sum: self.sum,
             rollouts: self.rollouts,
             bands: None,

@@ -2,7 +2,6 @@
 //! over any history.
 
 #![expect(clippy::unwrap_used, reason = "what a story does not have fails the test")]
-#![expect(clippy::float_cmp, reason = "the same numbers make the same figure")]
 
 mod always;
 mod any;

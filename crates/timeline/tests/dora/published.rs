@@ -82,7 +82,7 @@ fn pelorus_lead_times_are_the_same_and_their_middle_is_no_mean_of_means() {
     assert_eq!(of(std::slice::from_ref(&nginx)).median, Some(282.0));
     assert_eq!(of(std::slice::from_ref(&spring)).median, Some(1_045_798.0));
     // Pelorus takes the mean of the two means, 1009532 s.
-    assert_eq!(of(&[nginx, spring]).median, Some((1_045_699.0 + 1_045_798.0) / 2.0));
+    assert_eq!(of(&[nginx, spring]).median, Some(f64::midpoint(1_045_699.0, 1_045_798.0)));
 }
 
 /// The same file has one commit deployed three times, and three lead times of it. What is live

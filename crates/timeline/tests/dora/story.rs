@@ -69,10 +69,10 @@ fn a_life_of_a_rollout_gives_the_figures_that_are_worked_out_by_hand() {
     assert_eq!(week.failed_all, Rate { part: 3, n: 7, rate: Some(3.0 / 7.0) });
     // Revision 3: 20:10 to 20:31, 21 min. Revision 5: 40:20 to 43:20, 180 min.
     assert_eq!((week.recovery.n, week.recovery.unknown), (2, 0));
-    assert_eq!(week.recovery.median, Some((21.0 + 180.0) / 2.0 * 60.0));
+    assert_eq!(week.recovery.median, Some(f64::midpoint(21.0, 180.0) * 60.0));
     // To the next good revision: 20:10 to 22:01 is 111 min, 40:20 to 46:00 is 340 min.
     assert_eq!((week.mend.n, week.mend.unknown), (2, 0));
-    assert_eq!(week.mend.median, Some((111.0 + 340.0) / 2.0 * 60.0));
+    assert_eq!(week.mend.median, Some(f64::midpoint(111.0, 340.0) * 60.0));
     // Rework: the rollback, the hotfix, the superseded one. Of five deployments, one rollback and
     // one superseded attempt: 3 of 7.
     assert_eq!(week.rework, Rate { part: 3, n: 7, rate: Some(3.0 / 7.0) });
