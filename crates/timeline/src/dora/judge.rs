@@ -299,37 +299,46 @@ impl Sum {
     /// What one attempt adds.
     pub fn of(verdict: &Verdict<'_>) -> Self {
         let mut sum = Self::default();
+        sum.add(verdict);
+        sum
+    }
+
+    /// Adds one attempt; what was added is to be sorted in the end.
+    pub fn add(&mut self, verdict: &Verdict<'_>) {
+        let count = |number: &mut u32| *number = number.saturating_add(1);
         match verdict.counts {
-            Counts::Deployment => sum.deployments = 1,
-            Counts::FailedDeployment => (sum.deployments, sum.failed_live) = (1, 1),
-            Counts::Rollback => sum.rollbacks = 1,
-            Counts::FailedExposed => sum.failed_exposed = 1,
-            Counts::FailedBlocked => sum.failed_blocked = 1,
-            Counts::FailedUnclear => sum.failed_unclear = 1,
-            Counts::Superseded => sum.superseded = 1,
+            Counts::Deployment => count(&mut self.deployments),
+            Counts::FailedDeployment => {
+                count(&mut self.deployments);
+                count(&mut self.failed_live);
+            }
+            Counts::Rollback => count(&mut self.rollbacks),
+            Counts::FailedExposed => count(&mut self.failed_exposed),
+            Counts::FailedBlocked => count(&mut self.failed_blocked),
+            Counts::FailedUnclear => count(&mut self.failed_unclear),
+            Counts::Superseded => count(&mut self.superseded),
             Counts::Nothing => {}
         }
         if verdict.is_live_change() {
             if verdict.recovers.is_some() || verdict.kind == Kind::Hotfix {
-                sum.fixes = 1;
+                count(&mut self.fixes);
             }
             match verdict.lead {
-                Lead::Seconds(seconds, _) => sum.leads.push(seconds),
-                Lead::None | Lead::Refused(Refusal::Redeployed) => sum.untimed = 1,
-                Lead::Refused(_) => sum.refused = 1,
+                Lead::Seconds(seconds, _) => self.leads.push(seconds),
+                Lead::None | Lead::Refused(Refusal::Redeployed) => count(&mut self.untimed),
+                Lead::Refused(_) => count(&mut self.refused),
             }
         }
         if let Some(failure) = verdict.failure {
             let since = |at: Timestamp| u32::try_from(seconds(failure.from, at)).unwrap_or(0);
             match failure.recovered {
-                Some(at) => sum.recoveries.push(since(at)),
-                None => sum.unrecovered = 1,
+                Some(at) => self.recoveries.push(since(at)),
+                None => count(&mut self.unrecovered),
             }
             match failure.mended {
-                Some(at) => sum.mends.push(since(at)),
-                None => sum.unmended = 1,
+                Some(at) => self.mends.push(since(at)),
+                None => count(&mut self.unmended),
             }
         }
-        sum
     }
 }

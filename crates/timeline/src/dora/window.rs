@@ -11,6 +11,8 @@ pub const LONGEST: u16 = 90;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     first: Date,
+    /// Midnight of that day.
+    from: Timestamp,
     until: Timestamp,
 }
 
@@ -39,7 +41,8 @@ impl Window {
         // What happened in the second of the look is in it.
         let until = now.checked_add(SignedDuration::from_secs(1));
         let until = until.map_err(|_| WindowError::Time(now))?;
-        Ok(Self { first: date(first), until })
+        let first = date(first);
+        Ok(Self { first, from: midnight(first).ok_or(WindowError::Time(now))?, until })
     }
 
     /// The same in two parts: before a day, and from that day on.
@@ -48,12 +51,12 @@ impl Window {
         if day <= self.first || start >= self.until {
             return Err(WindowError::Split(day));
         }
-        Ok((Self { until: start, ..self }, Self { first: day, ..self }))
+        Ok((Self { until: start, ..self }, Self { first: day, from: start, ..self }))
     }
 
     /// Whether a moment lies in it.
     pub fn contains(&self, at: Timestamp) -> bool {
-        date(at) >= self.first && at < self.until
+        at >= self.from && at < self.until
     }
 
     /// Whether all of a day does.
@@ -68,12 +71,12 @@ impl Window {
 
     /// Its first moment.
     pub fn from(&self) -> Timestamp {
-        midnight(self.first).unwrap_or(Timestamp::MIN)
+        self.from
     }
 
     /// Its length in days, a day that has begun counted whole.
     pub fn length(&self) -> u32 {
-        let seconds = self.until.as_second().saturating_sub(self.from().as_second()).max(1);
+        let seconds = self.until.as_second().saturating_sub(self.from.as_second()).max(1);
         u32::try_from((seconds + 86_399) / 86_400).unwrap_or(u32::MAX).min(u32::from(LONGEST))
     }
 }

@@ -9,7 +9,6 @@ use std::str::FromStr;
 use jiff::civil::Date;
 
 use super::text::{TextError, read_runs, words, write_runs};
-use crate::dora::Verdict;
 
 /// Most durations of one kind in one sum of a day that is read.
 const VALUES: usize = 4096;
@@ -65,11 +64,6 @@ pub struct Day {
 }
 
 impl Sum {
-    /// Adds one attempt.
-    pub fn add(&mut self, verdict: &Verdict<'_>) {
-        self.merge(&Self::of(verdict));
-    }
-
     /// Adds another sum.
     pub fn merge(&mut self, other: &Self) {
         for ((ours, _), theirs) in self.counts_mut().into_iter().zip(other.counts()) {

@@ -121,6 +121,21 @@ fn a_deployment_a_day_for_a_quarter_keeps_its_figures_in_four_lines() {
 }
 
 #[test]
+fn a_rollback_that_only_the_ledger_knows_stays_one_when_what_it_goes_back_to_is_summed_up() {
+    let hashes = ["v1", "v2", "v1", "v3", "v4"];
+    let lines = (2i64..).zip(hashes).map(|(revision, hash)| {
+        attempt(revision, hash, Promoted, hour(48 * revision), hour(48 * revision + 1))
+    });
+    let mut ledger = ledger(lines);
+    let now = hour(48 * 8);
+    let before = over(30, now, &ledger);
+    ledger.compact(&Bounds { lines: 3, ..ROOM }, &Settings::default(), now);
+    assert_eq!(ledger.lines().len(), 3);
+    assert_eq!(over(30, now, &ledger), before);
+    assert_eq!((before.frequency.n, before.sum.rollbacks), (4, 1));
+}
+
+#[test]
 fn what_had_to_be_summed_up_too_early_is_said() {
     let many = (0..9).map(|n| attempt(n + 2, &format!("h{n}"), Promoted, minute(n), minute(n)));
     let mut ledger = ledger(many);
