@@ -8,6 +8,7 @@ mod any;
 mod bad;
 mod build;
 mod compacting;
+mod documented;
 mod journals;
 mod published;
 mod story;
