@@ -9,6 +9,8 @@
 //! 4. [`links`], [`app_context`]: the links that an app wants, and how they get into a list that
 //!    others edit too.
 //! 5. [`report`]: what a RolloutTrace says.
+//! 6. [`ledger`], [`dora`]: one line for each attempt, and the metrics that follow; [`commit`]: where
+//!    the time of a commit comes from.
 //!
 //! [`lineage`] owns all of it and is the only thing with state. Time is always an argument.
 
@@ -16,13 +18,16 @@ pub mod app_context;
 pub mod attempt;
 pub mod attribution;
 pub mod chain;
+pub mod commit;
 pub mod delivery;
+pub mod dora;
 mod evidence;
 pub mod failure;
 pub mod generation;
 mod index;
 pub mod journal;
 pub mod journals;
+pub mod ledger;
 pub mod lineage;
 pub mod links;
 pub mod moment;

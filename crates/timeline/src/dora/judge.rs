@@ -1,0 +1,344 @@
+//! What each attempt of a Rollout counts as, and what follows for it from those after it.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Settings;
+use crate::attempt::Phase;
+use crate::commit::{CommitTime, Refusal, Source};
+use crate::ledger::{Exposed, Kind, Line, Ref, Sum};
+
+/// What an attempt counts as. All of it is as known to the ledger, whenever it happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict<'a> {
+    /// The attempt.
+    pub line: &'a Line,
+    /// When it counts: when it ended.
+    pub at: Timestamp,
+    /// What it was for, by the ledger: what it goes back to may be known there alone.
+    pub kind: Kind,
+    /// What it counts as.
+    pub counts: Counts,
+    /// Its failure, if users could notice it.
+    pub failure: Option<Noticed>,
+    /// Change lead time of a deployment.
+    pub lead: Lead,
+    /// The failed attempt that it makes good.
+    pub recovers: Option<Ref>,
+}
+
+/// What an attempt counts as. Each counts once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counts {
+    /// A new revision became live.
+    Deployment,
+    /// A new revision became live, and was rolled back or hotfixed within the failure window.
+    FailedDeployment,
+    /// An earlier revision became live again.
+    Rollback,
+    /// Stopped or taken back while users could be hit.
+    FailedExposed,
+    /// Stopped or taken back before users could be hit.
+    FailedBlocked,
+    /// Stopped or taken back, and nobody knows whether users could be hit.
+    FailedUnclear,
+    /// Replaced by another revision before it was decided: rework.
+    Superseded,
+    /// As nothing: an initial creation, an upgrade of the controller, a rollback that did not come
+    /// to its end, a deleted Rollout, an end that nobody saw.
+    Nothing,
+}
+
+/// A failure that users could notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noticed {
+    /// Since when.
+    pub from: Timestamp,
+    /// When somebody acted upon it: it was stopped, or what mends it began.
+    pub acted: Timestamp,
+    /// When traffic was back on what is good; none if nobody knows (yet).
+    pub recovered: Option<Timestamp>,
+    /// When the next good revision was live; none if there is none yet.
+    pub mended: Option<Timestamp>,
+}
+
+/// The change lead time of a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lead {
+    /// It has none: it is no deployment, or nobody says when its commit was made.
+    None,
+    /// What somebody says cannot be right, or measures nothing.
+    Refused(Refusal),
+    /// So many seconds, by a source.
+    Seconds(u32, Source),
+}
+
+/// What every attempt counts as, in the order in which they ended. An attempt that is under way, or
+/// whose end nobody knows, counts not at all and is left out.
+pub fn judge<'a>(
+    lines: impl IntoIterator<Item = &'a Line>,
+    settings: &Settings,
+) -> Vec<Verdict<'a>> {
+    let mut before: Vec<&Line> = Vec::new();
+    let mut verdicts: Vec<Verdict<'a>> = Vec::new();
+    for line in lines {
+        match line.ended {
+            Some(at) if !line.open() => verdicts.push(Verdict::of(line, at)),
+            _ if line.outcome == Phase::Promoted => before.push(line),
+            _ => {}
+        }
+    }
+    verdicts.sort_by(|a, b| {
+        (a.at, a.line.started, &a.line.id).cmp(&(b.at, b.line.started, &b.line.id))
+    });
+    let live = Live::of(&mut verdicts, &before, settings);
+    live.fail(&mut verdicts, settings);
+    mend(&live, &mut verdicts, settings);
+    verdicts
+}
+
+impl<'a> Verdict<'a> {
+    fn of(line: &'a Line, at: Timestamp) -> Self {
+        Self {
+            line,
+            at,
+            kind: line.kind,
+            counts: Counts::Nothing,
+            failure: None,
+            lead: Lead::None,
+            recovers: None,
+        }
+    }
+
+    /// Whether it is a new revision that is counted.
+    fn is_change(&self) -> bool {
+        matches!(self.kind, Kind::Change | Kind::Hotfix)
+    }
+
+    fn is_live_change(&self) -> bool {
+        matches!(self.counts, Counts::Deployment | Counts::FailedDeployment)
+    }
+
+    fn good_from(&self) -> Timestamp {
+        self.line.good_from().unwrap_or(self.at)
+    }
+
+    fn decide(&mut self) {
+        self.counts = match (self.line.outcome, self.kind) {
+            (Phase::Promoted, Kind::Change | Kind::Hotfix) => Counts::Deployment,
+            (Phase::Promoted, Kind::Rollback) => Counts::Rollback,
+            (Phase::Aborted | Phase::Reverted, Kind::Change | Kind::Hotfix) => {
+                match self.line.exposed {
+                    Exposed::Yes => Counts::FailedExposed,
+                    Exposed::No => Counts::FailedBlocked,
+                    Exposed::Unknown => Counts::FailedUnclear,
+                }
+            }
+            (Phase::Superseded, Kind::Change | Kind::Hotfix) => Counts::Superseded,
+            _ => Counts::Nothing,
+        };
+        if self.counts == Counts::FailedExposed {
+            self.failure = Some(Noticed {
+                from: self.line.hit_from(),
+                acted: self.at,
+                recovered: self.line.settled.map(|settled| settled.max(self.at)),
+                mended: None,
+            });
+        }
+    }
+}
+
+/// The attempts that became live, in order.
+struct Live {
+    /// Their places among the verdicts.
+    order: Vec<usize>,
+    /// Of each, the place in `order` of what it goes back to; only of rollbacks.
+    target: Vec<Option<usize>>,
+}
+
+impl Live {
+    /// Finds them, and decides what each attempt is and counts as.
+    fn of<'a>(verdicts: &mut [Verdict<'a>], before: &[&'a Line], settings: &Settings) -> Self {
+        let mut live = Self { order: Vec::new(), target: Vec::new() };
+        // The place of each hash in `order`; none if it was live before anybody looked.
+        let mut last: HashMap<&'a str, Option<usize>> = HashMap::new();
+        for line in before {
+            last.insert(line.id.hash.as_str(), None);
+        }
+        for n in 0..verdicts.len() {
+            let hash = verdicts[n].line.id.hash.as_str();
+            let newest = live.order.last().map(|newest| verdicts[*newest].line);
+            let known = last.get(hash).copied();
+            let was_live =
+                known.is_some() && newest.is_none_or(|newest| newest.id.hash.as_str() != hash);
+            if was_live && verdicts[n].is_change() {
+                verdicts[n].kind = Kind::Rollback;
+            }
+            verdicts[n].decide();
+            if verdicts[n].counts == Counts::Deployment {
+                verdicts[n].lead = lead(&verdicts[n], newest, settings);
+            }
+            if verdicts[n].line.outcome == Phase::Promoted {
+                last.insert(hash, Some(live.order.len()));
+                live.order.push(n);
+                live.target.push(known.flatten());
+            }
+        }
+        live
+    }
+
+    /// Deployments fail that were replaced within the window by what they replaced, or by what is
+    /// declared to mend them. Each fails once, by the first that takes it back.
+    fn fail(&self, verdicts: &mut [Verdict<'_>], settings: &Settings) {
+        for (place, &n) in self.order.iter().enumerate() {
+            let (kind, line) = (verdicts[n].kind, verdicts[n].line);
+            let taken_back = match kind {
+                Kind::Rollback => {
+                    let above = self.target[place].map_or(0, |target| target + 1);
+                    &self.order[above..place]
+                }
+                Kind::Hotfix => self.replaced(place, verdicts),
+                _ => continue,
+            };
+            let (acted, good) = (line.started, verdicts[n].good_from());
+            for &failed in taken_back.iter().rev() {
+                let failed = &mut verdicts[failed];
+                if !within(failed.at, acted, settings.failure_window()) {
+                    break;
+                }
+                if failed.counts != Counts::Deployment {
+                    continue;
+                }
+                failed.counts = Counts::FailedDeployment;
+                failed.failure = Some(Noticed {
+                    from: failed.line.hit_from(),
+                    acted: acted.max(failed.at),
+                    recovered: Some(good),
+                    mended: None,
+                });
+                let id = failed.line.id.short();
+                verdicts[n].recovers.get_or_insert(id);
+            }
+        }
+    }
+
+    /// What was live before; what an upgrade of the controller made of it is the same.
+    fn replaced(&self, place: usize, verdicts: &[Verdict<'_>]) -> &[usize] {
+        let before = &self.order[..place];
+        let last = before.iter().rposition(|&n| verdicts[n].kind != Kind::Upgrade);
+        last.map_or(&[], |last| &before[last..=last])
+    }
+}
+
+/// Finds for each failure what came after it: the first new revision that became live is a fix if
+/// it began within the window, the first good one mends.
+fn mend(live: &Live, verdicts: &mut [Verdict<'_>], settings: &Settings) {
+    for n in 0..verdicts.len() {
+        let Some(failure) = verdicts[n].failure else { continue };
+        let failed = verdicts[n].line;
+        let from = live.order.partition_point(|&other| verdicts[other].at < failure.acted);
+        let is_after = |other: &&usize| **other > n && verdicts[**other].is_live_change();
+        let after = || live.order[from..].iter().filter(is_after);
+        let fix = after().next().copied();
+        let good = after().find(|&&other| verdicts[other].counts == Counts::Deployment);
+        let mended = good.map(|&good| verdicts[good].good_from());
+        if let Some(failure) = &mut verdicts[n].failure {
+            failure.mended = mended;
+        }
+        if let Some(fix) = fix.map(|fix| &mut verdicts[fix]) {
+            let retry = fix.line.id.number > 1 && fix.line.id.hash == failed.id.hash;
+            if !retry && within(failure.acted, fix.line.started, settings.failure_window()) {
+                // Of several failures the newest: they come in the order in which they ended.
+                fix.recovers = Some(failed.id.short());
+            }
+        }
+    }
+    // What an attempt that was summed up long ago had to do with it was written down then.
+    for n in 0..verdicts.len() {
+        let stored = verdicts[n].line.recovers;
+        let gone = |id: &Ref| verdicts.iter().all(|other| other.line.id.short() != *id);
+        if verdicts[n].recovers.is_none() {
+            verdicts[n].recovers = stored.filter(gone);
+        }
+    }
+}
+
+fn lead(verdict: &Verdict<'_>, newest: Option<&Line>, settings: &Settings) -> Lead {
+    let line = verdict.line;
+    let (at, source) = match line.commit_time {
+        CommitTime::Untold => return Lead::None,
+        CommitTime::Refused(why) => return Lead::Refused(why),
+        CommitTime::At(at, source) => (at, source),
+    };
+    let live_already =
+        line.commit.is_some() && newest.is_some_and(|newest| newest.commit == line.commit);
+    if live_already {
+        return Lead::Refused(Refusal::Redeployed);
+    }
+    if at < settings.repository_since() {
+        return Lead::Refused(Refusal::BeforeRepository);
+    }
+    match u32::try_from(seconds(at, verdict.at)) {
+        Ok(seconds) => Lead::Seconds(seconds, source),
+        Err(_) if at > verdict.at => Lead::Refused(Refusal::Negative),
+        Err(_) => Lead::Refused(Refusal::BeforeRepository),
+    }
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_second().saturating_sub(from.as_second())
+}
+
+/// Whether something that began at `to` began not more than `window` after `from`.
+fn within(from: Timestamp, to: Timestamp, window: SignedDuration) -> bool {
+    to.duration_since(from) <= window
+}
+
+impl Sum {
+    /// What one attempt adds.
+    pub fn of(verdict: &Verdict<'_>) -> Self {
+        let mut sum = Self::default();
+        sum.add(verdict);
+        sum
+    }
+
+    /// Adds one attempt; what was added is to be sorted in the end.
+    pub fn add(&mut self, verdict: &Verdict<'_>) {
+        let count = |number: &mut u32| *number = number.saturating_add(1);
+        match verdict.counts {
+            Counts::Deployment => count(&mut self.deployments),
+            Counts::FailedDeployment => {
+                count(&mut self.deployments);
+                count(&mut self.failed_live);
+            }
+            Counts::Rollback => count(&mut self.rollbacks),
+            Counts::FailedExposed => count(&mut self.failed_exposed),
+            Counts::FailedBlocked => count(&mut self.failed_blocked),
+            Counts::FailedUnclear => count(&mut self.failed_unclear),
+            Counts::Superseded => count(&mut self.superseded),
+            Counts::Nothing => {}
+        }
+        if verdict.is_live_change() {
+            if verdict.recovers.is_some() || verdict.kind == Kind::Hotfix {
+                count(&mut self.fixes);
+            }
+            match verdict.lead {
+                Lead::Seconds(seconds, _) => self.leads.push(seconds),
+                Lead::None | Lead::Refused(Refusal::Redeployed) => count(&mut self.untimed),
+                Lead::Refused(_) => count(&mut self.refused),
+            }
+        }
+        if let Some(failure) = verdict.failure {
+            let since = |at: Timestamp| u32::try_from(seconds(failure.from, at)).unwrap_or(0);
+            match failure.recovered {
+                Some(at) => self.recoveries.push(since(at)),
+                None => count(&mut self.unrecovered),
+            }
+            match failure.mended {
+                Some(at) => self.mends.push(since(at)),
+                None => count(&mut self.unmended),
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! One attempt in short.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::attempt::{Phase, Source};
+use crate::commit::{self, CommitTime, Refusal};
+use crate::failure::FailureClass;
+use crate::journal::{Journal, LinkKind, MarkKind, Service};
+use crate::text::bounded;
+
+/// Most bytes of a version.
+const VERSION: usize = 40;
+/// Most bytes of a commit that is not one of git's digests.
+const COMMIT: usize = 40;
+/// Digits that are kept of a digest of git's: what `git log --abbrev=12` shows.
+const DIGITS: usize = 12;
+/// Most bytes of a pod-template-hash.
+const HASH: usize = 40;
+
+/// Which attempt of a Rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id {
+    /// Argo's number for the ReplicaSet when the attempt began; 0 if nobody said.
+    pub revision: i64,
+    /// 1, and one more for each retry of the same revision.
+    pub number: u32,
+    /// The pod-template-hash.
+    pub hash: Word,
+}
+
+/// Another attempt of the same Rollout, in short: Argo gives no two ReplicaSets the same revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ref {
+    /// Its revision.
+    pub revision: i64,
+    /// Its number within that revision.
+    pub number: u32,
+}
+
+/// A text without white space and control characters that is not empty, of bounded length.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Word(String);
+
+/// One attempt of a Rollout. All times are whole seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Line {
+    /// Which one.
+    pub id: Id,
+    /// Where it stands; after the end its outcome.
+    pub outcome: Phase,
+    /// What it was for.
+    pub kind: Kind,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was decided; none while it is open, and if nobody knows.
+    pub ended: Option<Timestamp>,
+    /// The end is a bound: it was not later.
+    pub inferred: bool,
+    /// After a promotion, when all was available; after an abort, when traffic was back on what is
+    /// stable.
+    pub settled: Option<Timestamp>,
+    /// Whether users could have been hit.
+    pub exposed: Exposed,
+    /// Since when they could, if that is known.
+    pub exposed_at: Option<Timestamp>,
+    /// Why it failed.
+    pub class: Option<FailureClass>,
+    /// Version of the service.
+    pub version: Option<Word>,
+    /// Commit of the source, the first digits.
+    pub commit: Option<Word>,
+    /// When the commit was made.
+    pub commit_time: CommitTime,
+    /// What was live when it began.
+    pub replaces: Option<Ref>,
+    /// The failed attempt that it makes good, see [`crate::dora::judge`].
+    pub recovers: Option<Ref>,
+}
+
+/// What an attempt was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A new revision.
+    Change,
+    /// A new revision that is declared to mend what it replaces.
+    Hotfix,
+    /// Back to a revision that was live before.
+    Rollback,
+    /// A revision that only a controller's upgrade made: its template is that of what was live.
+    Upgrade,
+    /// The first revision of a new Rollout.
+    Initial,
+}
+
+/// Whether users could have been hit by an attempt. A later look may say more, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Exposed {
+    /// No traffic reached it.
+    No,
+    /// Part of it was not observed.
+    Unknown,
+    /// Traffic reached it.
+    Yes,
+}
+
+/// What is known of an attempt beside its journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// What was live when it began.
+    pub replaces: Option<Ref>,
+    /// It goes back to a revision that was live before (`Relation::Rollback`).
+    pub rollback: bool,
+    /// It is declared a hotfix ([`commit::HOTFIX`]).
+    pub hotfix: bool,
+    /// What is said of the time of its commit; the journal knows only a time that can be right.
+    pub commit_time: CommitTime,
+}
+
+impl Id {
+    /// The attempt `number` of a revision; a hash that is no word becomes `-`.
+    pub fn new(revision: i64, number: u32, hash: &str) -> Self {
+        let hash = Word::new(hash, HASH).unwrap_or_else(|| Word("-".to_owned()));
+        Self { revision, number, hash }
+    }
+
+    /// The same in short.
+    pub fn short(&self) -> Ref {
+        Ref { revision: self.revision, number: self.number }
+    }
+}
+
+impl Word {
+    /// The text as a word of at most `bytes` bytes: white space becomes `_`. None if it is empty.
+    pub fn new(text: &str, bytes: usize) -> Option<Self> {
+        let word = bounded(text, bytes).replace(char::is_whitespace, "_");
+        (!word.is_empty()).then_some(Self(word))
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Line {
+    /// An attempt that began at `started`, and nothing more has happened.
+    pub fn begin(id: Id, started: Timestamp) -> Self {
+        Self {
+            id,
+            outcome: Phase::Progressing,
+            kind: Kind::Change,
+            started: whole(started),
+            ended: None,
+            inferred: false,
+            settled: None,
+            exposed: Exposed::No,
+            exposed_at: None,
+            class: None,
+            version: None,
+            commit: None,
+            commit_time: CommitTime::Untold,
+            replaces: None,
+            recovers: None,
+        }
+    }
+
+    /// The attempt of a journal.
+    pub fn of_journal(journal: &Journal, beside: &Beside) -> Self {
+        let identity = &journal.identity;
+        let started = whole(journal.started.at);
+        let after = |at: Timestamp| whole(at).max(started);
+        // What was over before anybody looked ended at a time that nobody can tell.
+        let ended =
+            journal.ended.filter(|ended| ended.source != Source::Inferred || ended.after.is_some());
+        let exposed_at = exposed_at(journal).map(after);
+        let facts = &journal.facts;
+        Self {
+            id: Id::new(identity.revision, identity.number, &identity.hash),
+            outcome: journal.phase,
+            kind: kind(journal, beside),
+            started,
+            ended: ended.map(|ended| after(ended.at)),
+            inferred: ended.is_some_and(|ended| ended.source == Source::Inferred),
+            settled: journal.settled.map(|settled| after(settled.at)),
+            exposed: exposed(journal),
+            exposed_at,
+            class: journal.failure.as_ref().map(|failure| failure.class),
+            version: facts.version.as_deref().and_then(|version| Word::new(version, VERSION)),
+            commit: facts.commit.as_deref().and_then(short),
+            commit_time: match (facts.commit_time, beside.commit_time) {
+                (None, told) => told,
+                (Some(_), CommitTime::At(at, source)) => CommitTime::At(whole(at), source),
+                (Some(at), _) => CommitTime::At(whole(at), commit::Source::Throughline),
+            },
+            replaces: beside.replaces,
+            recovers: None,
+        }
+    }
+
+    /// What two looks at the same attempt tell together: the same in whichever order they come,
+    /// and however often. What is known wins over what is not, the later outcome over the earlier.
+    pub(super) fn join(&mut self, other: &Self) {
+        if rank(other.outcome) > rank(self.outcome) {
+            self.outcome = other.outcome;
+        }
+        self.kind = self.kind.max(other.kind);
+        self.started = self.started.min(other.started);
+        self.inferred = match self.ended.cmp(&other.ended) {
+            Ordering::Less => other.inferred,
+            Ordering::Equal => self.inferred && other.inferred,
+            Ordering::Greater => self.inferred,
+        };
+        self.ended = self.ended.max(other.ended);
+        self.settled = first(self.settled, other.settled);
+        self.exposed = self.exposed.max(other.exposed);
+        self.exposed_at = first(self.exposed_at, other.exposed_at);
+        self.class = first(self.class, other.class);
+        self.version = self.version.take().max(other.version.clone());
+        self.commit = self.commit.take().max(other.commit.clone());
+        if told(other.commit_time) > told(self.commit_time) {
+            self.commit_time = other.commit_time;
+        }
+        self.replaces = self.replaces.max(other.replaces);
+        self.recovers = self.recovers.max(other.recovers);
+    }
+
+    /// Whether it is still to be decided.
+    pub fn open(&self) -> bool {
+        self.outcome == Phase::Progressing
+    }
+
+    /// Since when users could have been hit, as far as it is known: the start is before that.
+    pub fn hit_from(&self) -> Timestamp {
+        self.exposed_at.unwrap_or(self.started).max(self.started)
+    }
+
+    /// Since when all traffic is on it; of a promotion that nobody saw healthy, when it was
+    /// promoted.
+    pub fn good_from(&self) -> Option<Timestamp> {
+        let ended = self.ended?;
+        Some(self.settled.unwrap_or(ended).max(ended))
+    }
+}
+
+/// The earlier of two that are known.
+fn first<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// A later one has the last word.
+fn rank(outcome: Phase) -> u8 {
+    match outcome {
+        Phase::Progressing => 0,
+        Phase::Unknown => 1,
+        Phase::Deleted => 2,
+        Phase::Reverted => 3,
+        Phase::Superseded => 4,
+        Phase::Aborted => 5,
+        Phase::Promoted => 6,
+    }
+}
+
+/// A time wins over none, and over both that the commit was live already: what that was seen beside
+/// may be gone.
+fn told(time: CommitTime) -> (bool, CommitTime) {
+    (time == CommitTime::Refused(Refusal::Redeployed), time)
+}
+
+/// The time without its fraction, so that what is written is what is read.
+pub(super) fn whole(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+/// A whole digest is cut to its first digits.
+fn short(text: &str) -> Option<Word> {
+    let digits = commit::digits(text.trim());
+    if commit::is_digest(digits) {
+        return Word::new(&digits[..DIGITS], DIGITS);
+    }
+    Word::new(digits, COMMIT)
+}
+
+fn kind(journal: &Journal, beside: &Beside) -> Kind {
+    let rolls_back = || journal.links.iter().any(|link| link.kind == LinkKind::RollsBack);
+    if journal.identity.revision == 1 {
+        Kind::Initial
+    } else if journal.facts.upgrade {
+        Kind::Upgrade
+    } else if beside.rollback || rolls_back() {
+        Kind::Rollback
+    } else if beside.hotfix {
+        Kind::Hotfix
+    } else {
+        Kind::Change
+    }
+}
+
+/// That no traffic was seen says nothing where versions passed unseen.
+fn exposed(journal: &Journal) -> Exposed {
+    let unseen =
+        |mark: &crate::journal::Mark| matches!(mark.kind, MarkKind::Gap | MarkKind::FirstSight);
+    if journal.exposed || journal.phase == Phase::Promoted {
+        Exposed::Yes
+    } else if journal.facts.rebuilt
+        || journal.phase == Phase::Unknown
+        || journal.marks.iter().any(unseen)
+    {
+        Exposed::Unknown
+    } else {
+        Exposed::No
+    }
+}
+
+/// The first weight above 0, or the switch of the active service. A canary without a traffic
+/// router is exposed from its first available pod on, which nobody notes down.
+fn exposed_at(journal: &Journal) -> Option<Timestamp> {
+    let weight = journal.weights.iter().filter(|weight| weight.percent > 0);
+    let weight = weight.map(|weight| weight.started);
+    let switch = journal.switches.iter().filter(|it| it.to_new && it.service == Service::Active);
+    let moments = weight.chain(switch.map(|switch| switch.at));
+    moments.filter(|moment| moment.source != Source::Inferred).map(|moment| moment.at).min()
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

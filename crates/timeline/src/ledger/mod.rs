@@ -1,0 +1,223 @@
+//! The ledger of a Rollout: one line for each of its attempts, the truth that DORA's metrics are
+//! computed from, see [`crate::dora`].
+//!
+//! A line may be taken in any order and any number of times. Beyond a number of lines the oldest
+//! are summed up by day, so that no figure over a window changes by it; see [`Bounds`].
+//! Everything has a form as text, one line each, that a person reads in `kubectl describe`:
+//! [`Line`] and [`Day`] are written by `Display` and read by `FromStr`.
+
+mod compact;
+mod line;
+mod sum;
+mod text;
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+pub use compact::Bounds;
+pub use line::{Beside, Exposed, Id, Kind, Line, Ref, Word};
+pub use sum::{Day, Sum};
+pub use text::TextError;
+
+use crate::journal::Journal;
+use line::whole;
+
+/// The attempts of one Rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    rollout_uid: String,
+    known_since: Option<Timestamp>,
+    /// Newest first.
+    lines: Vec<Line>,
+    /// Newest first.
+    days: Vec<Day>,
+    compacted: Option<Compacted>,
+}
+
+/// The last attempt that was summed up: what ended before it, and has no line, was so as well.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Compacted {
+    /// When it ended.
+    pub at: Timestamp,
+    /// Which one it was.
+    pub id: Id,
+}
+
+/// An attempt of another Rollout was to be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("attempt {id} is of the Rollout with UID {uid}, the ledger of that with UID {ledger}")]
+pub struct Foreign {
+    /// The attempt.
+    pub id: Id,
+    /// UID of its Rollout.
+    pub uid: String,
+    /// UID of the ledger's Rollout.
+    pub ledger: String,
+}
+
+impl Ledger {
+    /// An empty one. `known_since` is when the Rollout was first looked at; none if it has been
+    /// looked at from its creation on.
+    pub fn new(rollout_uid: impl Into<String>, known_since: Option<Timestamp>) -> Self {
+        Self {
+            rollout_uid: rollout_uid.into(),
+            known_since: known_since.map(whole),
+            lines: Vec::new(),
+            days: Vec::new(),
+            compacted: None,
+        }
+    }
+
+    /// As it was stored.
+    pub fn restored(
+        rollout_uid: impl Into<String>,
+        known_since: Option<Timestamp>,
+        lines: impl IntoIterator<Item = Line>,
+        days: impl IntoIterator<Item = Day>,
+        compacted: Option<Compacted>,
+    ) -> Self {
+        let mut ledger = Self::new(rollout_uid, known_since);
+        for line in lines {
+            ledger.add(line);
+        }
+        for day in days {
+            ledger.day(day.date).merge(&day.sum);
+        }
+        for day in &mut ledger.days {
+            day.sum.sort();
+        }
+        ledger.compacted = compacted;
+        ledger.sort();
+        ledger
+    }
+
+    /// What can be rebuilt where the stored one is lost: the attempts that are still there. It is
+    /// known since the oldest of them after which none is missing: Argo numbers revisions without
+    /// a gap, and attempts of one revision are numbered on.
+    pub fn rebuilt(
+        rollout_uid: impl Into<String>,
+        lines: impl IntoIterator<Item = Line>,
+        now: Timestamp,
+    ) -> Self {
+        let mut ledger = Self::new(rollout_uid, None);
+        for line in lines {
+            ledger.add(line);
+        }
+        ledger.sort();
+        let mut by_revision: Vec<&Line> = ledger.lines.iter().collect();
+        by_revision.sort_by_key(|line| Reverse((line.id.revision, line.id.number)));
+        let follows = |newer: &Line, older: &Line| {
+            let (this, last) = (&newer.id, &older.id);
+            let retry =
+                this.revision == last.revision && this.number.checked_sub(1) == Some(last.number);
+            let next = this.number == 1 && this.revision.checked_sub(1) == Some(last.revision);
+            retry || next
+        };
+        let whole_to = by_revision.windows(2).position(|pair| !follows(pair[0], pair[1]));
+        let oldest = whole_to.map_or(by_revision.last(), |place| by_revision.get(place));
+        let known_since = match oldest {
+            Some(line) if line.kind == Kind::Initial && line.id.number == 1 => None,
+            Some(line) => Some(line.started),
+            None => Some(whole(now)),
+        };
+        Self { known_since, ..ledger }
+    }
+
+    /// Takes an attempt as its journal tells it; whether that changed anything.
+    pub fn take_journal(&mut self, journal: &Journal, beside: &Beside) -> Result<bool, Foreign> {
+        let line = Line::of_journal(journal, beside);
+        let uid = &journal.identity.rollout_uid;
+        if *uid != self.rollout_uid {
+            let ledger = self.rollout_uid.clone();
+            return Err(Foreign { id: line.id, uid: uid.clone(), ledger });
+        }
+        Ok(self.take(line))
+    }
+
+    /// Takes an attempt of this Rollout; whether that changed anything. One that was summed up
+    /// already is not taken again.
+    pub fn take(&mut self, line: Line) -> bool {
+        let changed = self.add(line);
+        if changed {
+            self.sort();
+        }
+        changed
+    }
+
+    fn add(&mut self, line: Line) -> bool {
+        if let Some(known) = self.lines.iter_mut().find(|known| known.id == line.id) {
+            let before = known.clone();
+            known.join(&line);
+            return *known != before;
+        }
+        if self.compacted.as_ref().is_some_and(|mark| !line.open() && mark_of(&line) <= *mark) {
+            return false;
+        }
+        self.lines.push(line);
+        true
+    }
+
+    fn sort(&mut self) {
+        self.lines.sort_by(|a, b| (b.started, &b.id).cmp(&(a.started, &a.id)));
+    }
+
+    /// The sum of a day.
+    fn day(&mut self, date: jiff::civil::Date) -> &mut Sum {
+        let place = self.days.binary_search_by(|day| date.cmp(&day.date));
+        let place = place.unwrap_or_else(|place| {
+            self.days.insert(place, Day { date, sum: Sum::default() });
+            place
+        });
+        &mut self.days[place].sum
+    }
+
+    /// UID of the Rollout.
+    pub fn rollout_uid(&self) -> &str {
+        &self.rollout_uid
+    }
+
+    /// Since when no attempt is missing; none if that is since the creation of the Rollout.
+    pub fn known_since(&self) -> Option<Timestamp> {
+        self.known_since
+    }
+
+    /// The attempts that are not summed up, newest first.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// The others by day, newest first.
+    pub fn days(&self) -> impl Iterator<Item = &Day> {
+        self.days.iter()
+    }
+
+    /// The last attempt that was summed up.
+    pub fn compacted(&self) -> Option<&Compacted> {
+        self.compacted.as_ref()
+    }
+}
+
+/// Where an attempt stands in the order in which they are summed up.
+fn mark_of(line: &Line) -> Compacted {
+    Compacted { at: line.ended.unwrap_or(line.started), id: line.id.clone() }
+}
+
+impl fmt::Display for Compacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.at, self.id)
+    }
+}
+
+impl FromStr for Compacted {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let mut words = text::words(text, 128)?;
+        let at = text::time(words.next().ok_or(TextError::Missing("time"))?)?;
+        let id = words.next().ok_or(TextError::Missing("attempt"))?.parse()?;
+        Ok(Self { at, id })
+    }
+}

@@ -1,0 +1,212 @@
+//! A ledger stays small, and its figures stay what they are.
+
+use proptest::prelude::*;
+use timeline::attempt::Phase::{Aborted, Promoted};
+use timeline::commit::{CommitTime, Source};
+use timeline::dora::{Settings, Window, figures_of};
+use timeline::failure::FailureClass;
+use timeline::ledger::{Bounds, Compacted, Day, Exposed, Id, Kind, Ledger, Line, Ref, Word};
+
+use crate::always::end;
+use crate::any::{history, under_way};
+use crate::build::{Told, UID, attempt, hour, ledger, minute, over};
+
+const ROOM: Bounds = Bounds { lines: 4, durations: 100_000 };
+
+/// The ledger as a process finds it that starts anew: from its text alone.
+pub(crate) fn reread(ledger: &Ledger) -> Ledger {
+    let lines = ledger.lines().iter().map(|line| line.to_string().parse::<Line>().unwrap());
+    let days = ledger.days().map(|day| day.to_string().parse::<Day>().unwrap());
+    let mark = ledger.compacted().map(|mark| mark.to_string().parse::<Compacted>().unwrap());
+    Ledger::restored(ledger.rollout_uid(), ledger.known_since(), lines, days, mark)
+}
+
+/// The ledger as it grows: told and compacted at the start, the end and the settling of each.
+fn grown(lines: &[Line], bounds: &Bounds) -> Ledger {
+    let settings = Settings::default();
+    let mut ledger = Ledger::new(UID, None);
+    let mut now = hour(0);
+    for line in lines {
+        let ended = Line { settled: None, ..line.clone() };
+        let told = [
+            (under_way(line), Some(line.started)),
+            (ended, line.ended),
+            (line.clone(), line.settled),
+        ];
+        for (line, at) in told {
+            let Some(at) = at else { continue };
+            now = now.max(at);
+            ledger.take(line);
+            ledger.compact(bounds, &settings, now);
+        }
+    }
+    ledger
+}
+
+proptest! {
+    #[test]
+    fn compaction_changes_no_figure_inside_its_window(
+        lines in history(60),
+        wait in 0i64..3000,
+        most in 2usize..16,
+    ) {
+        let now = end(&lines).max(hour(wait));
+        let settings = Settings::default();
+        let room = Bounds { lines: most, ..ROOM };
+        let windows = [1, 7, 30, 90].map(|days| Window::days(days, now).unwrap());
+        let kept = ledger(lines.clone());
+        let mut small = grown(&lines, &room);
+        small.compact(&room, &settings, now);
+        prop_assert!(small.lines().len() <= most);
+        let expected = figures_of([&kept], windows, &settings);
+        let found = figures_of([&small], windows, &settings);
+        // What had to be summed up before it was final is said to be so.
+        let early = small.days().any(|day| day.sum.early > 0);
+        for (expected, found) in expected.into_iter().zip(found) {
+            prop_assert_eq!(found.at_least, early);
+            if !early {
+                prop_assert_eq!(expected, found);
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_that_starts_anew_takes_nothing_twice(lines in history(40)) {
+        let now = end(&lines);
+        let settings = Settings::default();
+        let mut small = grown(&lines, &ROOM);
+        small.compact(&ROOM, &settings, now);
+        let mut again = reread(&small);
+        prop_assert_eq!(&again, &small);
+        for line in &lines {
+            again.take(line.clone());
+        }
+        again.compact(&ROOM, &settings, now);
+        let window = Window::days(90, now).unwrap();
+        let of = |ledger: &Ledger| figures_of([ledger], [window], &settings);
+        prop_assert_eq!(of(&again), of(&small));
+    }
+
+    #[test]
+    fn compacting_again_changes_nothing(lines in history(40), most in 0usize..10) {
+        let bounds = Bounds { lines: most, durations: 5 };
+        let now = end(&lines);
+        let mut small = ledger(lines);
+        small.compact(&bounds, &Settings::default(), now);
+        let once = small.clone();
+        prop_assert!(!small.compact(&bounds, &Settings::default(), now));
+        prop_assert_eq!(small, once);
+    }
+}
+
+/// So that the property above is one of more than nothing.
+#[test]
+fn a_deployment_a_day_for_a_quarter_keeps_its_figures_in_four_lines() {
+    let lines: Vec<Line> = (0..90)
+        .map(|n| {
+            let failed = n % 10 == 5;
+            let outcome = if failed { Aborted } else { Promoted };
+            let (started, ended) = (hour(24 * n), hour(24 * n + 1));
+            let line = attempt(n + 2, &format!("h{n}"), outcome, started, ended)
+                .commit(&format!("c{n}"), hour(24 * n - n));
+            if failed { line.exposed_at(started).settled(ended) } else { line }
+        })
+        .collect();
+    let now = hour(24 * 89 + 2);
+    let kept = over(90, now, &ledger(lines.clone()));
+    let small = grown(&lines, &ROOM);
+    assert_eq!(small.lines().len(), 4);
+    assert_eq!(over(90, now, &small), kept);
+    assert!(!kept.at_least && kept.frequency.n == 81 && kept.recovery.n == 9);
+}
+
+#[test]
+fn a_rollback_that_only_the_ledger_knows_stays_one_when_what_it_goes_back_to_is_summed_up() {
+    let hashes = ["v1", "v2", "v1", "v3", "v4"];
+    let lines = (2i64..).zip(hashes).map(|(revision, hash)| {
+        attempt(revision, hash, Promoted, hour(48 * revision), hour(48 * revision + 1))
+    });
+    let mut ledger = ledger(lines);
+    let now = hour(48 * 8);
+    let before = over(30, now, &ledger);
+    ledger.compact(&Bounds { lines: 3, ..ROOM }, &Settings::default(), now);
+    assert_eq!(ledger.lines().len(), 3);
+    assert_eq!(over(30, now, &ledger), before);
+    assert_eq!((before.frequency.n, before.sum.rollbacks), (4, 1));
+}
+
+#[test]
+fn what_had_to_be_summed_up_too_early_is_said() {
+    let many = (0..9).map(|n| attempt(n + 2, &format!("h{n}"), Promoted, minute(n), minute(n)));
+    let mut ledger = ledger(many);
+    ledger.compact(&ROOM, &Settings::default(), minute(9));
+    let day = over(7, minute(9), &ledger);
+    assert_eq!((day.frequency.n, day.sum.early, day.at_least), (9, 5, true));
+}
+
+#[test]
+fn durations_that_are_forgotten_leave_no_middle_behind() {
+    let of = |n: i64| {
+        attempt(n + 2, &format!("h{n}"), Promoted, hour(48 * n), hour(48 * n + 1))
+            .commit(&format!("c{n}"), hour(48 * n))
+    };
+    let mut ledger = ledger((0..10).map(of));
+    let now = hour(48 * 9 + 2);
+    let bounds = Bounds { lines: 4, durations: 3 };
+    ledger.compact(&bounds, &Settings::default(), now);
+    let quarter = over(90, now, &ledger);
+    assert_eq!((quarter.frequency.n, quarter.lead.n, quarter.sum.dropped), (10, 7, 3));
+    assert_eq!((quarter.lead.median, quarter.at_least), (None, true));
+    // The newest days still have all of theirs.
+    let week = over(7, now, &ledger);
+    assert_eq!((week.lead.n, week.lead.median, week.at_least), (4, Some(3600.0), false));
+}
+
+#[test]
+fn what_no_window_reaches_is_forgotten_but_what_is_live_stays() {
+    let mut ledger = ledger([
+        attempt(1, "a", Promoted, hour(0), hour(1)).kind(Kind::Initial),
+        attempt(2, "b", Promoted, hour(10), hour(11)),
+        attempt(3, "c", Aborted, hour(20), hour(21)),
+    ]);
+    let now = hour(24 * 200);
+    assert!(ledger.compact(&Bounds::default(), &Settings::default(), now));
+    let revisions: Vec<_> = ledger.lines().iter().map(|line| line.id.revision).collect();
+    assert_eq!(revisions, [2]);
+    assert_eq!(ledger.days().count(), 0);
+}
+
+#[test]
+fn attempts_that_nobody_ends_are_bounded_too() {
+    let open = |n: i64| Line::begin(Id::new(n, 1, "h"), hour(n));
+    let mut ledger = ledger((1..50).map(open));
+    ledger.compact(&ROOM, &Settings::default(), hour(60));
+    assert_eq!(ledger.lines().len(), 4);
+    assert!(over(7, hour(60), &ledger).at_least);
+}
+
+#[test]
+fn two_hundred_lines_are_under_40_kilobytes_and_the_sums_of_a_quarter_under_10() {
+    let full = |n: i64| Line {
+        outcome: if n % 7 == 3 { Aborted } else { Promoted },
+        ended: Some(hour(3 * n + 1)),
+        settled: Some(hour(3 * n + 1)),
+        exposed: Exposed::Yes,
+        exposed_at: Some(minute(180 * n + 2)),
+        class: (n % 7 == 3).then_some(FailureClass::AnalysisFailed),
+        version: Word::new("2.14.3", 40),
+        commit: Word::new(&format!("{:012x}", 0x6ec3_dd4b_d1ea_i64 + n), 40),
+        commit_time: CommitTime::At(hour(3 * n - n % 50), Source::Throughline),
+        replaces: Some(Ref { revision: n + 1, number: 1 }),
+        ..Line::begin(Id::new(n + 2, 1, &format!("{:010x}", 0x6d_5694_bbbf_i64 + n)), hour(3 * n))
+    };
+    // Eight attempts a day for 90 days.
+    let mut ledger = ledger((0..720).map(full));
+    ledger.compact(&Bounds::default(), &Settings::default(), hour(3 * 720));
+    let lines: usize = ledger.lines().iter().map(|line| line.to_string().len()).sum();
+    let days: usize = ledger.days().map(|day| day.to_string().len()).sum();
+    assert_eq!(ledger.lines().len(), 200);
+    assert!(lines / 200 < 200 && lines < 40_000, "{lines} bytes of lines");
+    assert!(days < 10_000, "{days} bytes of days");
+    assert!(!over(90, hour(3 * 720), &ledger).at_least);
+}

@@ -1,0 +1,196 @@
+//! Lines from the journals of attempts, and a ledger from what attempts are left.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use timeline::Key;
+use timeline::attempt::Phase::{Aborted, Progressing, Promoted, Unknown};
+use timeline::commit::{CommitTime, Refusal, Source};
+use timeline::failure::{Failure, FailureClass};
+use timeline::journal::{
+    Identity, Journal, Link, LinkKind, Mark, MarkKind, Service, Switch, Weight,
+};
+use timeline::ledger::{Beside, Exposed, Kind, Ledger, Line, Ref};
+use timeline::moment::Moment;
+
+use crate::any::history;
+use crate::build::{Told, UID, attempt, hour, second};
+
+fn journal(revision: i64) -> Journal {
+    let identity = Identity {
+        rollout: Key::new("shop", "cart"),
+        rollout_uid: UID.to_owned(),
+        hash: "6d5694bbbf".to_owned(),
+        revision,
+        number: 1,
+    };
+    Journal::begin(identity, Moment::observed(second(0)))
+}
+
+fn of(journal: &Journal) -> Line {
+    Line::of_journal(journal, &Beside::default())
+}
+
+fn at(seconds: i64) -> Moment {
+    Moment::status(second(seconds))
+}
+
+fn aborted() -> Journal {
+    Journal { phase: Aborted, ended: Some(at(95)), ..journal(2) }
+}
+
+#[test]
+fn a_line_tells_what_its_journal_tells() {
+    let mut journal = Journal { exposed: true, settled: Some(at(97)), ..aborted() };
+    let weight =
+        |percent, seconds| Weight { percent, started: at(seconds), ended: None, closed: None };
+    journal.weights = vec![weight(0, 2), weight(5, 5), weight(20, 50)];
+    journal.failure = Some(Failure {
+        class: FailureClass::AnalysisFailed,
+        cause: None,
+        reason: String::new(),
+        message: String::new(),
+        pod: None,
+        container: None,
+        image: None,
+        at: at(90),
+    });
+    journal.facts.version = Some("2.0.0 beta".to_owned());
+    journal.facts.commit = Some("main@sha1:6ec3dd4bd1ea1f9a0f8a3b9e9e8a6b1f3d7f2c11".to_owned());
+    journal.facts.commit_time = Some(second(-7200));
+    let beside = Beside { replaces: Some(Ref { revision: 1, number: 1 }), ..Beside::default() };
+    assert_eq!(
+        Line::of_journal(&journal, &beside).to_string(),
+        "2.1@6d5694bbbf Aborted Change 2026-11-01T00:00:00Z ended=+95 settled=+97 exposed=+5 \
+         class=AnalysisFailed version=2.0.0_beta commit=6ec3dd4bd1ea \
+         committed=-7200/Throughline replaces=1.1"
+    );
+}
+
+#[test]
+fn a_switch_of_the_active_service_exposes_and_one_of_the_preview_does_not() {
+    let switch = |service, seconds| Switch { service, at: at(seconds), to_new: true, closed: None };
+    let mut journal = Journal { exposed: true, ..aborted() };
+    journal.switches = vec![switch(Service::Preview, 3), switch(Service::Active, 30)];
+    assert_eq!(of(&journal).exposed_at, Some(second(30)));
+}
+
+#[test]
+fn that_no_traffic_was_seen_says_nothing_where_versions_passed_unseen() {
+    assert_eq!(of(&aborted()).exposed, Exposed::No);
+    for kind in [MarkKind::Gap, MarkKind::FirstSight] {
+        let mut journal = aborted();
+        journal.marks.push(Mark { kind, at: at(10), note: String::new() });
+        assert_eq!(of(&journal).exposed, Exposed::Unknown);
+        journal.exposed = true;
+        assert_eq!(of(&journal).exposed, Exposed::Yes);
+    }
+}
+
+#[test]
+fn what_an_attempt_was_for_is_told_by_what_it_does() {
+    assert_eq!(of(&journal(1)).kind, Kind::Initial);
+    assert_eq!(of(&journal(2)).kind, Kind::Change);
+    let mut upgrade = journal(2);
+    upgrade.facts.upgrade = true;
+    assert_eq!(of(&upgrade).kind, Kind::Upgrade);
+    let mut back = journal(2);
+    let traceparent = "00-28e7c919c887709c210854f40838e0d7-bf5933e028d3fc36-01".parse().unwrap();
+    back.links.push(Link { traceparent, kind: LinkKind::RollsBack });
+    assert_eq!(of(&back).kind, Kind::Rollback);
+    let told = |beside| Line::of_journal(&journal(2), &beside).kind;
+    assert_eq!(told(Beside { rollback: true, ..Beside::default() }), Kind::Rollback);
+    assert_eq!(told(Beside { hotfix: true, ..Beside::default() }), Kind::Hotfix);
+}
+
+#[test]
+fn an_end_that_nobody_saw_and_nothing_bounds_is_no_end() {
+    let over =
+        Journal { phase: Promoted, ended: Some(Moment::inferred(None, second(95))), ..journal(2) };
+    assert_eq!((of(&over).ended, of(&over).inferred), (None, false));
+    let bounded = Journal {
+        phase: Promoted,
+        ended: Some(Moment::inferred(Some(second(10)), second(95))),
+        ..journal(2)
+    };
+    assert_eq!((of(&bounded).ended, of(&bounded).inferred), (Some(second(95)), true));
+}
+
+#[test]
+fn the_source_of_a_commits_time_is_told_beside_and_so_is_why_it_was_refused() {
+    let mut known = journal(2);
+    known.facts.commit_time = Some(second(-60));
+    let told = |journal, commit_time| {
+        Line::of_journal(journal, &Beside { commit_time, ..Beside::default() }).commit_time
+    };
+    let shift = CommitTime::At(second(-60), Source::OpenShift);
+    assert_eq!(told(&known, shift), shift);
+    let ours = CommitTime::At(second(-60), Source::Throughline);
+    assert_eq!(told(&known, CommitTime::Untold), ours);
+    let refused = CommitTime::Refused(Refusal::Future);
+    assert_eq!(told(&journal(2), refused), refused);
+}
+
+#[test]
+fn times_below_a_second_and_an_end_before_the_start_make_a_line_that_can_be_read_again() {
+    let odd = Journal {
+        started: Moment::observed(Timestamp::new(1_793_491_200, 999_000_000).unwrap()),
+        ended: Some(at(-100)),
+        settled: Some(Moment::observed(Timestamp::MIN)),
+        ..aborted()
+    };
+    let line = of(&odd);
+    assert_eq!((line.ended, line.settled), (Some(second(0)), Some(second(0))));
+    assert_eq!(line.to_string().parse(), Ok(line));
+}
+
+#[test]
+fn an_attempt_of_another_rollout_is_refused() {
+    let mut ledger = Ledger::new("another", None);
+    let refused = ledger.take_journal(&aborted(), &Beside::default()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "attempt 2.1@6d5694bbbf is of the Rollout with UID {UID}, the ledger of that with UID \
+             another"
+        )
+    );
+    assert_eq!(ledger, Ledger::new("another", None));
+}
+
+#[test]
+fn an_attempt_enters_when_it_begins_and_is_told_on_as_it_goes() {
+    let mut ledger = Ledger::new(UID, None);
+    let open = journal(2);
+    assert_eq!(ledger.take_journal(&open, &Beside::default()), Ok(true));
+    assert_eq!(ledger.take_journal(&open, &Beside::default()), Ok(false));
+    assert_eq!(ledger.take_journal(&aborted(), &Beside::default()), Ok(true));
+    assert_eq!(ledger.take_journal(&open, &Beside::default()), Ok(false));
+    assert_eq!((ledger.lines().len(), ledger.lines()[0].outcome), (1, Aborted));
+    assert_eq!(open.phase, Progressing);
+}
+
+#[test]
+fn what_is_rebuilt_is_known_since_the_last_attempt_that_is_missing() {
+    let of = |revision, number| {
+        attempt(revision, "h", Promoted, hour(revision * 10), hour(revision * 10 + 1))
+            .number(number)
+    };
+    let initial = || of(1, 1).kind(Kind::Initial);
+    let since = |lines: &[Line]| Ledger::rebuilt(UID, lines.to_vec(), hour(500)).known_since();
+    assert_eq!(since(&[]), Some(hour(500)));
+    assert_eq!(since(&[initial(), of(2, 1), of(3, 1)]), None);
+    assert_eq!(since(&[of(5, 1), of(6, 1), of(6, 2), of(7, 1)]), Some(hour(50)));
+    assert_eq!(since(&[of(4, 1), of(6, 1), of(7, 1)]), Some(hour(60)));
+    assert_eq!(since(&[initial(), of(2, 2), of(3, 1)]), Some(hour(20)));
+    let unknown = Line { outcome: Unknown, ..of(0, 1) };
+    assert_eq!(since(&[unknown, of(7, 1)]), Some(hour(70)));
+}
+
+proptest! {
+    #[test]
+    fn what_is_rebuilt_from_all_attempts_is_what_was_lost(lines in history(20)) {
+        let now = crate::always::end(&lines);
+        let lost = crate::build::ledger(lines.clone());
+        prop_assert_eq!(Ledger::rebuilt(UID, lines, now), lost);
+    }
+}

@@ -1,0 +1,15 @@
+//! The ledger and DORA's metrics: told as stories, from worked examples that others published, and
+//! over any history.
+
+#![expect(clippy::unwrap_used, reason = "what a story does not have fails the test")]
+
+mod always;
+mod any;
+mod bad;
+mod build;
+mod compacting;
+mod documented;
+mod journals;
+mod published;
+mod story;
+mod text;
