@@ -256,10 +256,23 @@ impl Rollout {
         self.until("late", is).await
     }
 
-    /// Waits until the update to a revision is under way or done.
+    /// Waits until the update to a revision is under way or done. The controller numbers a revision,
+    /// and says that it has seen the spec, before it leaves the steps of the one before.
     pub async fn at_revision(&self, revision: u64) -> Result<State, Error> {
-        let is = |it: &State| it.is_observed() && it.revision() == Some(revision);
-        self.until(&format!("of revision {revision}"), is).await
+        let condition = format!("of revision {revision}");
+        let since = Instant::now();
+        loop {
+            let numbered = |it: &State| it.is_observed() && it.revision() == Some(revision);
+            let state = self.until(&condition, numbered).await?;
+            let sets = self.replica_sets().await?;
+            if sets.iter().any(|set| is_revision(set, revision) && has_hash(set, state.current())) {
+                return Ok(state);
+            }
+            if since.elapsed() > self.within {
+                return Err(self.late(&condition, Some(state.show())));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Waits until all pods are newer than the last restart that was asked for.
@@ -321,10 +334,19 @@ fn is_healthy(state: &State) -> bool {
     state.is_observed() && state.phase() == "Healthy" && state.stable() == state.current()
 }
 
-fn runs(set: &ReplicaSet, hash: &str, version: &str) -> bool {
+fn is_revision(set: &ReplicaSet, revision: u64) -> bool {
+    let annotations = set.metadata.annotations.as_ref();
+    let number = annotations.and_then(|it| it.get("rollout.argoproj.io/revision"));
+    number.is_some_and(|it| *it == revision.to_string())
+}
+
+fn has_hash(set: &ReplicaSet, hash: &str) -> bool {
     let labels = set.metadata.labels.as_ref();
+    labels.and_then(|it| it.get("rollouts-pod-template-hash")).is_some_and(|it| it == hash)
+}
+
+fn runs(set: &ReplicaSet, hash: &str, version: &str) -> bool {
     let template = serde_json::to_value(set.spec.as_ref().and_then(|spec| spec.template.as_ref()));
     let template = template.unwrap_or(Value::Null);
-    labels.and_then(|labels| labels.get("rollouts-pod-template-hash")).is_some_and(|it| it == hash)
-        && state::version(&template) == Some(version)
+    has_hash(set, hash) && state::version(&template) == Some(version)
 }
