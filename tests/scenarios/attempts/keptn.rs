@@ -129,8 +129,9 @@ async fn keptn_may_appear_midway() -> Outcome {
     let placed = |journal: &timeline::journal::Journal| journal.placed.is_some();
     let before = story.attempts.until("cart", SECOND, "placed", placed).await?;
     namespace.enable_keptn().await?;
-    // New pods of the new revision are Keptn's first sight of it.
-    cart.scale(4).await?;
+    // New pods of the new revision, and of no other, are Keptn's first sight of it: of two versions
+    // at once Keptn keeps the last.
+    cart.replace_new_pods().await?;
     chains.written_ahead("cart", "2.0.0").await?;
     cart.promote().await?;
     cart.healthy().await?;

@@ -143,6 +143,16 @@ impl Rollout {
         deleted.map(drop).map_err(Error::api(format!("delete Rollout {}", self.name())))
     }
 
+    /// Takes away the pods of the revision that is rolled out; their `ReplicaSet` makes new ones.
+    pub async fn replace_new_pods(&self) -> Result<(), Error> {
+        let state = self.state().await?;
+        let pods = self.namespace().api::<Pod>();
+        let new = format!("app={},rollouts-pod-template-hash={}", self.name(), state.current());
+        let params = ListParams::default().labels(&new);
+        let deleted = pods.delete_collection(&DeleteParams::default(), &params).await;
+        deleted.map(drop).map_err(Error::api(format!("delete the pods of {}", self.name())))
+    }
+
     async fn argo(&self, args: &[&str]) -> Result<(), Error> {
         self.namespace().argo(args).await.map(drop)
     }
