@@ -49,11 +49,14 @@ pub fn weigh(shape: Shape, rollouts: usize) -> Result<u64, Error> {
             before = process::memory(std::process::id())?.resident;
         }
         at += SignedDuration::from_millis(5);
+        model.wait(at);
         for (kind, text) in &sample.objects {
             let text = text.replace(&SAMPLE.to_string(), &format!("{number:05}"));
             let read = read(*kind, &text).ok_or(Error::Sample { kind: kind.resource() })?;
-            model.observe(read, at);
+            // As at a start: what there is of a Rollout is known before anything is done about it.
+            model.lineage.observe(read, at);
         }
+        model.act(at);
     }
     model.wait(at + SignedDuration::from_mins(1));
     let writes = model.writes;

@@ -116,7 +116,8 @@ impl Model {
         self.now = self.now.max(until);
     }
 
-    fn act(&mut self, now: Timestamp) -> bool {
+    /// Does what is to be done now; says whether anything was.
+    pub(super) fn act(&mut self, now: Timestamp) -> bool {
         let effects = self.lineage.effects(now);
         let any = !effects.is_empty();
         for effect in effects {
