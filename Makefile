@@ -29,18 +29,11 @@ test-cluster: ## The scenarios on a real control plane on loopback.
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} $(CARGO) test --package throughline-tests
 
 .PHONY: bench
-bench: ## Measure on the cluster: link latency, writes, idle requests, memory. ARGS=--help for more.
-	@$(CARGO) build --release --quiet --package throughline --bin throughline
-	@$(CARGO) build --quiet --package throughline-tests --bin keptn-stand-in
-	@THROUGHLINE_BINARY="$${CARGO_TARGET_DIR:-target}/release/throughline" \
-		$(CARGO) run --quiet --package throughline-tests --bin bench -- $(ARGS)
-
-.PHONY: fuzz
-fuzz: TARGET ?= fold
-fuzz: ## Look for what breaks TARGET (see fuzz/src). ARGS=-max_total_time=60. Needs nightly and cargo-fuzz.
-	@mkdir -p fuzz/found/$(TARGET)
-	$(CARGO) +nightly fuzz run --features libfuzzer $(TARGET) \
-		fuzz/found/$(TARGET) fuzz/corpus/$(TARGET) -- $(ARGS)
+bench: ## Measure what it gets done and what it costs. ARGS="--only core" needs no cluster; ARGS=--help.
+	@# All at once and as released: rates of a debug build mean nothing.
+	@$(CARGO) build --release --quiet --package throughline --package throughline-tests \
+		--bin throughline --bin keptn-stand-in --bin bench
+	@"$${CARGO_TARGET_DIR:-target}/release/bench" $(ARGS)
 
 .PHONY: lint
 lint: ## Formatting and clippy, warnings denied.
@@ -59,6 +52,11 @@ check-arch: ## The pure core depends on nothing that does I/O, the types on neit
 .PHONY: generate
 generate: ## Write crds/ anew from the Rust types.
 	$(CARGO) run --quiet --bin throughline -- crds --to crds
+
+.PHONY: fuzz
+fuzz: ## Search for inputs that break a decoder: TARGET=fold FUZZ_SECONDS=60. Needs cargo-fuzz, nightly.
+	$(CARGO) +nightly fuzz run --features libfuzzer --fuzz-dir fuzz $${TARGET:-fold} -- \
+		-max_total_time=$${FUZZ_SECONDS:-60}
 
 .PHONY: deny
 deny: ## Licences, advisories and duplicates of all dependencies. Needs cargo-deny.

@@ -119,6 +119,9 @@ impl Tracer {
             Answer::Report(key, stored) => self.lineage.reported(&key, stored, now),
             Answer::Attempt(key, written) => {
                 let told = self.lineage.attempt_written(&key, written, now);
+                for told in &told {
+                    self.metrics.announced(told);
+                }
                 let tell =
                     |announcement| -> Work { Box::pin(self.writer.clone().announce(announcement)) };
                 return told.into_iter().map(tell).collect();

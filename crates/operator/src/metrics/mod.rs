@@ -1,8 +1,15 @@
-//! The operator's own metrics, in OpenMetrics text. No label ever names an object.
+//! Metrics in OpenMetrics text: the operator's own health here, what attempts came to in
+//! [`attempts`].
+//!
+//! No label ever holds a revision, hash, version, commit or message; a Rollout is named only by
+//! `throughline_attempts`, which has a few series for each that had an attempt since the start.
+
+mod attempts;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use attempts::Attempts;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -11,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use timeline::app_context::ContextWritten;
 use timeline::delivery::{AttemptWritten, Sent};
+use timeline::journals::Announcement;
 use timeline::{Kind, Observation};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,6 +45,7 @@ pub(crate) struct Metrics {
     attempts: Gauge,
     collector_away: Gauge,
     pod_watches: Gauge,
+    ended: Attempts,
 }
 
 impl Default for Metrics {
@@ -91,6 +100,7 @@ impl Default for Metrics {
             "Watches of pods of attempts under way",
             pod_watches.clone(),
         );
+        let ended = Attempts::register(&mut registry);
         Self {
             registry: Arc::new(registry),
             events,
@@ -102,6 +112,7 @@ impl Default for Metrics {
             attempts,
             collector_away,
             pod_watches,
+            ended,
         }
     }
 }
@@ -155,6 +166,13 @@ impl Metrics {
             AttemptWritten::Refused => "refused",
         };
         self.attempt_writes.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// The beginning or the end of an attempt is stored.
+    pub(crate) fn announced(&self, announcement: &Announcement) {
+        if announcement.ended {
+            self.ended.ended(&announcement.journal);
+        }
     }
 
     /// A collector has answered for so many spans.
