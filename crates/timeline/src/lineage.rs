@@ -14,26 +14,27 @@
 //! [`Lineage::reported`].
 
 mod attempts;
+mod folding;
+mod linking;
 mod reporting;
+mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app_context::{AppContext, ContextWrite, ContextWritten};
-use crate::attribution::{KeptnObjects, attribute};
-use crate::chain::{Chain, Turn};
+use crate::chain::Chain;
 use crate::delivery::AttemptWrite;
 use crate::evidence::Evidence;
-use crate::index::{Index, forget};
+use crate::index::Index;
 use crate::journal::Identity;
 use crate::journals::Journals;
-use crate::links::{bounded, wanted_of};
 use crate::moment::Moment;
 use crate::observation::{Key, Kind, Observation, RolloutSeen, RolloutTraceSeen, Unavailable};
 use crate::report::Report;
 use crate::span::Batch;
-use crate::traceparent::Traceparent;
+use watches::Watch;
 
 /// Facts of one transition arrive within about a second of each other; they are stored together.
 const REPORT_DELAY: SignedDuration = SignedDuration::from_secs(2);
@@ -104,32 +105,6 @@ pub struct Lineage {
     touched_rollouts: BTreeSet<Key>,
     touched_apps: BTreeSet<Key>,
     due_reports: BTreeSet<(Timestamp, Key)>,
-}
-
-/// What is known of the watch of a kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Watch {
-    /// Its objects were listed, and it is still served and allowed.
-    listed: bool,
-    unavailable: Option<Unavailable>,
-}
-
-impl Watch {
-    /// Whether absence of an object means something: all were listed, or there can be none to
-    /// see. A list that merely failed is not an empty one.
-    fn looked(&self, kind: Kind) -> bool {
-        let Some(why) = &self.unavailable else {
-            return self.listed;
-        };
-        self.listed
-            || match kind {
-                // Without the RolloutTraces a restart would begin every chain anew.
-                Kind::RolloutTrace => false,
-                // They tell of the inside of attempts: links do not wait for them to heal.
-                Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => true,
-                _ => matches!(why, Unavailable::NotInstalled | Unavailable::Forbidden(_)),
-            }
-    }
 }
 
 /// One Rollout: what was seen of it last, its chain, and what was stored of that.
@@ -300,38 +275,6 @@ impl Lineage {
         self.rollouts.values().filter(|rollout| rollout.exists()).count()
     }
 
-    /// The kinds that cannot be watched now, and those not looked at yet.
-    pub fn missing(&self) -> impl Iterator<Item = (Kind, Option<&Unavailable>)> {
-        Kind::ALL.into_iter().filter_map(|kind| match self.watches.get(&kind) {
-            Some(Watch { unavailable: Some(why), .. }) => Some((kind, Some(why))),
-            Some(Watch { listed: true, .. }) => None,
-            Some(_) | None => Some((kind, None)),
-        })
-    }
-
-    /// The links that an app wants, each trace once; and how many there was no room for.
-    pub fn wanted(&self, app: &Key) -> (Vec<Traceparent>, usize) {
-        let rollouts = self.rollouts_of_app.get(app).into_iter().flatten();
-        bounded(rollouts.filter(|key| !self.only_observed(key)).flat_map(|key| {
-            let rollout = self.rollouts.get(key).filter(|rollout| rollout.is_in(&app.name));
-            rollout.into_iter().flat_map(|rollout| wanted_of(&rollout.chain))
-        }))
-    }
-
-    /// Until every kind was listed once, or cannot be, absence means nothing.
-    fn has_looked(&self) -> bool {
-        Kind::ALL.iter().all(|kind| self.watches.get(kind).is_some_and(|watch| watch.looked(*kind)))
-    }
-
-    /// Links are written only on full knowledge: entries of a Rollout that was merely not listed
-    /// must not be taken away.
-    fn may_link(&self) -> bool {
-        Kind::ALL
-            .iter()
-            .filter(|kind| kind.decides_links())
-            .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.listed))
-    }
-
     fn rollout_seen(&mut self, seen: RolloutSeen, now: Timestamp) {
         let looked = self.has_looked();
         let key = seen.key.clone();
@@ -427,179 +370,6 @@ impl Lineage {
         }
     }
 
-    fn turn_watch(&mut self, kind: Kind, watch: Watch) {
-        let looked = self.has_looked();
-        let changed = self.watches.get(&kind) != Some(&watch);
-        self.watches.insert(kind, watch);
-        if changed || looked != self.has_looked() {
-            self.touched_rollouts.extend(self.rollouts.keys().cloned());
-            self.touched_apps.extend(self.contexts.keys().cloned());
-            self.touched_apps.extend(self.rollouts_of_app.keys().cloned());
-        }
-    }
-
-    /// Folds a version of a Rollout beside all that lies around it; `before` is the version before
-    /// it, or itself if it is looked at again.
-    fn fold(
-        &mut self,
-        key: &Key,
-        seen: &RolloutSeen,
-        before: Option<&RolloutSeen>,
-        now: Timestamp,
-    ) -> Turn {
-        let history = self.traces.get(key).map_or(10, |trace| trace.settings.history);
-        if let Some((uid, chain)) = self.rollouts.get_mut(key).and_then(|it| it.former.take()) {
-            self.end_as(key, &uid, &chain, now);
-        }
-        let Some(rollout) = self.rollouts.get_mut(key) else {
-            return Turn::Same;
-        };
-        let sets = self.index.replica_sets_of(key);
-        let sets: Vec<_> = sets.filter(|set| set.rollout_uid == seen.uid).collect();
-        if rollout.uid.as_ref() != Some(&seen.uid) {
-            rollout.chain = Chain::default();
-            rollout.uid = Some(seen.uid.clone());
-        }
-        if !rollout.folded {
-            let stored = self.journals.of_uid(key, &seen.uid);
-            rollout.chain.learn_all(&stored, seen, &sets, now);
-        }
-        let was_newest = rollout.chain.newest().cloned();
-        let turn = rollout.chain.observe(seen, &sets, now);
-        let before = before.filter(|_| rollout.folded && !rollout.gap);
-        if before.is_none() {
-            rollout.chain.bound_newest(was_newest.as_ref());
-        }
-        rollout.chain.trim(history);
-        (rollout.folded, rollout.gap) = (true, false);
-        if turn != Turn::Same {
-            // A journal may be placed by its first look.
-            self.attribute(key);
-        }
-        self.begin_journals(key, was_newest.as_ref(), now);
-        self.fold_journals(key, seen, before, now);
-        match turn {
-            Turn::Vital => self.schedule_report(key, now),
-            Turn::Moved => self.schedule_report(key, now + REPORT_DELAY),
-            Turn::Same => {}
-        }
-        turn
-    }
-
-    /// Brings a Rollout's chain up to date with all that is known, and its apps with the chain.
-    fn refresh(&mut self, key: &Key, now: Timestamp) {
-        self.attribute(key);
-        if let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take()) {
-            self.fold(key, &seen, Some(&seen), now);
-            if let Some(rollout) = self.rollouts.get_mut(key) {
-                rollout.seen = Some(seen);
-            }
-        }
-        let known = self.rollouts.get(key).map(|rollout| traces(&rollout.chain));
-        let Some(rollout) = self.rollouts.get_mut(key) else {
-            return;
-        };
-        // A RolloutTrace may outlive its Rollout, and what is stored of it is told at any time.
-        let exists = rollout.exists();
-        // Also those that it left: what is found out of an earlier attempt there is followed here.
-        let attempts = rollout.chain.attempts().iter().filter(|_| exists);
-        let apps: BTreeSet<String> = attempts
-            .filter_map(|attempt| attempt.workload.as_ref())
-            .map(|workload| workload.app.clone())
-            .collect();
-        let before = std::mem::replace(&mut rollout.apps, apps.clone());
-        for app in before.difference(&apps) {
-            let app = Key::new(&key.namespace, app);
-            forget(&mut self.rollouts_of_app, &app, key);
-            self.touched_apps.insert(app);
-        }
-        for app in apps {
-            let app = Key::new(&key.namespace, app);
-            if self.rollouts_of_app.entry(app.clone()).or_default().insert(key.clone()) {
-                // Its objects may have arrived before the Rollout that they belong to.
-                self.attribute(key);
-            }
-            self.touched_apps.insert(app);
-        }
-        if self.rollouts.get(key).map(|rollout| traces(&rollout.chain)) != known {
-            self.fold_again(key, now);
-        }
-        // A report is written only if it differs from the last one.
-        self.schedule_report(key, now + REPORT_DELAY);
-    }
-
-    /// The journals look at the same version once more: more is known of the attempts.
-    fn fold_again(&mut self, key: &Key, now: Timestamp) {
-        if let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take()) {
-            self.fold_journals(key, &seen, Some(&seen), now);
-            if let Some(rollout) = self.rollouts.get_mut(key) {
-                rollout.seen = Some(seen);
-            }
-        }
-    }
-
-    fn attribute(&mut self, key: &Key) {
-        let Some(rollout) = self.rollouts.get_mut(key) else {
-            return;
-        };
-        let mut keptn = BTreeMap::new();
-        // Oldest first: what an attempt follows has to be known before.
-        for index in (0..rollout.chain.attempts().len()).rev() {
-            let attempt = &rollout.chain.attempts()[index];
-            let app = attempt.workload.as_ref().map(|workload| workload.app.clone());
-            let set = attempt.replica_set.as_ref().map(|set| Key::new(&key.namespace, set));
-            let uid = set.and_then(|set| self.index.uid(&set));
-            let keptn = keptn.entry(app).or_insert_with_key(|app| match app {
-                Some(app) => self.index.keptn(&Key::new(&key.namespace, app)),
-                None => KeptnObjects::default(),
-            });
-            attribute(rollout.chain.attempts_mut(), index, uid, keptn);
-        }
-    }
-
-    /// Asks for the write that brings an app's links about, if one is due.
-    fn converge(&mut self, app: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
-        let wanted = self.wanted(app).0;
-        if self.may_link()
-            && !self.options.observe_only
-            && (!wanted.is_empty() || self.holds_ours(app))
-        {
-            let context = self.contexts.entry(app.clone()).or_default();
-            if let Some(write) = context.write(&wanted, now) {
-                effects.push(Effect::WriteContext(app.clone(), write));
-            }
-        }
-        if self.contexts.get(app).is_some_and(AppContext::is_idle) {
-            self.contexts.remove(app);
-        }
-        match self.contexts.get(app).and_then(AppContext::due) {
-            Some(_) => self.waiting.insert(app.clone()),
-            None => self.waiting.remove(app),
-        };
-        for key in self.rollouts_of_app.get(app).cloned().unwrap_or_default() {
-            self.schedule_report(&key, now + REPORT_DELAY);
-        }
-    }
-
-    fn holds_ours(&self, app: &Key) -> bool {
-        self.contexts.get(app).is_some_and(AppContext::holds_ours)
-    }
-
-    fn only_observed(&self, key: &Key) -> bool {
-        self.options.observe_only
-            || self.traces.get(key).is_some_and(|trace| trace.settings.observe_only)
-    }
-
-    fn touch_app(&mut self, app: &Key) {
-        self.touched_rollouts.extend(self.rollouts_of_app.get(app).into_iter().flatten().cloned());
-        self.touched_apps.insert(app.clone());
-    }
-
-    fn touch_apps_of(&mut self, key: &Key) {
-        let apps = self.rollouts.get(key).map(|rollout| rollout.apps.clone()).unwrap_or_default();
-        self.touched_apps.extend(apps.into_iter().map(|app| Key::new(&key.namespace, app)));
-    }
-
     fn keys_of(&self, kind: Kind) -> Vec<Key> {
         match kind {
             Kind::Rollout => self.rollouts.keys().cloned().collect(),
@@ -609,16 +379,4 @@ impl Lineage {
             Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => Vec::new(),
         }
     }
-}
-
-/// What is known of the traces of attempts and of what they follow.
-fn traces(chain: &Chain) -> Vec<(Option<Traceparent>, bool)> {
-    let attempts = chain.attempts().iter();
-    let traces = attempts.flat_map(|attempt| {
-        let own = attempt.trace.as_ref();
-        let agreed = own.is_some_and(|trace| trace.workload_version.is_some());
-        let follows = attempt.follows.iter().map(|follow| (follow.trace, false));
-        std::iter::once((own.map(|trace| trace.traceparent), agreed)).chain(follows)
-    });
-    traces.collect()
 }

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 
 use jiff::Timestamp;
 
-use super::{Chain, View, follows_of};
+use super::begin::follows_of;
+use super::{Chain, View};
 use crate::attempt::{Attempt, Linked, Phase};
 use crate::chain::Turn;
 use crate::journal::{Identity, Journal, LinkKind, Placement};

@@ -1,0 +1,174 @@
+//! How an attempt begins: its number, its time, and what it follows.
+
+use jiff::Timestamp;
+
+use super::{Chain, View, When, workload};
+use crate::attempt::{Attempt, Follow, Linked, Phase, Relation, Source};
+use crate::chain::Turn;
+use crate::observation::ReplicaSetSeen;
+
+impl Chain {
+    /// Opens an attempt for the current hash, after the revisions that came and went unseen. What
+    /// was under way until then is superseded.
+    pub(super) fn open(&mut self, view: &View<'_>) -> Turn {
+        let revision = self.revision(view);
+        let last = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
+        let mut unseen: Vec<_> = view
+            .replica_sets
+            .iter()
+            .filter(|set| set.revision.is_some_and(|r| last < r && r < revision && last > 0))
+            .filter(|set| self.attempts.iter().all(|attempt| attempt.hash != set.hash))
+            .collect();
+        unseen.sort_by_key(|set| set.revision);
+        let (started, started_source) = self.start(view, unseen.is_empty());
+        let turn = self.close_newest(Phase::Superseded, started);
+        for set in unseen {
+            self.push(not_observed(set, Phase::Unknown, view));
+        }
+        let attempt = Attempt {
+            revision,
+            hash: view.current.to_owned(),
+            number: 1,
+            replica_set: None,
+            workload: None,
+            follows: self.follows(view.current, view),
+            phase: Phase::Progressing,
+            started,
+            started_source,
+            ended: None,
+            reason: None,
+            trace: None,
+            linked: Linked::none("not looked for yet"),
+        };
+        self.push(attempt);
+        turn
+    }
+
+    /// Adds the newest attempt. Another one at the same revision is numbered on.
+    pub(super) fn push(&mut self, mut attempt: Attempt) {
+        let same =
+            |other: &&Attempt| other.hash == attempt.hash && other.revision == attempt.revision;
+        let last = self.attempts.iter().filter(same).map(|other| other.number).max();
+        attempt.number = last.map_or(1, |last| last + 1);
+        self.attempts.insert(0, attempt);
+    }
+
+    /// The Rollout's annotation is written just before its status; after a gap it may be ahead of
+    /// the status, and then the ReplicaSet knows better. A ReplicaSet's own number may be behind,
+    /// because a rollback renumbers it.
+    pub(super) fn revision(&self, view: &View<'_>) -> i64 {
+        let of_set = view.replica_set(view.current).and_then(|set| set.revision);
+        let known = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
+        match (view.rollout.revision, of_set) {
+            (Some(of_rollout), Some(of_set)) if of_set < of_rollout && of_set > known => of_set,
+            (Some(of_rollout), _) => of_rollout,
+            (None, of_set) => of_set.unwrap_or(0),
+        }
+    }
+
+    /// When the attempt for the current hash began. Argo turns Completed False when it leaves what
+    /// is live, but not when one unfinished revision replaces another, and not at a retry. A
+    /// ReplicaSet is made for the first attempt at its hash, and used again by others.
+    fn start(&self, view: &View<'_>, nothing_between: bool) -> When {
+        let newest = self.attempts.first();
+        if newest.is_none()
+            && view.rollout.revision == Some(1)
+            && let Some(created) = view.rollout.created
+        {
+            return (created, Source::Status);
+        }
+        let turned_since = |at: Timestamp| match newest.map(|newest| (newest.phase, newest)) {
+            None => true,
+            Some((Phase::Promoted | Phase::Reverted, newest)) => not_before(at, newest.started),
+            Some((Phase::Aborted, newest)) => {
+                not_before(at, newest.ended.unwrap_or(newest.started))
+            }
+            Some((_, _)) => false,
+        };
+        if let Some((false, at)) = view.rollout.completed
+            && nothing_between
+            && turned_since(at)
+        {
+            return (at, Source::Status);
+        }
+        let new = self.attempts.iter().all(|attempt| attempt.hash != view.current);
+        let made_since =
+            |at: &Timestamp| new && newest.is_none_or(|newest| not_before(*at, newest.started));
+        let created = view.replica_set(view.current).and_then(|set| set.created);
+        if let Some(created) = created.filter(made_since) {
+            return (created, Source::Status);
+        }
+        (view.now, Source::Observed)
+    }
+
+    /// What an attempt for `hash` follows: what is live, and the newest attempt if it is another.
+    pub(super) fn follows(&self, hash: &str, view: &View<'_>) -> Vec<Follow> {
+        let back = self.live().is_some_and(|live| {
+            let was_live = |attempt: &Attempt| {
+                attempt.hash == hash && matches!(attempt.phase, Phase::Promoted | Phase::Unknown)
+            };
+            let older = || {
+                let created = |hash| view.replica_set(hash).and_then(|set| set.created);
+                created(hash).zip(created(&live.hash)).is_some_and(|(this, live)| this < live)
+            };
+            self.attempts.iter().any(was_live) || older()
+        });
+        follows_of(&self.attempts, hash, back)
+    }
+}
+
+pub(super) fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) -> Attempt {
+    Attempt {
+        revision: set.revision.unwrap_or(0),
+        hash: set.hash.clone(),
+        number: 1,
+        replica_set: Some(set.key.name.clone()),
+        workload: workload(set, &view.rollout.metadata).ok(),
+        follows: Vec::new(),
+        phase,
+        started: set.created.unwrap_or(view.now),
+        started_source: Source::Inferred,
+        ended: None,
+        reason: None,
+        trace: None,
+        linked: Linked::none("not observed: it was there before"),
+    }
+}
+
+/// What an attempt for `hash` follows that came after these, newest first; `back` if it was live
+/// before what is live now.
+pub(super) fn follows_of(attempts: &[Attempt], hash: &str, back: bool) -> Vec<Follow> {
+    let mut follows = Vec::new();
+    let live = attempts.iter().find(|attempt| attempt.phase == Phase::Promoted);
+    if let Some(live) = live {
+        let relation = if back { Relation::Rollback } else { Relation::Successor };
+        follows.push(follow(live, relation));
+    }
+    if let Some(newest) = attempts.first()
+        && live.is_none_or(|live| !std::ptr::eq(live, newest))
+    {
+        let relation = match newest.phase {
+            Phase::Superseded => Relation::Supersedes,
+            Phase::Aborted if newest.hash == hash => Relation::RetryAfter,
+            _ => Relation::After,
+        };
+        follows.push(follow(newest, relation));
+    }
+    follows
+}
+
+fn follow(attempt: &Attempt, relation: Relation) -> Follow {
+    Follow {
+        hash: attempt.hash.clone(),
+        revision: attempt.revision,
+        number: attempt.number,
+        version: attempt.version().map(str::to_owned),
+        relation,
+        trace: attempt.standing_trace(),
+    }
+}
+
+/// Kubernetes' timestamps have no fraction; ours do. Compared in the coarser unit.
+pub(super) fn not_before(at: Timestamp, other: Timestamp) -> bool {
+    at.as_second() >= other.as_second()
+}
