@@ -9,7 +9,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use timeline::attempt::Phase;
 use timeline::journal::{Journal, name};
-use timeline::journals::Announcement;
+use timeline::journals::{Announcement, Told};
 
 use crate::FIELD_MANAGER;
 
@@ -35,7 +35,8 @@ pub(crate) async fn announce(
 }
 
 fn event(announcement: &Announcement) -> Event {
-    let Announcement { journal, ended } = announcement;
+    let journal = &announcement.journal;
+    let ended = announcement.told != Told::Begun;
     let identity = &journal.identity;
     let (reason, at) = if *ended {
         (reason(journal.phase), journal.ended.unwrap_or(journal.started).at)

@@ -113,6 +113,8 @@ struct Stored {
     closed: u32,
     placed: bool,
     stage: Stage,
+    /// That it has ended is stored, and that nothing will follow.
+    ended: (bool, bool),
     fingerprint: u64,
 }
 
@@ -312,11 +314,14 @@ impl Delivery {
         settled && stored && self.storing.is_none() && self.sending.is_none()
     }
 
-    /// Whether the beginning, and the end, of the attempt are stored.
-    pub(crate) fn told(&self) -> (bool, bool) {
-        let stored = self.stored.as_ref();
-        let ended = !self.journal.open();
-        (stored.is_some(), ended && stored.is_some_and(|stored| stored.fingerprint == self.mark()))
+    /// Whether anything of it is stored.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.stored.is_some()
+    }
+
+    /// Whether the beginning of the attempt is stored, its end, and what followed from that.
+    pub(crate) fn told(&self) -> [bool; 3] {
+        self.stored.as_ref().map_or([false; 3], |stored| [true, stored.ended.0, stored.ended.1])
     }
 
     /// Whether it has ended and nothing of it is stored, though it is about to be.
@@ -349,6 +354,7 @@ impl Delivery {
             closed: self.journal.closed,
             placed: self.journal.placed.is_some(),
             stage,
+            ended: (!self.journal.open(), self.journal.root_closed.is_some()),
             fingerprint: self.mark(),
         }
     }

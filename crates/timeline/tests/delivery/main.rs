@@ -130,6 +130,19 @@ fn a_canary_of_six_steps_in_a_minute_costs_four_writes() {
 }
 
 #[test]
+fn zz_reports() {
+    for story in story::all() {
+        let world = World::new(&story, Taste::Everything, BTreeMap::new()).run();
+        eprintln!(
+            "REPORTS {} {} attempts {}",
+            story.name,
+            world.server.reports,
+            world.server.ever.len()
+        );
+    }
+}
+
+#[test]
 fn a_crowd_waits_in_the_cluster_and_not_in_memory_while_the_collector_is_away() {
     let story = story::crowd(300).without_collector(0, 3_000);
     let undisturbed = World::new(&story, Taste::Everything, BTreeMap::new()).run();
