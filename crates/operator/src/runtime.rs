@@ -86,7 +86,7 @@ async fn count(wanted: Dora) -> Result<(), RunError> {
     let Dora { namespace, selector, since, output, audit } = wanted;
     let wanted = dora::Wanted { days: since, audit };
     let (namespace, selector) = (namespace.as_deref(), selector.as_deref());
-    Ok(dora::dora(client().await?, namespace, selector, &wanted, output, now()).await?)
+    Ok(dora::dora(client().await?, namespace, selector, wanted, output, now()).await?)
 }
 
 async fn tell(wanted: Explain) -> Result<(), RunError> {

@@ -101,6 +101,8 @@ pub(crate) struct Delivery {
     /// It was begun by an earlier process. What ended that one may end this one: facts are stored
     /// as they come.
     restored: bool,
+    /// That it has begun, ended and settled was told, by this process or one before it.
+    told: [bool; 3],
     /// How many entries may go at once; halved to find one that a collector refuses.
     at_once: u32,
 }
@@ -132,6 +134,7 @@ impl Delivery {
             sending: None,
             kept: (KEPT, false),
             restored: false,
+            told: [false; 3],
             at_once: ENTRIES_AT_ONCE,
         }
     }
@@ -155,6 +158,7 @@ impl Delivery {
         delivery.store_due = None;
         delivery.last_stored = Some(now);
         delivery.restored = true;
+        delivery.news();
         delivery
     }
 
@@ -319,9 +323,14 @@ impl Delivery {
         self.stored.is_some()
     }
 
-    /// Whether the beginning of the attempt is stored, its end, and what followed from that.
-    pub(crate) fn told(&self) -> [bool; 3] {
-        self.stored.as_ref().map_or([false; 3], |stored| [true, stored.ended.0, stored.ended.1])
+    /// What is stored now and was not until now: the beginning of the attempt, its end, and what
+    /// followed from that. Each is said once, even if somebody takes away what is stored.
+    pub(crate) fn news(&mut self) -> [bool; 3] {
+        let stored = self.stored.as_ref();
+        let now = stored.map_or([false; 3], |stored| [true, stored.ended.0, stored.ended.1]);
+        let before = self.told;
+        self.told = [0, 1, 2].map(|n| before[n] || now[n]);
+        [0, 1, 2].map(|n| now[n] && !before[n])
     }
 
     /// Whether it has ended and nothing of it is stored, though it is about to be.

@@ -230,16 +230,15 @@ impl Journals {
         let Some(delivery) = self.deliveries.get_mut(key) else {
             return (Vec::new(), false);
         };
-        let before = delivery.told();
         // What another process has stored, it has told.
         let ours = matches!(result, AttemptWritten::Stored(_));
         let replaced = delivery.written(result, self.export, now);
-        let after = delivery.told();
+        let news = delivery.news();
         let journal = &delivery.journal;
         let mut announcements = Vec::new();
         for (place, told) in [Told::Begun, Told::Ended, Told::Settled].into_iter().enumerate() {
             let late = told == Told::Begun && !journal.open();
-            if ours && after[place] && !before[place] && !late {
+            if ours && news[place] && !late {
                 let journal = journal.clone();
                 announcements.push(Announcement { journal, told, lead: None, recoveries: vec![] });
             }

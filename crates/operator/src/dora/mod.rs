@@ -1,6 +1,8 @@
 //! DORA's metrics: how a RolloutTrace holds them, and `throughline dora`, which makes them of many.
 
 mod audit;
+mod csv;
+mod json;
 mod page;
 mod select;
 mod stored;
@@ -72,7 +74,7 @@ pub(crate) async fn dora(
     client: Client,
     namespace: Option<&str>,
     selector: Option<&str>,
-    wanted: &Wanted,
+    wanted: Wanted,
     output: Output,
     now: Timestamp,
 ) -> Result<(), DoraError> {

@@ -2,12 +2,11 @@
 
 use clap::ValueEnum;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use timeline::dora::{Band, Figures, Rate, Times, WindowError};
 
-use super::audit;
 use super::select::{Book, Selection, Wanted};
 use super::words::{duration, left_out, per_day, share};
+use super::{audit, csv, json};
 
 /// No line of a table is wider than this.
 pub const WIDTH: usize = 100;
@@ -31,7 +30,7 @@ pub enum Output {
 /// The figures of all ledgers together and of each, newest window first.
 pub fn render(
     books: &[Book],
-    wanted: &Wanted,
+    wanted: Wanted,
     output: Output,
     now: Timestamp,
 ) -> Result<String, WindowError> {
@@ -39,10 +38,10 @@ pub fn render(
     Ok(match output {
         Output::Table => text(&selection, wanted, now, &plain),
         Output::Markdown => text(&selection, wanted, now, &markdown),
-        Output::Csv if wanted.audit => csv_lines(&selection),
-        Output::Csv => csv(&selection),
+        Output::Csv if wanted.audit => csv::lines(&selection),
+        Output::Csv => csv::figures(&selection),
         Output::Json => {
-            let page = json_of(&selection, wanted, now);
+            let page = json::of(&selection, wanted, now);
             let mut text = serde_json::to_string_pretty(&page).unwrap_or_default();
             text.push('\n');
             text
@@ -54,7 +53,7 @@ type Row = Vec<String>;
 /// Makes a table of a heading and rows.
 type Table = dyn Fn(&[&str], &[Row]) -> String;
 
-fn text(selection: &Selection<'_>, wanted: &Wanted, now: Timestamp, table: &Table) -> String {
+fn text(selection: &Selection<'_>, wanted: Wanted, now: Timestamp, table: &Table) -> String {
     let count = selection.each.len();
     let rollouts = if count == 1 { "1 Rollout".to_owned() } else { format!("{count} Rollouts") };
     let until = now.to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -109,11 +108,11 @@ fn metrics(figures: &Figures) -> Vec<Row> {
             left_out(times).unwrap_or_default(),
         ]
     };
-    let rate = |name: &str, rate: &Rate, band, note: String| {
+    let rate = |name: &str, rate: &Rate, band, detail: String| {
         let part = format!("{} of {}", rate.part, rate.n);
-        let note = if note.is_empty() { part } else { format!("{part}: {note}") };
+        let detail = if detail.is_empty() { part } else { format!("{part}: {detail}") };
         let share = share(rate).unwrap_or_else(none);
-        vec![name.to_owned(), share, String::new(), rate.n.to_string(), level(band), note]
+        vec![name.to_owned(), share, String::new(), rate.n.to_string(), level(band), detail]
     };
     let sum = &figures.sum;
     let exposed = format!("{} after promotion, {} before", sum.failed_live, sum.failed_exposed);
@@ -176,8 +175,8 @@ fn audited(page: &mut String, book: &Book, selection: &Selection<'_>) {
         page.push_str("  nothing ended in these days\n");
     }
     for line in lines {
-        let notes: String = line.notes.iter().map(|note| format!("; {note}")).collect();
-        wrapped(page, "  ", &format!("counts as {}{notes}", line.counts));
+        let words = std::iter::once(format!("counts as {}", line.counts)).chain(line.notes);
+        wrapped(page, "  ", &words.collect::<Vec<_>>().join("; "));
         wrapped(page, "    ", &line.verdict.line.to_string());
     }
     for day in days {
@@ -253,189 +252,4 @@ fn markdown(heading: &[&str], rows: &[Row]) -> String {
         text.push_str(&line(row.iter().map(escaped).collect()));
     }
     text
-}
-
-const COLUMNS: [&str; 27] = [
-    "namespace",
-    "rollout",
-    "known_since",
-    "at_least",
-    "deployments",
-    "deployments_per_day",
-    "lead_time_median_seconds",
-    "lead_time_p90_seconds",
-    "lead_time_n",
-    "lead_time_unknown",
-    "lead_time_refused",
-    "fail_rate_exposed",
-    "fail_rate_exposed_n",
-    "fail_rate_all",
-    "fail_rate_all_n",
-    "failed_live",
-    "failed_exposed",
-    "failed_blocked",
-    "failed_unclear",
-    "recovery_median_seconds",
-    "recovery_p90_seconds",
-    "recovery_n",
-    "next_good_median_seconds",
-    "next_good_n",
-    "rework_rate",
-    "rework",
-    "rework_n",
-];
-
-/// A row for each Rollout, and one without a name for all.
-fn csv(selection: &Selection<'_>) -> String {
-    let mut text = format!("{}\n", COLUMNS.join(","));
-    let each = selection.each.iter().map(|(book, figures)| {
-        let since = book.ledger.known_since().map(|since| since.to_string()).unwrap_or_default();
-        (book.rollout.namespace.clone(), book.rollout.name.clone(), since, figures)
-    });
-    let all = (String::new(), String::new(), String::new(), &selection.total);
-    for (namespace, name, since, figures) in each.chain([all]) {
-        let known = |figure: Option<f64>| figure.map(|it| it.to_string()).unwrap_or_default();
-        let sum = &figures.sum;
-        let cells = [
-            namespace,
-            name,
-            since,
-            figures.at_least.to_string(),
-            figures.frequency.n.to_string(),
-            known(figures.frequency.per_day),
-            known(figures.lead.median),
-            known(figures.lead.p90),
-            figures.lead.n.to_string(),
-            figures.lead.unknown.to_string(),
-            figures.lead.refused.to_string(),
-            known(figures.failed_exposed.rate),
-            figures.failed_exposed.n.to_string(),
-            known(figures.failed_all.rate),
-            figures.failed_all.n.to_string(),
-            sum.failed_live.to_string(),
-            sum.failed_exposed.to_string(),
-            sum.failed_blocked.to_string(),
-            sum.failed_unclear.to_string(),
-            known(figures.recovery.median),
-            known(figures.recovery.p90),
-            figures.recovery.n.to_string(),
-            known(figures.mend.median),
-            figures.mend.n.to_string(),
-            known(figures.rework.rate),
-            figures.rework.part.to_string(),
-            figures.rework.n.to_string(),
-        ];
-        text.push_str(&cells.map(|cell| quoted(&cell)).join(","));
-        text.push('\n');
-    }
-    text
-}
-
-/// The lines behind the figures.
-fn csv_lines(selection: &Selection<'_>) -> String {
-    let mut text = "namespace,rollout,ended,counts_as,notes,line\n".to_owned();
-    for (book, _) in &selection.each {
-        for line in audit::lines(book, selection.window) {
-            let cells = [
-                book.rollout.namespace.clone(),
-                book.rollout.name.clone(),
-                line.verdict.at.to_string(),
-                line.counts.to_owned(),
-                line.notes.join("; "),
-                line.verdict.line.to_string(),
-            ];
-            text.push_str(&cells.map(|cell| quoted(&cell)).join(","));
-            text.push('\n');
-        }
-        for day in audit::days(book, selection.window) {
-            let cells = [
-                book.rollout.namespace.clone(),
-                book.rollout.name.clone(),
-                String::new(),
-                "summed up".to_owned(),
-                String::new(),
-                day,
-            ];
-            text.push_str(&cells.map(|cell| quoted(&cell)).join(","));
-            text.push('\n');
-        }
-    }
-    text
-}
-
-/// RFC 4180.
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell.to_owned()
-    }
-}
-
-fn json_of(selection: &Selection<'_>, wanted: &Wanted, now: Timestamp) -> Value {
-    let rollouts: Vec<Value> = selection
-        .each
-        .iter()
-        .map(|(book, figures)| {
-            let mut rollout = json!({
-                "namespace": book.rollout.namespace,
-                "rollout": book.rollout.name,
-                "knownSince": book.ledger.known_since().map(|since| since.to_string()),
-                "figures": json_figures(figures),
-            });
-            if wanted.audit {
-                let lines = audit::lines(book, selection.window);
-                let line = |line: &audit::Audited<'_>| {
-                    json!({
-                        "ended": line.verdict.at.to_string(),
-                        "countsAs": line.counts,
-                        "notes": line.notes,
-                        "line": line.verdict.line.to_string(),
-                    })
-                };
-                rollout["lines"] = lines.iter().map(line).collect();
-                rollout["days"] = json!(audit::days(book, selection.window));
-            }
-            rollout
-        })
-        .collect();
-    json!({
-        "days": wanted.days,
-        "from": selection.window.from().to_string(),
-        "until": now.to_string(),
-        "figures": json_figures(&selection.total),
-        "rollouts": rollouts,
-    })
-}
-
-fn json_figures(figures: &Figures) -> Value {
-    let bands = figures.bands.unwrap_or_default();
-    let level = |band: Option<Band>| band.map(|band| band.to_string());
-    let times = |times: &Times, band| {
-        json!({
-            "medianSeconds": times.median, "p90Seconds": times.p90, "n": times.n,
-            "unknown": times.unknown, "refused": times.refused, "level": level(band),
-        })
-    };
-    let rate = |rate: &Rate, band| json!({ "rate": rate.rate, "part": rate.part, "n": rate.n, "level": level(band) });
-    let sum = &figures.sum;
-    json!({
-        "atLeast": figures.at_least,
-        "deploymentFrequency": {
-            "perDay": figures.frequency.per_day, "n": figures.frequency.n,
-            "level": level(bands.frequency),
-        },
-        "changeLeadTime": times(&figures.lead, bands.lead),
-        "changeFailRateExposed": rate(&figures.failed_exposed, bands.fail_rate),
-        "changeFailRateAll": rate(&figures.failed_all, None),
-        "recoveryTime": times(&figures.recovery, bands.recovery),
-        "nextGoodRevisionTime": times(&figures.mend, None),
-        "reworkRate": rate(&figures.rework, None),
-        "counts": {
-            "deployments": sum.deployments, "rollbacks": sum.rollbacks,
-            "failedLive": sum.failed_live, "failedExposed": sum.failed_exposed,
-            "failedBlocked": sum.failed_blocked, "failedUnclear": sum.failed_unclear,
-            "superseded": sum.superseded, "fixes": sum.fixes,
-        },
-    })
 }

@@ -36,7 +36,7 @@ pub(super) struct Selection<'a> {
 impl<'a> Selection<'a> {
     pub(super) fn of(
         books: &'a [Book],
-        wanted: &Wanted,
+        wanted: Wanted,
         now: Timestamp,
     ) -> Result<Self, WindowError> {
         let window = Window::days(wanted.days, now)?;

@@ -267,8 +267,8 @@ fn by<const N: usize>(
     names: [&'static str; N],
     counts: [u32; N],
 ) -> Vec<Sample> {
-    let named = names.into_iter().zip(counts);
-    named.map(|(name, count)| (vec![(label, name)], f64::from(count))).collect()
+    let samples = names.into_iter().zip(counts);
+    samples.map(|(name, count)| (vec![(label, name)], f64::from(count))).collect()
 }
 
 fn percentiles(times: &Times, labels: &[(&'static str, &'static str)]) -> Vec<Sample> {
@@ -348,7 +348,7 @@ mod tests {
             ],
         )]);
         let has = |line: &str| {
-            assert!(text.contains(&format!("throughline_dora_{line}\n")), "{line} in {text}")
+            assert!(text.contains(&format!("throughline_dora_{line}\n")), "{line} in {text}");
         };
         let of = |window: &str| format!("namespace=\"shop\",rollout=\"cart\",window=\"{window}\"");
         has(&format!("deployments{{{}}} 0.0", of("7d")));
@@ -371,5 +371,19 @@ mod tests {
     fn where_nothing_is_counted_there_is_no_series() {
         let text = scraped(&[("cart", &["1.1@a Promoted Initial 2026-11-20T10:00:00Z ended=+5"])]);
         assert!(!text.contains("rollout=\"cart\""), "{text}");
+    }
+
+    #[test]
+    fn the_page_names_each_metric() {
+        let page = include_str!("../../../../docs/dora.md");
+        for (name, _, unit, _) in &METRICS {
+            let unit = unit.as_ref().map(|unit| format!("_{}", unit.as_str())).unwrap_or_default();
+            let row = format!("| `throughline_{name}{unit}` | gauge |");
+            assert!(page.contains(&row), "{row}");
+        }
+        for name in ["lead_time", "recovery"] {
+            let row = format!("| `throughline_{name}_seconds` | histogram |");
+            assert!(page.contains(&row), "{row}");
+        }
     }
 }

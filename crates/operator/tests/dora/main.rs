@@ -64,7 +64,7 @@ fn books() -> Vec<Book> {
 }
 
 fn page(output: Output, audit: bool) -> String {
-    render(&books(), &Wanted { days: 7, audit }, output, now()).unwrap()
+    render(&books(), Wanted { days: 7, audit }, output, now()).unwrap()
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_figure_of_all_is_no_mean_of_figures() {
     let failing: Vec<&str> = failing.iter().map(String::as_str).collect();
     let fine = ["2.1@z Promoted Change 2026-11-18T08:00:00Z ended=+60 exposed=yes"];
     let books = [named("a/failing", of(&failing, None)), named("a/fine", of(&fine, None))];
-    let page = render(&books, &Wanted { days: 7, audit: false }, Output::Json, now()).unwrap();
+    let page = render(&books, Wanted { days: 7, audit: false }, Output::Json, now()).unwrap();
     let page: Value = serde_json::from_str(&page).unwrap();
     assert_eq!(page["figures"]["changeFailRateExposed"]["part"], json!(9));
     assert_eq!(page["figures"]["changeFailRateExposed"]["n"], json!(11));
@@ -299,7 +299,7 @@ proptest! {
         let lines: Vec<Line> = line.parse().into_iter().collect();
         let ledger = Ledger::restored("uid", Some(now()), lines, [], None);
         let books = [named(&format!("{namespace}/{name}"), ledger)];
-        let page = render(&books, &Wanted { days, audit: true }, Output::Table, now()).unwrap();
+        let page = render(&books, Wanted { days, audit: true }, Output::Table, now()).unwrap();
         for line in page.lines() {
             prop_assert!(line.chars().count() <= WIDTH, "{}", line);
             prop_assert_eq!(line.trim_end(), line);

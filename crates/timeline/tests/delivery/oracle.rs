@@ -168,7 +168,7 @@ impl World<'_> {
                 let identity = &journal.identity;
                 let id = Id::new(identity.revision, identity.number, &identity.hash);
                 let left = self.server.attempts.contains_key(key);
-                (identity.rollout_uid == *uid).then(|| (id, (journal.phase, left)))
+                (identity.rollout_uid == *uid).then_some((id, (journal.phase, left)))
             };
             let ever = self.server.ever.iter();
             let ever: BTreeMap<_, _> =
