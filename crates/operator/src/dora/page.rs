@@ -77,6 +77,7 @@ fn text(selection: &Selection<'_>, wanted: Wanted, now: Timestamp, table: &Table
         "RECOVERY",
         "N",
         "REWORK",
+        "OF",
     ];
     page.push_str(&table(&heading, &rows));
     if selection.total.at_least {
@@ -154,6 +155,7 @@ fn of_rollout(book: &Book, figures: &Figures) -> Row {
         figures.recovery.median.map_or_else(none, duration),
         figures.recovery.n.to_string(),
         share(&figures.rework).unwrap_or_else(none),
+        figures.rework.n.to_string(),
     ]
 }
 

@@ -180,7 +180,7 @@ fn what_a_rollout_trace_holds_is_the_ledger_again_and_the_figures_as_of_then() {
         dora.figures[0],
         "7d: 4 deployments (0.57 a day, High); lead time 2h30m (90% 5h48m, N 4, Elite); change fail \
          rate 40% (2 of 5, Low) exposed, 50% (3 of 6) all; recovery 1h40m (90% 2h44m, N 2, High), \
-         next good revision 3h46m (90% 5h17m, N 2); rework 50% (3 of 6)"
+         next good revision 3h45m (90% 5h17m, N 2); rework 50% (3 of 6)"
     );
     let none = trace(&report(Vec::new(), of(&[], None))).status.unwrap().dora.unwrap();
     assert_eq!(

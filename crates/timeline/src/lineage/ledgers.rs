@@ -335,7 +335,7 @@ fn lacks(ledger: &Ledger, attempt: &Attempt) -> bool {
     let tells = |line: &Line| !line.open() && is_of(line, attempt);
     let over = attempt.ended.unwrap_or(attempt.started);
     !attempt.open()
-        && ledger.known_since().is_none_or(|known| over > known)
+        && ledger.known_since().is_none_or(|known| over >= known)
         && ledger.compacted().is_none_or(|mark| over > mark.at)
         && !ledger.lines().iter().any(tells)
 }
