@@ -108,12 +108,13 @@ impl Lineage {
         let own = self.journals.stored_of_uid(key, uid);
         let sets: Vec<_> = self.index.replica_sets_of(key).collect();
         let chain = rollout.chain.attempts();
-        let lines = stored.chain(own).map(|journal| {
+        let line = |journal: &Journal| {
             let attempt = chain.iter().find(|attempt| names(attempt, journal));
             let hash = &journal.identity.hash;
             let set = sets.iter().find(|set| set.hash == *hash && set.rollout_uid == uid);
             Line::of_journal(journal, &beside(attempt, set.copied(), now))
-        });
+        };
+        let lines: Vec<Line> = stored.chain(own).map(line).collect();
         rollout.book.is_whole = true;
         if let Some(ledger) = &mut rollout.book.ledger {
             let ledger = Arc::make_mut(ledger);
@@ -131,8 +132,11 @@ impl Lineage {
             }
             return;
         }
-        let mut ledger = Ledger::rebuilt(uid, lines, now);
-        let newest = ledger.lines().iter().map(|line| line.id.revision).max();
+        // What has just begun is known from its start on, and gets its line when it is stored.
+        let begun = self.journals.of_uid(key, uid).into_iter().map(line);
+        let known = Ledger::rebuilt(uid, lines.iter().cloned().chain(begun), now);
+        let newest = known.lines().iter().map(|line| line.id.revision).max();
+        let mut ledger = Ledger::restored(uid, known.known_since(), lines, [], None);
         if chain.iter().any(|attempt| newest.is_none_or(|newest| attempt.revision > newest)) {
             ledger.missed(now);
         }
