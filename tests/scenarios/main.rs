@@ -9,6 +9,7 @@
 
 mod attempts;
 mod cluster;
+mod dora;
 mod linked;
 mod shop;
 mod stand_in;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::sleep;
 
-use crate::cluster::{Cluster, Error, Process};
+use crate::cluster::{Cluster, Error, Process, run};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -160,6 +160,19 @@ impl Operator {
     pub async fn get(&self, path: &str) -> Option<(bool, String)> {
         let answer = reqwest::get(format!("http://{}/{path}", self.admin()?)).await.ok()?;
         Some((answer.status().is_success(), answer.text().await.ok()?))
+    }
+
+    /// What another command of the same program prints, as a person with all permissions.
+    pub async fn command(&self, args: &[&str]) -> Result<String, Error> {
+        let mut command = Command::new(binary()?);
+        command.args(args).env("KUBECONFIG", self.cluster.kubeconfig());
+        let ended = tokio::task::spawn_blocking(move || run(&mut command)).await;
+        ended.unwrap_or_else(|_| {
+            Err(Error::Absent {
+                program: "throughline".into(),
+                hint: "the thread that waited for it is gone; run it again",
+            })
+        })
     }
 
     /// The sum of a metric over all labels that contain `labels`.

@@ -61,6 +61,24 @@ pub struct RolloutTraceSpec {
     /// Keep this object when the Rollout is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_after_delete: Option<bool>,
+    /// How DORA's metrics of this Rollout are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dora: Option<DoraSpec>,
+}
+
+/// How DORA's metrics are made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DoraSpec {
+    /// How many hours after a promotion a rollback or hotfix still makes it a failed deployment,
+    /// 0 to 720. The default is 24.
+    #[schemars(range(min = 0, max = 720))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_window_hours: Option<i32>,
+    /// Whether figures are labelled with DORA's performance levels, Elite to Low. The default is
+    /// true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bands: Option<bool>,
 }
 
 /// Whether links are written.
@@ -91,12 +109,47 @@ pub struct RolloutTraceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 51))]
     pub chain: Vec<ChainEntry>,
+    /// DORA's metrics as of the last write. Windows move on: `throughline dora` has those of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dora: Option<Dora>,
+    /// Since when no attempt is missing in the ledger; absent if that is since the creation of the
+    /// Rollout. What was before is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "date_time")]
+    pub known_since: Option<Timestamp>,
+    /// The attempts that DORA's metrics are made from, newest first, a line each. docs/dora.md
+    /// tells how a line reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(max = 512)))]
+    pub ledger: Vec<String>,
+    /// Older attempts, summed up by day in UTC, newest first, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 128), inner(length(max = 16384)))]
+    pub days: Vec<String>,
+    /// The last attempt that was summed up: when it ended, and which one it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub compacted: Option<String>,
     /// `Observed`: the Rollout is followed. `Linked`: the links that the next revision needs are
     /// in place. `Exported`: its attempts are stored and their spans leave. The reason says why
     /// not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// DORA's metrics, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Dora {
+    /// When they were made: the windows end then.
+    #[schemars(schema_with = "date_time")]
+    pub as_of: Timestamp,
+    /// A line for each of 7, 30 and 90 days. N is how many attempts a figure is made from; docs/dora.md
+    /// has the definitions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3), inner(length(max = 512)))]
+    pub figures: Vec<String>,
 }
 
 /// The newest attempt, for `kubectl get`.

@@ -23,7 +23,7 @@ pub(crate) async fn serve(
     let router = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(async move || ready(&readiness)))
-        .route("/metrics", get(async move || render(&metrics)));
+        .route("/metrics", get(async move || render(metrics).await));
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
@@ -32,12 +32,19 @@ fn ready(readiness: &Readiness) -> impl IntoResponse + use<> {
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
 }
 
-fn render(metrics: &Metrics) -> impl IntoResponse + use<> {
+/// Beside the owner: thousands of Rollouts have many series.
+async fn render(metrics: Metrics) -> impl IntoResponse + use<> {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match metrics.text() {
-        Ok(text) => (StatusCode::OK, [(header::CONTENT_TYPE, kind)], text),
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, kind)], error.to_string())
-        }
+    let text = tokio::task::spawn_blocking(move || metrics.text()).await;
+    match text {
+        Ok(Ok(text)) => (StatusCode::OK, [(header::CONTENT_TYPE, kind)], text),
+        Ok(Err(error)) => failed(kind, &error),
+        Err(error) => failed(kind, &error),
     }
+}
+
+type Page = (StatusCode, [(header::HeaderName, &'static str); 1], String);
+
+fn failed(kind: &'static str, error: &dyn std::error::Error) -> Page {
+    (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, kind)], error.to_string())
 }

@@ -9,7 +9,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use timeline::attempt::Phase;
 use timeline::journal::{Journal, name};
-use timeline::journals::Announcement;
+use timeline::journals::{Announcement, Told};
 
 use crate::FIELD_MANAGER;
 
@@ -35,18 +35,19 @@ pub(crate) async fn announce(
 }
 
 fn event(announcement: &Announcement) -> Event {
-    let Announcement { journal, ended } = announcement;
+    let journal = &announcement.journal;
+    let ended = announcement.told != Told::Begun;
     let identity = &journal.identity;
-    let (reason, at) = if *ended {
+    let (reason, at) = if ended {
         (reason(journal.phase), journal.ended.unwrap_or(journal.started).at)
     } else {
         ("AttemptStarted", journal.started.at)
     };
-    let warning = *ended && journal.failure.is_some();
+    let warning = ended && journal.failure.is_some();
     let namespace = identity.rollout.namespace.clone();
     Event {
         metadata: ObjectMeta {
-            name: Some(format!("{}.{}", name(identity), if *ended { "ended" } else { "started" })),
+            name: Some(format!("{}.{}", name(identity), if ended { "ended" } else { "started" })),
             namespace: Some(namespace.clone()),
             ..ObjectMeta::default()
         },
@@ -66,7 +67,7 @@ fn event(announcement: &Announcement) -> Event {
         }),
         type_: Some(if warning { "Warning" } else { "Normal" }.to_owned()),
         reason: Some(reason.to_owned()),
-        note: Some(note(journal, *ended)),
+        note: Some(note(journal, ended)),
         action: Some("Observe".to_owned()),
         event_time: Some(MicroTime(at)),
         reporting_controller: Some(CONTROLLER.to_owned()),

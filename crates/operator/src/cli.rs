@@ -7,6 +7,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use timeline::Key;
 
+use crate::dora::Output;
 use crate::export::OtlpArgs;
 
 /// Makes the history of an Argo Rollout readable as one connected trace.
@@ -39,6 +40,16 @@ pub(crate) enum Command {
     ///   throughline explain shop/cart --revision 4 --attempt 1
     #[command(verbatim_doc_comment)]
     Explain(Explain),
+    /// DORA's metrics of the Rollouts that are followed, from their ledgers, N beside each figure.
+    ///
+    /// Figures of many Rollouts are made from the attempts of all, never from other figures.
+    /// docs/dora.md says what counts as what.
+    ///
+    ///   throughline dora --namespace shop
+    ///   throughline dora --selector team=checkout --since 90d --output csv
+    ///   throughline dora --namespace shop --since 7d --audit
+    #[command(verbatim_doc_comment)]
+    Dora(Dora),
     /// Print the CustomResourceDefinitions as YAML, as they stand in crds/.
     ///
     /// Example: throughline crds | kubectl apply --server-side -f -
@@ -83,6 +94,25 @@ pub(crate) struct Explain {
     /// Number of the attempt within the revision: 1, and one more for each retry.
     #[arg(long, value_name = "N")]
     pub(crate) attempt: Option<i64>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Dora {
+    /// The Rollouts of one namespace only.
+    #[arg(long, short)]
+    pub(crate) namespace: Option<String>,
+    /// Only those whose RolloutTrace has these labels, as for kubectl.
+    #[arg(long, short = 'l')]
+    pub(crate) selector: Option<String>,
+    /// How many days, today in UTC included: 1d to 90d.
+    #[arg(long, value_name = "DAYS", default_value = "30d", value_parser = crate::dora::days)]
+    pub(crate) since: u16,
+    /// How they are written.
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+    /// Also the lines of the ledgers behind the figures, and what each counts as.
+    #[arg(long)]
+    pub(crate) audit: bool,
 }
 
 fn key(text: &str) -> Result<Key, String> {

@@ -8,7 +8,7 @@ use kube::core::DeserializeGuard;
 use kube::{Api, Client};
 use timeline::Key;
 use timeline::delivery::{AttemptWrite, AttemptWritten, Stage};
-use timeline::journal::Identity;
+use timeline::journal::{Identity, Journal};
 use timeline::observation::RolloutAttemptSeen;
 
 use crate::journal;
@@ -108,6 +108,25 @@ pub(crate) async fn recall(
     let more = found.metadata.continue_.is_some_and(|token| !token.is_empty());
     let attempts = found.items.into_iter().filter_map(|object| object.0.ok());
     Ok((attempts.filter_map(|attempt| attempt_seen(&attempt).ok()).collect(), more))
+}
+
+/// Reads all RolloutAttempts that are left of the Rollout of this UID. One that cannot be read is
+/// left out.
+pub(crate) async fn read_all(
+    client: Client,
+    rollout: &Key,
+    uid: &str,
+) -> Result<Vec<Journal>, AttemptError> {
+    let attempts: Api<DeserializeGuard<RolloutAttempt>> =
+        Api::namespaced(client, &rollout.namespace);
+    let params = ListParams::default().labels(&format!("{ROLLOUT_UID}={uid}"));
+    let found = attempts.list(&params).await.map_err(|source| AttemptError {
+        key: Key::new(&rollout.namespace, "*"),
+        step: "listed",
+        source,
+    })?;
+    let attempts = found.items.into_iter().filter_map(|object| object.0.ok());
+    Ok(attempts.filter_map(|attempt| attempt_seen(&attempt).ok()).map(|it| it.journal).collect())
 }
 
 /// Removes the oldest delivered RolloutAttempts of a Rollout beyond the newest `keep`.

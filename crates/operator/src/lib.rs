@@ -5,12 +5,13 @@
 //! for by `writer`: `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
 //! tells people by Events; and `pods` watches those of attempts under way. [`explain`] tells a
-//! person what a RolloutAttempt says.
+//! person what a RolloutAttempt says, [`dora`] what all ledgers come to.
 
 mod admin;
 mod announcer;
 pub mod cli;
 pub mod crds;
+pub mod dora;
 pub mod explain;
 pub mod export;
 pub mod journal;

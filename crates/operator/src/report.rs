@@ -5,9 +5,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as KubeCondition,
 use timeline::attempt::{Attempt, Follow, LinkState, Phase, Relation, Source};
 use timeline::report::{Condition, Report};
 
+use crate::dora;
+
 /// The status that says what the report says.
 pub fn status(report: &Report) -> rtr::RolloutTraceStatus {
-    rtr::RolloutTraceStatus {
+    let mut status = rtr::RolloutTraceStatus {
         rollout_uid: Some(report.rollout_uid.clone()),
         observed_generation: report.observed_generation,
         head: report.attempts.first().map(|newest| head(newest, &report.attempts)),
@@ -17,7 +19,10 @@ pub fn status(report: &Report) -> rtr::RolloutTraceStatus {
             condition("Linked", &report.linked, report.observed_generation),
             condition("Exported", &report.exported, report.observed_generation),
         ],
-    }
+        ..rtr::RolloutTraceStatus::default()
+    };
+    dora::write(report, &mut status);
+    status
 }
 
 fn head(newest: &Attempt, attempts: &[Attempt]) -> rtr::Head {

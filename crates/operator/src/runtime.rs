@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::admin;
-use crate::cli::{Cli, Command, Explain, LogFormat, Run};
+use crate::cli::{Cli, Command, Dora, Explain, LogFormat, Run};
 use crate::crds::{self, CrdError};
+use crate::dora::{self, DoraError};
 use crate::explain::{ExplainError, Wanted, explain};
 use crate::export::{Exporter, Settings, SettingsError};
 use crate::metrics::Metrics;
@@ -60,6 +61,9 @@ pub enum RunError {
     /// Nothing can be told.
     #[error(transparent)]
     Explain(#[from] ExplainError),
+    /// There are no figures.
+    #[error(transparent)]
+    Dora(#[from] DoraError),
 }
 
 /// Carries out the command.
@@ -67,14 +71,26 @@ pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
         Command::Run(run) => operate(*run).await,
         Command::Explain(wanted) => tell(wanted).await,
+        Command::Dora(wanted) => count(wanted).await,
         Command::Crds { to } => Ok(crds::generate(to.as_deref())?),
     }
 }
 
-async fn tell(wanted: Explain) -> Result<(), RunError> {
+async fn client() -> Result<Client, RunError> {
     let config =
         kube::Config::infer().await.map_err(|error| RunError::NoCluster(Box::new(error)))?;
-    let client = Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))
+}
+
+async fn count(wanted: Dora) -> Result<(), RunError> {
+    let Dora { namespace, selector, since, output, audit } = wanted;
+    let wanted = dora::Wanted { days: since, audit };
+    let (namespace, selector) = (namespace.as_deref(), selector.as_deref());
+    Ok(dora::dora(client().await?, namespace, selector, wanted, output, now()).await?)
+}
+
+async fn tell(wanted: Explain) -> Result<(), RunError> {
+    let client = client().await?;
     let Explain { rollout, revision, attempt } = wanted;
     Ok(explain(client, &rollout, Wanted { revision, attempt }, now()).await?)
 }
@@ -95,7 +111,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
 
-    let metrics = Metrics::default();
+    let metrics = Metrics::new(now);
     let readiness = Readiness::default();
     let options = Options { observe_only: run.observe_only, export: exporter.is_some() };
     let watches = Watches { client: client.clone(), namespace: run.namespace.clone() };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
+use timeline::journals::Told;
 use timeline::lineage::{Effect, Options};
 use timeline::{Lineage, Observation};
 use tokio::sync::mpsc::Receiver;
@@ -100,6 +101,7 @@ impl Tracer {
             Effect::WriteAttempt(key, write) => Box::pin(writer.store(key, write)),
             Effect::Send(key, batch) => Box::pin(writer.send(key, batch)),
             Effect::Recall(limit) => Box::pin(writer.recall(limit)),
+            Effect::ReadAttempts(key, uid) => Box::pin(writer.read(key, uid)),
             Effect::Prune(attempt, keep) => Box::pin(writer.prune(attempt, keep)),
             Effect::WatchPods(rollout, hash) => {
                 self.pods.watch(rollout, &hash);
@@ -124,7 +126,8 @@ impl Tracer {
                 }
                 let tell =
                     |announcement| -> Work { Box::pin(self.writer.clone().announce(announcement)) };
-                return told.into_iter().map(tell).collect();
+                let events = told.into_iter().filter(|told| told.told != Told::Settled);
+                return events.map(tell).collect();
             }
             Answer::Sent(key, sent, spans) => {
                 // Spread over a wait: the fraction of a second is as random as it needs to be.
@@ -137,12 +140,23 @@ impl Tracer {
                 }
                 self.lineage.recalled(more);
             }
+            Answer::Read(key, uid, attempts) => {
+                self.lineage.attempts_read(&key, &uid, attempts, now);
+            }
             Answer::Nothing => {}
         }
         Vec::new()
     }
 
-    fn tell(&self) {
+    fn tell(&mut self) {
+        for key in self.lineage.ledgers_changed() {
+            match self.lineage.stored_ledger(&key) {
+                Some((ledger, settings)) => self.metrics.ledger(key, ledger, settings),
+                // One whose write is under way or failed is told of again.
+                None if self.lineage.has(&key) => {}
+                None => self.metrics.no_ledger(&key),
+            }
+        }
         self.metrics.rollouts(self.lineage.rollouts());
         let (attempts, collector_away, _) = self.lineage.delivery();
         self.metrics.attempts(attempts, collector_away);

@@ -7,7 +7,7 @@ use kube::Client;
 use timeline::Key;
 use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
 use timeline::delivery::{AttemptWrite, AttemptWritten, Sent};
-use timeline::journal::Identity;
+use timeline::journal::{Identity, Journal};
 use timeline::journals::Announcement;
 use timeline::lineage::ReportWrite;
 use timeline::observation::RolloutAttemptSeen;
@@ -38,6 +38,8 @@ pub(crate) enum Answer {
     Sent(Key, Sent, u64),
     /// RolloutAttempts that wait for the collector; whether there are more.
     Recalled(Vec<RolloutAttemptSeen>, bool),
+    /// The attempts that are left of the Rollout of this UID; none if they could not be read.
+    Read(Key, String, Option<Vec<Journal>>),
     /// Nobody waits for it.
     Nothing,
 }
@@ -157,6 +159,20 @@ impl Writer {
             }
             Err(_) => Answer::Recalled(Vec::new(), true),
         }
+    }
+
+    pub(crate) async fn read(self, key: Key, uid: String) -> Answer {
+        let _place = self.others.acquire().await;
+        let read = journalist::read_all(self.client.clone(), &key, &uid);
+        let attempts = match timeout(WRITE_TIMEOUT, read).await {
+            Ok(Ok(attempts)) => Some(attempts),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the attempts that are left: trying again");
+                None
+            }
+            Err(_) => None,
+        };
+        Answer::Read(key, uid, attempts)
     }
 
     pub(crate) async fn prune(self, attempt: Identity, keep: usize) -> Answer {

@@ -160,7 +160,8 @@ pub struct Commit {
 
 impl Commit {
     /// What `places` tell: annotations and labels, of one key the first place that has a usable
-    /// value. `now` is the time of reading.
+    /// value. `now` is the time of reading; who has no clock says [`Timestamp::MAX`], and asks
+    /// [`CommitTime::as_of`] later.
     pub fn of(places: &[&BTreeMap<String, String>], now: Timestamp) -> Self {
         let text = |keys| look_up(places, keys, |text| Some(text.to_owned()));
         Self {
@@ -177,6 +178,15 @@ impl Commit {
 }
 
 impl CommitTime {
+    /// The same, refused if it lies in the future of `now`.
+    #[must_use]
+    pub fn as_of(self, now: Timestamp) -> Self {
+        match self {
+            Self::At(at, _) if at > now => Self::Refused(Refusal::Future),
+            told => told,
+        }
+    }
+
     /// What a text says that was read at `now`: RFC 3339, or what git writes with `%ci` or by
     /// default.
     pub fn read(text: &str, source: Source, now: Timestamp) -> Self {

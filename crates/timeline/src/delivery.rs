@@ -101,6 +101,8 @@ pub(crate) struct Delivery {
     /// It was begun by an earlier process. What ended that one may end this one: facts are stored
     /// as they come.
     restored: bool,
+    /// That it has begun, ended and settled was told, by this process or one before it.
+    told: [bool; 3],
     /// How many entries may go at once; halved to find one that a collector refuses.
     at_once: u32,
 }
@@ -113,6 +115,8 @@ struct Stored {
     closed: u32,
     placed: bool,
     stage: Stage,
+    /// That it has ended is stored, and that nothing will follow.
+    ended: (bool, bool),
     fingerprint: u64,
 }
 
@@ -130,6 +134,7 @@ impl Delivery {
             sending: None,
             kept: (KEPT, false),
             restored: false,
+            told: [false; 3],
             at_once: ENTRIES_AT_ONCE,
         }
     }
@@ -153,6 +158,7 @@ impl Delivery {
         delivery.store_due = None;
         delivery.last_stored = Some(now);
         delivery.restored = true;
+        delivery.news();
         delivery
     }
 
@@ -312,11 +318,19 @@ impl Delivery {
         settled && stored && self.storing.is_none() && self.sending.is_none()
     }
 
-    /// Whether the beginning, and the end, of the attempt are stored.
-    pub(crate) fn told(&self) -> (bool, bool) {
+    /// Whether anything of it is stored.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.stored.is_some()
+    }
+
+    /// What is stored now and was not until now: the beginning of the attempt, its end, and what
+    /// followed from that. Each is said once, even if somebody takes away what is stored.
+    pub(crate) fn news(&mut self) -> [bool; 3] {
         let stored = self.stored.as_ref();
-        let ended = !self.journal.open();
-        (stored.is_some(), ended && stored.is_some_and(|stored| stored.fingerprint == self.mark()))
+        let now = stored.map_or([false; 3], |stored| [true, stored.ended.0, stored.ended.1]);
+        let before = self.told;
+        self.told = [0, 1, 2].map(|n| before[n] || now[n]);
+        [0, 1, 2].map(|n| now[n] && !before[n])
     }
 
     /// Whether it has ended and nothing of it is stored, though it is about to be.
@@ -349,6 +363,7 @@ impl Delivery {
             closed: self.journal.closed,
             placed: self.journal.placed.is_some(),
             stage,
+            ended: (!self.journal.open(), self.journal.root_closed.is_some()),
             fingerprint: self.mark(),
         }
     }

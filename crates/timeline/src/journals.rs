@@ -49,13 +49,28 @@ struct Gate {
     problem: bool,
 }
 
-/// What became of an attempt's journal, to be told as Kubernetes Events.
+/// What became of an attempt, told once, when it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
     /// The attempt as it is stored.
     pub journal: Journal,
-    /// It has ended; if not, it has begun.
-    pub ended: bool,
+    /// What became of it.
+    pub told: Told,
+    /// Change lead time in seconds, beside the end of a deployment.
+    pub lead: Option<u32>,
+    /// Recovery times in seconds of the failures from which traffic is back, beside what settled.
+    pub recoveries: Vec<u32>,
+}
+
+/// What is told of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It has begun.
+    Begun,
+    /// It has ended.
+    Ended,
+    /// It is over: all is available, or traffic is back, or that is not waited for.
+    Settled,
 }
 
 impl Journals {
@@ -114,6 +129,13 @@ impl Journals {
         journals
     }
 
+    /// Those of them of which something is stored.
+    pub(crate) fn stored_of_uid(&self, rollout: &Key, uid: &str) -> Vec<&Journal> {
+        let names = self.of_rollout.get(rollout).into_iter().flatten();
+        let journals = names.filter_map(|name| self.stored_journal(name));
+        journals.filter(|journal| journal.identity.rollout_uid == uid).collect()
+    }
+
     /// Whether an attempt of a Rollout has ended of which nothing is stored yet. Once its chain
     /// says so, no later process would store it.
     pub(crate) fn has_unstored_end(&self, rollout: &Key, now: Timestamp) -> bool {
@@ -136,6 +158,13 @@ impl Journals {
 
     pub(crate) fn journal(&self, key: &Key) -> Option<&Journal> {
         self.deliveries.get(key).map(|delivery| &delivery.journal)
+    }
+
+    /// The same if something is stored of it: what has a line in a ledger is an attempt that people
+    /// can read, or could.
+    pub(crate) fn stored_journal(&self, key: &Key) -> Option<&Journal> {
+        let delivery = self.deliveries.get(key).filter(|delivery| delivery.is_stored())?;
+        Some(&delivery.journal)
     }
 
     /// Changes a journal, and sees to it that the change is stored.
@@ -201,16 +230,18 @@ impl Journals {
         let Some(delivery) = self.deliveries.get_mut(key) else {
             return (Vec::new(), false);
         };
-        let before = delivery.told();
+        // What another process has stored, it has told.
+        let ours = matches!(result, AttemptWritten::Stored(_));
         let replaced = delivery.written(result, self.export, now);
-        let after = delivery.told();
-        let told = |ended| Announcement { journal: delivery.journal.clone(), ended };
+        let news = delivery.news();
+        let journal = &delivery.journal;
         let mut announcements = Vec::new();
-        if after.0 && !before.0 && delivery.journal.open() {
-            announcements.push(told(false));
-        }
-        if after.1 && !before.1 {
-            announcements.push(told(true));
+        for (place, told) in [Told::Begun, Told::Ended, Told::Settled].into_iter().enumerate() {
+            let late = told == Told::Begun && !journal.open();
+            if ours && news[place] && !late {
+                let journal = journal.clone();
+                announcements.push(Announcement { journal, told, lead: None, recoveries: vec![] });
+            }
         }
         self.touched.insert(key.clone());
         (announcements, replaced)

@@ -15,6 +15,7 @@
 
 mod attempts;
 mod folding;
+mod ledgers;
 mod linking;
 mod reporting;
 mod watches;
@@ -30,10 +31,12 @@ use crate::evidence::Evidence;
 use crate::index::Index;
 use crate::journal::Identity;
 use crate::journals::Journals;
+use crate::ledger::Line;
 use crate::moment::Moment;
 use crate::observation::{Key, Kind, Observation, RolloutSeen, RolloutTraceSeen, Unavailable};
 use crate::report::Report;
 use crate::span::Batch;
+use ledgers::Book;
 use watches::Watch;
 
 /// Facts of one transition arrive within about a second of each other; they are stored together.
@@ -52,6 +55,8 @@ pub enum Effect {
     Send(Key, Box<Batch>),
     /// Read up to so many RolloutAttempts again that wait in the cluster for the collector.
     Recall(usize),
+    /// Read all RolloutAttempts that are left of a Rollout and its UID: its ledger is lost.
+    ReadAttempts(Key, String),
     /// An attempt is delivered: of its Rollout's, keep the newest so many.
     Prune(Identity, usize),
     /// Watch the pods of a Rollout that carry this pod-template-hash.
@@ -105,6 +110,10 @@ pub struct Lineage {
     touched_rollouts: BTreeSet<Key>,
     touched_apps: BTreeSet<Key>,
     due_reports: BTreeSet<(Timestamp, Key)>,
+    /// Lines of journals that were not kept in memory before their ledger was known, by UID of
+    /// their Rollout.
+    early_lines: BTreeMap<Key, Vec<(String, Line)>>,
+    ledgers_changed: BTreeSet<Key>,
 }
 
 /// One Rollout: what was seen of it last, its chain, and what was stored of that.
@@ -127,7 +136,10 @@ struct Rollout {
     /// What was told to stand there since.
     told: Option<Report>,
     report_due: Option<Timestamp>,
+    /// Until then its last end waits for what follows from it.
+    settles_by: Option<Timestamp>,
     reporting: bool,
+    book: Book,
 }
 
 impl Rollout {
@@ -235,6 +247,7 @@ impl Lineage {
                 self.gone(Kind::Rollout, &key, now);
             }
             self.end_orphans(now);
+            self.take_all_early(now);
         }
         self.journals.effects(now, &mut effects);
         for app in &self.waiting {
@@ -270,6 +283,11 @@ impl Lineage {
         self.rollouts.get(rollout).map(|rollout| &rollout.chain)
     }
 
+    /// Whether a Rollout is known.
+    pub fn has(&self, rollout: &Key) -> bool {
+        self.rollouts.get(rollout).is_some_and(Rollout::exists)
+    }
+
     /// How many Rollouts are known.
     pub fn rollouts(&self) -> usize {
         self.rollouts.values().filter(|rollout| rollout.exists()).count()
@@ -278,6 +296,13 @@ impl Lineage {
     fn rollout_seen(&mut self, seen: RolloutSeen, now: Timestamp) {
         let looked = self.has_looked();
         let key = seen.key.clone();
+        // What is there at the first revision is looked at from its creation on.
+        let is_new = looked
+            && seen.revision.unwrap_or(0) <= 1
+            && self
+                .rollouts
+                .get(&key)
+                .is_none_or(|it| it.uid.as_ref().is_some_and(|uid| *uid != seen.uid));
         let rollout = self.rollouts.entry(key.clone()).or_default();
         rollout.problem = None;
         if rollout.uid.as_ref().is_some_and(|uid| *uid != seen.uid) {
@@ -285,6 +310,9 @@ impl Lineage {
             let former = std::mem::take(rollout);
             rollout.apps = former.apps;
             rollout.former = former.uid.map(|uid| (uid, former.chain));
+        }
+        if is_new {
+            rollout.book = Book::new(&seen.uid);
         }
         self.gone_early.remove(&key);
         let before = rollout.seen.take();
@@ -307,7 +335,8 @@ impl Lineage {
             self.touched_rollouts.insert(key.clone());
             self.touch_apps_of(&key);
         }
-        let stored = seen.stored.clone();
+        let mut seen = seen;
+        let stored = seen.stored.take();
         self.traces.insert(key.clone(), seen);
         // What was stored matters once: to a process that has no chain of its own yet.
         let Some(stored) = stored else { return };
@@ -315,6 +344,10 @@ impl Lineage {
         let same = rollout.seen.as_ref().is_none_or(|seen| seen.uid == stored.rollout_uid);
         if rollout.chain.attempts().is_empty() && same {
             rollout.chain = Chain::restored(stored.attempts);
+            if let Some(ledger) = stored.report.ledger.as_ref().filter(|_| !rollout.folded) {
+                rollout.book = Book::restored(ledger);
+                self.ledgers_changed.insert(key.clone());
+            }
             rollout.uid = Some(stored.rollout_uid);
             rollout.report = Some(stored.report);
             self.touched_rollouts.insert(key);
@@ -334,6 +367,8 @@ impl Lineage {
                 self.touch_apps_of(key);
                 self.end_as_told(key, now);
                 self.end_journals(key, Moment::observed(now), now);
+                self.early_lines.remove(key);
+                self.ledgers_changed.insert(key.clone());
                 self.touched_rollouts.insert(key.clone());
                 if let Some(rollout) = self.rollouts.remove(key) {
                     for app in rollout.apps {

@@ -1,8 +1,12 @@
-//! What a RolloutTrace says: the chain and three conditions.
+//! What a RolloutTrace says: the chain, the ledger and three conditions.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::attempt::{Attempt, Phase};
+use crate::dora;
+use crate::ledger::Ledger;
 
 /// The content of `RolloutTrace.status`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -13,6 +17,12 @@ pub struct Report {
     pub observed_generation: Option<i64>,
     /// Newest first.
     pub attempts: Vec<Attempt>,
+    /// One line for each attempt; none while the Rollout was never read. It is shared, not copied.
+    pub ledger: Option<Arc<Ledger>>,
+    /// How its figures are made.
+    pub dora: dora::Settings,
+    /// When this was said: figures over the last days are of that time.
+    pub at: Timestamp,
     /// Whether the Rollout and what belongs to it can be observed.
     pub observed: Condition,
     /// Whether the next revision's trace will be linked to this one's.
@@ -36,7 +46,7 @@ pub struct Condition {
 
 impl Report {
     /// Whether both tell of the same newest attempts, as far back as both go, and of the same
-    /// outcomes.
+    /// outcomes, and whether no line of this one's ledger is lost in the other.
     pub fn tells_of_the_same(&self, other: &Self) -> bool {
         fn outcome(attempt: &Attempt) -> (&str, i64, u32, Phase) {
             (&attempt.hash, attempt.revision, attempt.number, attempt.phase)
@@ -44,6 +54,10 @@ impl Report {
         self.rollout_uid == other.rollout_uid
             && self.attempts.is_empty() == other.attempts.is_empty()
             && self.attempts.iter().zip(&other.attempts).all(|(a, b)| outcome(a) == outcome(b))
+            && match (&self.ledger, &other.ledger) {
+                (Some(ours), Some(other)) => ours.is_within(other),
+                (ours, _) => ours.is_none(),
+            }
     }
 
     /// Whether writing `newer` over this one would tell nobody anything. Which
@@ -57,7 +71,12 @@ impl Report {
             }
             attempt
         }
+        let as_much = |told: &Ledger, newer: &Ledger| told.says_as_much_as(newer);
         self.rollout_uid == newer.rollout_uid
+            && match (&self.ledger, &newer.ledger) {
+                (Some(told), Some(newer)) => Arc::ptr_eq(told, newer) || as_much(told, newer),
+                (told, newer) => told.is_none() == newer.is_none(),
+            }
             && self.observed_generation == newer.observed_generation
             && self.observed == newer.observed
             && self.linked == newer.linked

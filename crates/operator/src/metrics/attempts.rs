@@ -48,8 +48,14 @@ struct Paused {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Trace {
+pub(super) struct Trace {
     trace_id: String,
+}
+
+impl Trace {
+    pub(super) fn of(journal: &Journal) -> Option<Self> {
+        journal.placed.map(|placed| Self { trace_id: placed.trace.to_string() })
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -114,10 +120,7 @@ impl Attempts {
     pub(super) fn ended(&self, journal: &Journal) {
         let rollout = &journal.identity.rollout;
         let outcome = outcome(journal.phase);
-        let trace = || {
-            let trace = journal.placed.map(|placed| placed.trace.to_string());
-            trace.map(|trace_id| Trace { trace_id })
-        };
+        let trace = || Trace::of(journal);
         let ended = Ended {
             namespace: rollout.namespace.clone(),
             rollout: rollout.name.clone(),

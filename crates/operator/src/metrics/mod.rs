@@ -1,15 +1,18 @@
 //! Metrics in OpenMetrics text: the operator's own health here, what attempts came to in
-//! [`attempts`].
+//! [`attempts`], and what ledgers come to in [`dora`].
 //!
 //! No label ever holds a revision, hash, version, commit or message; a Rollout is named only by
 //! `throughline_attempts`, which has a few series for each that had an attempt since the start.
 
 mod attempts;
+mod dora;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use attempts::Attempts;
+use dora::Dora;
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -18,8 +21,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use timeline::app_context::ContextWritten;
 use timeline::delivery::{AttemptWritten, Sent};
-use timeline::journals::Announcement;
-use timeline::{Kind, Observation};
+use timeline::journals::{Announcement, Told};
+use timeline::ledger::Ledger;
+use timeline::{Key, Kind, Observation};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Event {
@@ -46,10 +50,12 @@ pub(crate) struct Metrics {
     collector_away: Gauge,
     pod_watches: Gauge,
     ended: Attempts,
+    dora: Dora,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// With nothing counted yet; `clock` says until when the windows of DORA's metrics reach.
+    pub(crate) fn new(clock: fn() -> Timestamp) -> Self {
         let mut registry = Registry::with_prefix("throughline");
         let events = Family::default();
         let context_writes = Family::default();
@@ -101,6 +107,7 @@ impl Default for Metrics {
             pod_watches.clone(),
         );
         let ended = Attempts::register(&mut registry);
+        let dora = Dora::register(&mut registry, clock);
         Self {
             registry: Arc::new(registry),
             events,
@@ -113,11 +120,10 @@ impl Default for Metrics {
             collector_away,
             pod_watches,
             ended,
+            dora,
         }
     }
-}
 
-impl Metrics {
     /// An observation was taken in.
     pub(crate) fn observed(&self, observation: &Observation) {
         let (kind, event) = match observation {
@@ -170,9 +176,20 @@ impl Metrics {
 
     /// The beginning or the end of an attempt is stored.
     pub(crate) fn announced(&self, announcement: &Announcement) {
-        if announcement.ended {
+        if announcement.told == Told::Ended {
             self.ended.ended(&announcement.journal);
         }
+        self.dora.told(announcement);
+    }
+
+    /// The ledger of a Rollout is stored.
+    pub(crate) fn ledger(&self, rollout: Key, ledger: &Arc<Ledger>, settings: dora::Settings) {
+        self.dora.set(rollout, Arc::clone(ledger), settings);
+    }
+
+    /// A Rollout is gone.
+    pub(crate) fn no_ledger(&self, rollout: &Key) {
+        self.dora.remove(rollout);
     }
 
     /// A collector has answered for so many spans.

@@ -1,11 +1,12 @@
-//! What labels and annotations tell of a revision: the one list of the keys that are read.
+//! What labels and annotations tell of a revision. Keys are listed here, those that tell of its
+//! commit in [`timeline::commit`].
 
 use std::collections::BTreeMap;
 
 use api::argo::PodSpec;
 use jiff::Timestamp;
 use kube::core::ObjectMeta;
-use timeline::Traceparent;
+use timeline::commit::Commit;
 use timeline::observation::RevisionFacts;
 use timeline::workload::Metadata;
 
@@ -55,51 +56,12 @@ const ENVIRONMENT: Fact = Fact {
     ],
     limit: 64,
 };
-const COMMIT: Fact = Fact {
-    name: "commit",
-    keys: &[
-        "throughline.dev/commit",
-        "resource.opentelemetry.io/vcs.ref.head.revision",
-        "org.opencontainers.image.revision",
-    ],
-    limit: 128,
-};
-/// `org.opencontainers.image.created` is no time of a commit and not read.
-const COMMIT_TIME: Fact =
-    Fact { name: "commitTime", keys: &["throughline.dev/commit-time"], limit: 64 };
-const REPOSITORY: Fact = Fact {
-    name: "repository",
-    keys: &[
-        "throughline.dev/repository",
-        "resource.opentelemetry.io/vcs.repository.url.full",
-        "org.opencontainers.image.source",
-    ],
-    limit: 256,
-};
-const AUTHOR: Fact = Fact {
-    name: "author",
-    keys: &["throughline.dev/author", "org.opencontainers.image.authors"],
-    limit: 128,
-};
-/// Tekton's are those of konflux-ci/architecture ADR 59.
-const ORIGIN: Fact = Fact {
-    name: "origin",
-    keys: &[
-        "throughline.dev/traceparent",
-        "tekton.dev/deliveryTraceparent",
-        "tekton.dev/pipelinerunSpanContext",
-    ],
-    limit: 512,
-};
 
-/// All of them.
-pub const FACTS: [Fact; 8] =
-    [SERVICE, VERSION, ENVIRONMENT, COMMIT, COMMIT_TIME, REPOSITORY, AUTHOR, ORIGIN];
+/// All of them; what belongs to the commit is listed in [`timeline::commit`].
+pub const FACTS: [Fact; 3] = [SERVICE, VERSION, ENVIRONMENT];
 
 const IMAGES_LIMIT: usize = 16;
 const IMAGE_LIMIT: usize = 256;
-/// A commit before this is a build tool's idea of no time.
-const FIRST_COMMIT: Timestamp = Timestamp::constant(946_684_800, 0);
 
 /// What the metadata of a ReplicaSet and its template tell.
 pub(super) fn of(
@@ -114,42 +76,28 @@ pub(super) fn of(
         metadata.labels,
         replica_set.labels.as_ref().unwrap_or(&empty),
     ];
-    let text = |fact: Fact| look_up(&places, fact, Some);
+    let text = |fact: Fact| look_up(&places, fact);
+    // Whether a time lies in the future is asked when it is looked at: there is no clock here.
+    let commit = Commit::of(&places, Timestamp::MAX);
     RevisionFacts {
         service: text(SERVICE),
         version: text(VERSION),
         environment: text(ENVIRONMENT),
-        commit: text(COMMIT),
-        commit_time: look_up(&places, COMMIT_TIME, |text| {
-            text.parse().ok().filter(|time| *time >= FIRST_COMMIT)
-        }),
-        repository: text(REPOSITORY),
-        author: text(AUTHOR),
-        origin: look_up(&places, ORIGIN, |text| traceparent(&text)),
+        commit: commit.commit.map(|told| told.value),
+        commit_time: commit.time,
+        hotfix: commit.hotfix,
+        repository: commit.repository.map(|told| told.value),
+        author: commit.author.map(|told| told.value),
+        origin: commit.traceparent.map(|told| told.value),
         images: images(spec),
         template_digest: template::digest(replica_set, metadata, spec).value(),
     }
 }
 
-fn look_up<T>(
-    places: &[&BTreeMap<String, String>],
-    fact: Fact,
-    read: impl Fn(String) -> Option<T>,
-) -> Option<T> {
+fn look_up(places: &[&BTreeMap<String, String>], fact: Fact) -> Option<String> {
     let values = fact.keys.iter().flat_map(|key| places.iter().filter_map(|place| place.get(*key)));
-    values
-        .map(|value| value.trim())
-        .filter(|value| !value.is_empty())
-        .find_map(|value| read(bounded(value.to_owned(), fact.limit)))
-}
-
-/// A traceparent, or Tekton's JSON around one.
-fn traceparent(text: &str) -> Option<Traceparent> {
-    let inner = || {
-        let carrier: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
-        carrier.get("traceparent")?.parse().ok()
-    };
-    text.parse().ok().or_else(inner)
+    let mut values = values.map(|value| value.trim()).filter(|value| !value.is_empty());
+    values.next().map(|value| bounded(value.to_owned(), fact.limit))
 }
 
 fn images(spec: &PodSpec) -> Vec<String> {
@@ -167,6 +115,7 @@ fn images(spec: &PodSpec) -> Vec<String> {
 mod tests {
     use api::argo;
     use serde_json::{Value, json};
+    use timeline::commit::{self, CommitTime, Keys, Refusal};
     use timeline::observation::ReplicaSetSeen;
 
     use super::super::Observed as _;
@@ -202,28 +151,39 @@ mod tests {
     #[test]
     fn each_fact_is_read_from_each_of_its_keys() {
         for fact in FACTS {
-            let value = match fact.name {
-                "commitTime" => "2026-11-20T10:00:00+01:00",
-                "origin" => TRACEPARENT,
-                _ => "value",
-            };
             for key in fact.keys {
-                let read = facts(&json!({ *key: value }), &json!({}), &json!({}));
+                let read = facts(&json!({ *key: "value" }), &json!({}), &json!({}));
                 let told = match fact.name {
                     "service" => read.service,
                     "version" => read.version,
                     "environment" => read.environment,
-                    "commit" => read.commit,
-                    "commitTime" => read.commit_time.map(|time| time.to_string()),
-                    "repository" => read.repository,
-                    "author" => read.author,
-                    "origin" => read.origin.map(|origin| origin.to_string()),
                     name => panic!("{name} is not checked"),
                 };
-                let expected = if value.contains("+01") { "2026-11-20T09:00:00Z" } else { value };
-                assert_eq!(told.as_deref(), Some(expected), "{key}");
+                assert_eq!(told.as_deref(), Some("value"), "{key}");
             }
         }
+    }
+
+    #[test]
+    fn each_fact_of_the_commit_is_read_from_each_of_its_keys() {
+        let of = |keys: Keys, value: &str, fact: fn(RevisionFacts) -> Option<String>| {
+            for (key, _) in keys.keys {
+                let read = facts(&json!({ *key: value }), &json!({}), &json!({}));
+                let told = fact(read).unwrap_or_default();
+                assert_eq!(told, value, "{key}");
+            }
+        };
+        of(commit::COMMIT, "value", |read| read.commit);
+        of(commit::REPOSITORY, "value", |read| read.repository);
+        of(commit::AUTHOR, "value", |read| read.author);
+        of(commit::TRACEPARENT, TRACEPARENT, |read| read.origin.map(|it| it.to_string()));
+        of(commit::COMMIT_TIME, "2026-11-20T09:00:00Z", |read| match read.commit_time {
+            CommitTime::At(at, _) => Some(at.to_string()),
+            _ => None,
+        });
+        let hotfix =
+            |value| facts(&json!({ commit::HOTFIX: value }), &json!({}), &json!({})).hotfix;
+        assert!(hotfix("true") && !hotfix("false"));
     }
 
     #[test]
@@ -254,10 +214,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_right_is_no_fact() {
-        for time in ["yesterday", "1970-01-01T00:00:00Z", "1980-01-01T00:00:00Z", "1732180000"] {
+        for (time, why) in [
+            ("yesterday", Refusal::NotATime),
+            ("1970-01-01T00:00:00Z", Refusal::BeforeRepository),
+            ("1732180000", Refusal::NotATime),
+        ] {
             let read =
                 facts(&json!({ "throughline.dev/commit-time": time }), &json!({}), &json!({}));
-            assert_eq!(read.commit_time, None, "{time}");
+            assert_eq!(read.commit_time, CommitTime::Refused(why), "{time}");
         }
         let broken = json!({
             "throughline.dev/traceparent": "00-xyz",

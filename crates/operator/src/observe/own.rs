@@ -1,5 +1,7 @@
 //! Our own objects, as an earlier process left them.
 
+use std::sync::Arc;
+
 use api::rollout_trace as rtr;
 use api::{RolloutAttempt, RolloutTrace};
 use jiff::Timestamp;
@@ -12,6 +14,7 @@ use timeline::workload::Workload;
 use timeline::{Kind, Observation};
 
 use super::{Observed, key};
+use crate::dora;
 use crate::journal::{self, ReadError};
 
 impl Observed for RolloutTrace {
@@ -43,8 +46,9 @@ impl Observed for RolloutTrace {
                     .min(50),
                 observe_only: self.spec.mode == Some(rtr::Mode::Observe),
                 keep_after_delete: self.spec.keep_after_delete.unwrap_or(false),
+                dora: dora::settings(&self.spec),
             },
-            stored: self.status.and_then(stored),
+            stored: self.status.and_then(|status| stored(status, dora::settings(&self.spec))),
         })))
     }
 }
@@ -76,7 +80,12 @@ pub(crate) fn attempt_seen(object: &RolloutAttempt) -> Result<RolloutAttemptSeen
     })
 }
 
-fn stored(status: rtr::RolloutTraceStatus) -> Option<StoredTrace> {
+fn stored(
+    status: rtr::RolloutTraceStatus,
+    settings: timeline::dora::Settings,
+) -> Option<StoredTrace> {
+    let ledger = dora::ledger(&status).map(Arc::new);
+    let at = status.dora.as_ref().map_or(Timestamp::UNIX_EPOCH, |dora| dora.as_of);
     let rollout_uid = status.rollout_uid?;
     let attempts: Vec<Attempt> = status.chain.into_iter().map(attempt).collect();
     let condition = |name: &str| {
@@ -96,6 +105,9 @@ fn stored(status: rtr::RolloutTraceStatus) -> Option<StoredTrace> {
         rollout_uid: rollout_uid.clone(),
         observed_generation: status.observed_generation,
         attempts: attempts.clone(),
+        ledger,
+        dora: settings,
+        at,
         observed: condition("Observed")?,
         linked: condition("Linked")?,
         // A RolloutTrace of an earlier version has none: it is written again.

@@ -252,6 +252,11 @@ impl Replay {
             // The collector is never away, and nothing is old enough to be removed.
             Effect::Recall(_) => unreachable!(),
             Effect::Prune(..) => {}
+            Effect::ReadAttempts(key, uid) => {
+                let stored = self.attempts.values().map(|stored| &stored.journal);
+                let left = stored.filter(|journal| journal.identity.rollout_uid == uid).cloned();
+                self.lineage.attempts_read(&key, &uid, Some(left.collect()), now);
+            }
         }
     }
 

@@ -88,10 +88,21 @@ pub fn figures_of<L: Borrow<Ledger>, const N: usize>(
     windows: [Window; N],
     settings: &Settings,
 ) -> [Figures; N] {
+    let ledgers = ledgers.into_iter().map(|ledger| (ledger, *settings));
+    figures_by(ledgers, windows, settings.bands)
+}
+
+/// The same, each ledger judged by settings of its own; `bands` says whether the figures get labels
+/// of DORA's performance levels.
+pub fn figures_by<L: Borrow<Ledger>, const N: usize>(
+    ledgers: impl IntoIterator<Item = (L, Settings)>,
+    windows: [Window; N],
+    bands: bool,
+) -> [Figures; N] {
     let mut totals = windows.map(Total::new);
-    for ledger in ledgers {
+    for (ledger, settings) in ledgers {
         let ledger = ledger.borrow();
-        let verdicts = judge(ledger.lines(), settings);
+        let verdicts = judge(ledger.lines(), &settings);
         // What such an attempt has to do with later ones is not known any more.
         let early = ledger.days().any(|day| day.sum.early > 0);
         for total in &mut totals {
@@ -106,7 +117,7 @@ pub fn figures_of<L: Borrow<Ledger>, const N: usize>(
             }
         }
     }
-    totals.map(|total| total.figures(settings))
+    totals.map(|total| total.figures(bands))
 }
 
 struct Total {
@@ -121,7 +132,7 @@ impl Total {
         Self { window, sum: Sum::default(), rollouts: 0, partly: false }
     }
 
-    fn figures(mut self, settings: &Settings) -> Figures {
+    fn figures(mut self, bands: bool) -> Figures {
         self.sum.sort();
         let sum = &mut self.sum;
         let leads = std::mem::take(&mut sum.leads);
@@ -148,7 +159,7 @@ impl Total {
             rollouts: self.rollouts,
             bands: None,
         };
-        figures.bands = settings.bands.then(|| Bands::of(&figures));
+        figures.bands = bands.then(|| Bands::of(&figures));
         figures
     }
 }

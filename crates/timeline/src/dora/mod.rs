@@ -12,7 +12,7 @@ mod window;
 use jiff::{SignedDuration, Timestamp};
 
 pub use bands::{Band, Bands};
-pub use figures::{Figures, Frequency, Rate, Times, figures, figures_of};
+pub use figures::{Figures, Frequency, Rate, Times, figures, figures_by, figures_of};
 pub use judge::{Counts, Lead, Noticed, Verdict, judge};
 pub(crate) use window::date;
 pub use window::{LONGEST, Window, WindowError};
@@ -67,6 +67,11 @@ impl Settings {
     #[must_use]
     pub fn without_bands(self) -> Self {
         Self { bands: false, ..self }
+    }
+
+    /// Whether figures get labels of DORA's performance levels.
+    pub fn has_bands(&self) -> bool {
+        self.bands
     }
 
     /// How long after it became live a rollback or hotfix makes a revision a failure.

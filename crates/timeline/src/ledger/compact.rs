@@ -29,7 +29,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { lines: 200, durations: 1500 }
+        Self { lines: 100, durations: 800 }
     }
 }
 

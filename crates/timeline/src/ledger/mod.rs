@@ -26,7 +26,7 @@ use crate::journal::Journal;
 use line::whole;
 
 /// The attempts of one Rollout.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ledger {
     rollout_uid: String,
     known_since: Option<Timestamp>,
@@ -147,13 +147,52 @@ impl Ledger {
         changed
     }
 
+    /// Whether [`Ledger::take`] would change anything.
+    pub fn misses(&self, line: &Line) -> bool {
+        match self.lines.iter().find(|known| known.id == line.id) {
+            Some(known) => {
+                let mut joined = known.clone();
+                joined.join(line);
+                joined != *known
+            }
+            None => !self.summed_up(line),
+        }
+    }
+
+    /// Attempts passed unseen until now: from here on none is missing.
+    pub fn missed(&mut self, now: Timestamp) {
+        self.known_since = self.known_since.max(Some(whole(now)));
+    }
+
+    /// Whether `newer` would tell nobody anything of what is over.
+    pub fn says_as_much_as(&self, newer: &Self) -> bool {
+        self.rollout_uid == newer.rollout_uid
+            && self.known_since == newer.known_since
+            && self.days == newer.days
+            && self.compacted == newer.compacted
+            && self.over().eq(newer.over())
+    }
+
+    /// Whether all that is over for this one is so for the other.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.rollout_uid == other.rollout_uid && self.over().all(|line| !other.misses(line))
+    }
+
+    fn over(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| !line.open())
+    }
+
+    fn summed_up(&self, line: &Line) -> bool {
+        self.compacted.as_ref().is_some_and(|mark| !line.open() && mark_of(line) <= *mark)
+    }
+
     fn add(&mut self, line: Line) -> bool {
         if let Some(known) = self.lines.iter_mut().find(|known| known.id == line.id) {
             let before = known.clone();
             known.join(&line);
             return *known != before;
         }
-        if self.compacted.as_ref().is_some_and(|mark| !line.open() && mark_of(&line) <= *mark) {
+        if self.summed_up(&line) {
             return false;
         }
         self.lines.push(line);

@@ -16,7 +16,7 @@ const VALUES: usize = 4096;
 const DAY: usize = 64 * 1024;
 
 /// What attempts add up to. Durations are in seconds, sorted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Sum {
     /// New revisions that became live, hotfixes among them, those among them that failed later.
     pub deployments: u32,
@@ -55,7 +55,7 @@ pub struct Sum {
 }
 
 /// The attempts that ended on one day, in UTC.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Day {
     /// The day.
     pub date: Date,

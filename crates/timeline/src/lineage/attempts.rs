@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::ledgers::{Early, beside};
 use super::{Effect, Lineage};
 use crate::attempt::{Attempt, Follow, Phase, Source};
 use crate::chain::{Chain, Turn};
 use crate::delivery::{AttemptWritten, Sent};
 use crate::journal::{Identity, Journal, Look, name};
 use crate::journals::Announcement;
+use crate::ledger::{Beside, Line};
 use crate::moment::Moment;
 use crate::observation::{
     AnalysisRunSeen, EvidenceOwner, Key, Kind, RolloutAttemptSeen, RolloutSeen,
@@ -26,7 +28,7 @@ impl Lineage {
         result: AttemptWritten,
         now: Timestamp,
     ) -> Vec<Announcement> {
-        let (told, replaced) = self.journals.written(attempt, result, now);
+        let (mut told, replaced) = self.journals.written(attempt, result, now);
         if let Some(journal) = self.journals.journal(attempt) {
             let identity = &journal.identity;
             if let Some(rollout) = self.rollouts.get_mut(&identity.rollout)
@@ -40,6 +42,9 @@ impl Lineage {
             }
             self.touched_rollouts.insert(identity.rollout.clone());
         }
+        if !told.is_empty() {
+            self.count(attempt, &mut told, now);
+        }
         told
     }
 
@@ -47,7 +52,11 @@ impl Lineage {
     /// and to a chain that was stored before.
     pub(super) fn attempt_seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) {
         let name = seen.key.clone();
+        let early = Early::of(&seen);
         let Some(key) = self.journals.seen(seen, now) else {
+            if let Some(early) = early {
+                self.take_early(early, now);
+            }
             return;
         };
         if let Some(rollout) = self.rollouts.get_mut(&key).filter(|rollout| rollout.folded)
@@ -115,6 +124,12 @@ impl Lineage {
         }
     }
 
+    /// The journal of the newest attempt.
+    pub(super) fn newest_journal(&self, key: &Key) -> Option<&Journal> {
+        let (uid, newest) = self.newest(key)?;
+        self.journals.journal(&Key::new(&key.namespace, name(&identity(key, uid, newest))))
+    }
+
     fn newest(&self, key: &Key) -> Option<(&str, &Attempt)> {
         let rollout = self.rollouts.get(key)?;
         Some((rollout.uid.as_deref()?, rollout.chain.newest()?))
@@ -144,6 +159,7 @@ impl Lineage {
             .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.unavailable.is_none()));
         let attempts = rollout.chain.attempts();
         let mut turn = Turn::Same;
+        let mut lines = Vec::new();
         let settings = self.traces.get(key).map(|trace| trace.settings).unwrap_or_default();
         for name in &names {
             self.journals.keeps(name, settings.attempts, settings.keep_after_delete);
@@ -155,6 +171,9 @@ impl Lineage {
                 // Another Rollout has its name now, or its chain has gone on without it.
                 let at = Moment::inferred(None, now);
                 turn = turn.max(self.journals.fold(name, now, |journal| journal.deleted(at)));
+                let journal = self.journals.stored_journal(name);
+                let journal = journal.filter(|journal| journal.identity.rollout_uid == seen.uid);
+                lines.extend(journal.map(|it| Line::of_journal(it, &Beside::default())));
                 continue;
             };
             let attempt = &*linked_to_spans(&attempts[index], &attempts[index + 1..]);
@@ -211,7 +230,12 @@ impl Lineage {
             turn = turn.max(self.journals.fold(name, now, |journal| {
                 journal.observe_with(&runs, &experiments, &pods, &look)
             }));
+            if let Some(journal) = self.journals.stored_journal(name) {
+                let beside = beside(Some(&attempts[index]), look.replica_set, now);
+                lines.push(Line::of_journal(journal, &beside));
+            }
         }
+        self.take_lines(key, &seen.uid, lines, now);
         self.tell_reasons(key, &names);
         turn
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::ledgers::Book;
 use super::{Lineage, REPORT_DELAY};
 use crate::attribution::{KeptnObjects, attribute};
 use crate::chain::{Chain, Turn};
@@ -30,6 +31,9 @@ impl Lineage {
         };
         let sets = self.index.replica_sets_of(key);
         let sets: Vec<_> = sets.filter(|set| set.rollout_uid == seen.uid).collect();
+        if rollout.book.ledger().is_some_and(|ledger| ledger.rollout_uid() != seen.uid) {
+            rollout.book = Book::default();
+        }
         if rollout.uid.as_ref() != Some(&seen.uid) {
             rollout.chain = Chain::default();
             rollout.uid = Some(seen.uid.clone());
@@ -53,7 +57,7 @@ impl Lineage {
         self.begin_journals(key, was_newest.as_ref(), now);
         self.fold_journals(key, seen, before, now);
         match turn {
-            Turn::Vital => self.schedule_report(key, now),
+            Turn::Vital => self.schedule_end(key, now),
             Turn::Moved => self.schedule_report(key, now + REPORT_DELAY),
             Turn::Same => {}
         }

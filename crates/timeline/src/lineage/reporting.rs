@@ -4,19 +4,23 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Effect, Lineage, REPORT_DELAY, ReportWrite};
 use crate::app_context::{AppContext, Standing};
+use crate::attempt::Phase;
 use crate::chain::Chain;
 use crate::observation::Key;
 use crate::report::Report;
 use crate::standing::{self, RolloutView};
 
 const REPORT_RETRY: SignedDuration = SignedDuration::from_secs(5);
+const SETTLE_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
 impl Lineage {
     /// A report was stored, or not.
     pub fn reported(&mut self, key: &Key, stored: bool, now: Timestamp) {
         if let Some(rollout) = self.rollouts.get_mut(key) {
             rollout.reporting = false;
-            if !stored {
+            if stored {
+                self.ledgers_changed.insert(key.clone());
+            } else {
                 rollout.report = None;
                 self.schedule_report(key, now + REPORT_RETRY);
             }
@@ -52,6 +56,24 @@ impl Lineage {
             // An answer or a version of the Rollout comes, and schedules it again.
             return;
         }
+        if let Some(by) = rollout.settles_by.filter(|by| *by > now)
+            && self.settles(key)
+        {
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.report_due = None;
+            }
+            self.schedule_report(key, by);
+            return;
+        }
+        if self.waits_for_ledger(key, now, effects) {
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.report_due = None;
+            }
+            return;
+        }
+        let Some(rollout) = self.rollouts.get(key) else {
+            return;
+        };
         let view = RolloutView {
             chain: &rollout.chain,
             problem: rollout.problem.as_deref(),
@@ -68,10 +90,13 @@ impl Lineage {
                 .collect(),
         };
         let trace = self.traces.get(key);
-        let report = Report {
+        let mut report = Report {
             rollout_uid: uid.clone(),
             observed_generation: trace.and_then(|trace| trace.generation),
             attempts: rollout.chain.attempts().to_vec(),
+            ledger: rollout.book.ledger().cloned(),
+            dora: trace.map(|trace| trace.settings.dora).unwrap_or_default(),
+            at: now,
             observed: standing::observed(&view, now),
             linked: standing::linked(&view, now),
             exported: standing::exported(&view, now),
@@ -93,6 +118,7 @@ impl Lineage {
         if same {
             return;
         }
+        report.ledger = rollout.close_book(&report.dora, now);
         rollout.report = Some(report.clone());
         rollout.reporting = true;
         let write = ReportWrite { create, owner, change_owner, report };
@@ -114,6 +140,25 @@ impl Lineage {
         let workload = newest.workload.as_ref()?;
         let app = Key::new(&key.namespace, &workload.app);
         self.index.broken_trace(&app, workload)
+    }
+
+    /// What is to be stored at once is stored now; an end is stored together with what follows from
+    /// it, that all is available or traffic is back, if that comes soon.
+    pub(super) fn schedule_end(&mut self, key: &Key, now: Timestamp) {
+        if self.settles(key)
+            && let Some(rollout) = self.rollouts.get_mut(key)
+        {
+            rollout.settles_by = Some(now + SETTLE_DELAY);
+        }
+        self.schedule_report(key, now);
+    }
+
+    /// Whether something may still follow from the end of the newest attempt.
+    fn settles(&self, key: &Key) -> bool {
+        self.newest_journal(key).is_some_and(|journal| {
+            let lands = matches!(journal.phase, Phase::Promoted | Phase::Aborted);
+            lands && journal.settled.is_none() && journal.root_closed.is_none()
+        })
     }
 
     pub(super) fn schedule_report(&mut self, key: &Key, due: Timestamp) {

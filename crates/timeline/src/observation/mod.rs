@@ -17,6 +17,8 @@ pub use evidence::{
 pub use progress::{ConditionSeen, PauseSeen, Progress, StepPlan};
 
 use crate::attempt::Attempt;
+use crate::commit::CommitTime;
+use crate::dora;
 use crate::journal::Journal;
 use crate::report::Report;
 use crate::traceparent::Traceparent;
@@ -259,8 +261,10 @@ pub struct RevisionFacts {
     pub environment: Option<String>,
     /// Commit of the source.
     pub commit: Option<String>,
-    /// When it was made.
-    pub commit_time: Option<Timestamp>,
+    /// When it was made, by what can be right at any time: a look adds that it lies in the future.
+    pub commit_time: CommitTime,
+    /// It is declared to mend what it replaces.
+    pub hotfix: bool,
     /// Repository of the source.
     pub repository: Option<String>,
     /// Who made the change.
@@ -388,10 +392,18 @@ pub struct Settings {
     pub observe_only: bool,
     /// Keep the RolloutTrace when its Rollout is deleted.
     pub keep_after_delete: bool,
+    /// How DORA's metrics are made.
+    pub dora: dora::Settings,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { history: 10, attempts: 5, observe_only: false, keep_after_delete: false }
+        Self {
+            history: 10,
+            attempts: 5,
+            observe_only: false,
+            keep_after_delete: false,
+            dora: dora::Settings::default(),
+        }
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct ApiServer {
     pub(crate) ever: BTreeMap<Key, StoredAttempt>,
     /// How often each was made after an earlier one of that name was done.
     pub(crate) made_again: BTreeSet<Key>,
+    /// Successful writes of RolloutTraces.
+    pub(crate) reports: usize,
     /// Successful writes of each.
     pub(crate) writes: BTreeMap<Key, usize>,
     watches: BTreeMap<Kind, VecDeque<Observation>>,
@@ -193,6 +195,12 @@ impl ApiServer {
         (found, more)
     }
 
+    /// The journals that are left of a Rollout.
+    pub(crate) fn left_of(&self, uid: &str) -> Vec<Journal> {
+        let journals = self.attempts.values().map(|stored| &stored.journal);
+        journals.filter(|journal| journal.identity.rollout_uid == uid).cloned().collect()
+    }
+
     /// Removes the oldest of a Rollout's that are done, beyond the newest so many.
     pub(crate) fn prune(&mut self, attempt: &Identity, keep: usize) {
         let mut done: Vec<_> = self
@@ -215,6 +223,7 @@ impl ApiServer {
         if !there && !write.create {
             return false;
         }
+        self.reports += 1;
         let seen = RolloutTraceSeen {
             key: key.clone(),
             generation: Some(1),

@@ -130,6 +130,13 @@ fn a_canary_of_six_steps_in_a_minute_costs_four_writes() {
 }
 
 #[test]
+fn a_rollout_trace_is_written_twice_for_an_attempt_and_once_before_the_first() {
+    let story = story::canary();
+    let world = World::new(&story, Taste::Everything, BTreeMap::new()).run();
+    assert_eq!((world.server.ever.len(), world.server.reports), (2, 5));
+}
+
+#[test]
 fn a_crowd_waits_in_the_cluster_and_not_in_memory_while_the_collector_is_away() {
     let story = story::crowd(300).without_collector(0, 3_000);
     let undisturbed = World::new(&story, Taste::Everything, BTreeMap::new()).run();

@@ -7,6 +7,7 @@ use timeline::attempt::Phase;
 use timeline::chain::Chain;
 use timeline::delivery::Stage;
 use timeline::journal::{Exported, Journal, MarkKind};
+use timeline::ledger::Id;
 use timeline::{Key, spans};
 
 use crate::world::{World, attempt_key};
@@ -52,6 +53,7 @@ impl World<'_> {
             self.must_be_alike(&key, &stored.journal, expected);
         }
         self.chains_must_be_true();
+        self.ledgers_must_be_complete();
     }
 
     fn attempts_must_be_done(&self) {
@@ -149,6 +151,40 @@ impl World<'_> {
         }
         if !self.was_long_away() && !self.forgot {
             assert_eq!(stored.links, expected.links, "what {key} links to");
+        }
+    }
+
+    /// Every attempt that is over has one line, and no line is without its attempt.
+    fn ledgers_must_be_complete(&self) {
+        for (rollout, uid) in &self.rollouts {
+            let told = self.server.trace(rollout).and_then(|trace| trace.report.ledger.as_ref());
+            let Some(ledger) = told.filter(|ledger| ledger.rollout_uid() == uid) else {
+                panic!("{rollout} has no ledger");
+            };
+            let lines: BTreeMap<_, _> =
+                ledger.lines().iter().map(|line| (line.id.clone(), line.outcome)).collect();
+            assert_eq!(lines.len(), ledger.lines().len(), "{rollout}: an attempt has two lines");
+            let of = |key: &Key, journal: &Journal| {
+                let identity = &journal.identity;
+                let id = Id::new(identity.revision, identity.number, &identity.hash);
+                let left = self.server.attempts.contains_key(key);
+                (identity.rollout_uid == *uid).then_some((id, (journal.phase, left)))
+            };
+            let ever = self.server.ever.iter();
+            let ever: BTreeMap<_, _> =
+                ever.filter_map(|(key, stored)| of(key, &stored.journal)).collect();
+            // What is told once more is what was rebuilt.
+            let rebuilt = self.forgot && self.crashes > 0;
+            for (id, (phase, left)) in &ever {
+                let line = lines.get(id);
+                assert!(
+                    line == Some(phase) || (rebuilt && !left && line.is_none()),
+                    "{rollout}: the line of {id} says {line:?}, and not {phase}"
+                );
+            }
+            for id in lines.keys() {
+                assert!(ever.contains_key(id), "{rollout}: {id} has a line and never was");
+            }
         }
     }
 

@@ -73,6 +73,8 @@ pub(crate) struct World<'a> {
     /// When the operator was started last.
     started: Timestamp,
     pods_watched: BTreeMap<Key, String>,
+    /// What the process that started then has told.
+    announced: BTreeSet<(Key, u8, Timestamp)>,
     pub(crate) rollouts: BTreeMap<Key, String>,
     /// Turns of each Rollout that happened, that the operator knows, and that are stored.
     happened: BTreeMap<Key, usize>,
@@ -115,6 +117,7 @@ impl<'a> World<'a> {
             steps: 0,
             started: start,
             pods_watched: BTreeMap::new(),
+            announced: BTreeSet::new(),
             rollouts: BTreeMap::new(),
             happened: BTreeMap::new(),
             told: BTreeMap::new(),

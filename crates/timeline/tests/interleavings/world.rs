@@ -60,8 +60,15 @@ impl World {
 
     /// Lets the operator do what it wants to do now.
     pub(crate) fn act(&mut self) {
-        let effects = self.operator.effects(self.now);
-        for effect in effects {
+        let mut effects = self.operator.effects(self.now);
+        let mut at = 0;
+        while at < effects.len() {
+            let effect = effects[at].clone();
+            at += 1;
+            if let Effect::ReadAttempts(key, uid) = &effect {
+                self.operator.attempts_read(key, uid, Some(Vec::new()), self.now);
+                effects.extend(self.operator.effects(self.now));
+            }
             // Journals have a simulation of their own.
             if let Effect::WriteAttempt(key, _) = &effect {
                 let stored = AttemptWritten::Stored("1".to_owned());

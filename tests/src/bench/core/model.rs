@@ -50,6 +50,7 @@ enum Answer {
     Report(Key, String),
     Attempt(Key),
     Sent(Key, u64),
+    Read(Key, String),
 }
 
 impl Model {
@@ -161,6 +162,7 @@ impl Model {
                 Some(Answer::Attempt(key))
             }
             Effect::Send(key, batch) => Some(Answer::Sent(key, batch.spans.len() as u64)),
+            Effect::ReadAttempts(key, uid) => Some(Answer::Read(key, uid)),
             Effect::Recall(_)
             | Effect::Prune(..)
             | Effect::WatchPods(..)
@@ -186,6 +188,10 @@ impl Model {
                     stored: None,
                 };
                 self.lineage.observe(Observation::RolloutTrace(Box::new(seen)), now);
+            }
+            // The cluster was empty when it started.
+            Answer::Read(key, uid) => {
+                self.lineage.attempts_read(&key, &uid, Some(Vec::new()), now);
             }
             Answer::Attempt(key) => {
                 self.version += 1;

@@ -5,6 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::{Journal, MarkKind};
 use crate::moment::Moment;
 
+/// How the note begins that tells of the time of a commit, which is of another clock.
+pub(super) const COMMIT_TIME: &str = "commit time: ";
 /// A clock that is further ahead than this is wrong.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 /// Kubernetes' timestamps have no fraction, ours have.
@@ -58,7 +60,11 @@ impl Journal {
 
     /// Says once that a clock is wrong.
     pub(super) fn doubt(&mut self, what: &str, at: Timestamp, now: Timestamp) {
-        if self.marks.iter().all(|mark| mark.kind != MarkKind::ClockDoubted) {
+        if self
+            .marks
+            .iter()
+            .all(|mark| mark.kind != MarkKind::ClockDoubted || mark.note.starts_with(COMMIT_TIME))
+        {
             self.mark(MarkKind::ClockDoubted, Moment::observed(now), &format!("{what}: {at}"));
         }
     }

@@ -1,10 +1,14 @@
 //! What is known of the revision, until it is frozen.
 
-use super::super::{Facts, Journal};
+use jiff::Timestamp;
+
+use super::super::{Facts, Journal, Mark, MarkKind};
 use super::View;
-use super::clock::sane;
+use super::clock::COMMIT_TIME;
 use super::memory::LastLook;
 use super::text::{clean, clean_option};
+use crate::commit::CommitTime;
+use crate::moment::Moment;
 use crate::observation::ReplicaSetSeen;
 
 const FACT: usize = 256;
@@ -30,6 +34,7 @@ impl Journal {
         }
         let workload = look.attempt.workload.as_ref();
         let facts = &mut self.facts;
+        let mut refused = None;
         if let Some(name) = &look.attempt.replica_set {
             facts.replica_set = Some(clean(name, FACT));
         }
@@ -39,15 +44,34 @@ impl Journal {
         if let Some(set) = look.replica_set {
             facts.replica_set = Some(clean(&set.key.name, FACT));
             facts.tell(set);
-            facts.commit_time = facts.commit_time.filter(|at| sane(*at, view.now));
+            let told = set.facts.commit_time.as_of(view.now);
+            facts.commit_time = match told {
+                CommitTime::At(at, _) => Some(at),
+                CommitTime::Untold | CommitTime::Refused(_) => None,
+            };
             facts.upgrade = look.stable_set.is_some_and(|stable| {
                 let (was, is) = (stable.facts.template_digest, set.facts.template_digest);
                 is != 0 && is == was && stable.hash != set.hash
             });
+            if let CommitTime::Refused(why) = told {
+                refused = Some(why.to_string());
+            }
         }
         if let Some(workload) = workload.filter(|_| look.replica_set.is_some()) {
             facts.service.get_or_insert_with(|| clean(&workload.name, FACT));
             facts.version.get_or_insert_with(|| clean(&workload.version, FACT));
+        }
+        if let Some(why) = refused {
+            self.refuse_commit_time(&why, view.now);
+        }
+    }
+
+    /// Says once that what is said of the time of the commit was not used.
+    fn refuse_commit_time(&mut self, why: &str, now: Timestamp) {
+        let note = format!("{COMMIT_TIME}{why}");
+        let said = |mark: &Mark| mark.kind == MarkKind::ClockDoubted && mark.note == note;
+        if !self.marks.iter().any(said) {
+            self.mark(MarkKind::ClockDoubted, Moment::observed(now), &note);
         }
     }
 
@@ -68,7 +92,6 @@ impl Facts {
         self.version = clean_option(told.version.as_ref(), FACT);
         self.environment = clean_option(told.environment.as_ref(), FACT);
         self.commit = clean_option(told.commit.as_ref(), FACT);
-        self.commit_time = told.commit_time;
         self.repository = clean_option(told.repository.as_ref(), FACT);
         self.author = clean_option(told.author.as_ref(), FACT);
         self.origin = told.origin;

@@ -46,7 +46,9 @@ pub(super) fn wanted(effect: &Effect) -> String {
             let attempts: Vec<_> = attempts
                 .map(|it| format!("{}#{} {} {}", it.revision, it.number, it.hash, it.phase))
                 .collect();
-            format!("WriteReport {key}: {attempts:?}")
+            let lines = write.report.ledger.iter().flat_map(|ledger| ledger.lines());
+            let lines: Vec<_> = lines.map(ToString::to_string).collect();
+            format!("WriteReport {key}: {attempts:?} {lines:?}")
         }
         Effect::Send(key, batch) => {
             let spans: Vec<_> =

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use timeline::delivery::{AttemptWritten, Sent};
+use timeline::journal::Journal;
+use timeline::journals::Told;
 use timeline::lineage::Effect;
 use timeline::observation::RolloutAttemptSeen;
 use timeline::{Key, Observation};
@@ -28,6 +30,7 @@ pub(super) enum Answer {
     Report(bool),
     Sent(Sent, u64),
     Recalled(Vec<RolloutAttemptSeen>, bool),
+    Read(Option<Vec<Journal>>),
 }
 
 impl World<'_> {
@@ -35,6 +38,7 @@ impl World<'_> {
         let same = |other: &Effect| match (effect, other) {
             (Effect::WriteAttempt(a, _), Effect::WriteAttempt(b, _))
             | (Effect::WriteReport(a, _), Effect::WriteReport(b, _))
+            | (Effect::ReadAttempts(a, _), Effect::ReadAttempts(b, _))
             | (Effect::Send(a, _), Effect::Send(b, _)) => a == b,
             (Effect::Recall(_), Effect::Recall(_)) => true,
             _ => false,
@@ -58,6 +62,7 @@ impl World<'_> {
             }
             (Effect::WriteReport(..), _) if lost || fails => Some(Answer::Report(false)),
             (Effect::Send(..), _) if lost || fails => Some(Answer::Sent(Sent::Later(None), 0)),
+            (Effect::ReadAttempts(..), _) if lost || fails => Some(Answer::Read(None)),
             (Effect::Recall(_), None) => Some(Answer::Recalled(Vec::new(), true)),
             (_, answer) => answer,
         };
@@ -90,6 +95,7 @@ impl World<'_> {
                 let (found, more) = self.server.recall(*limit);
                 Some(Answer::Recalled(found, more))
             }
+            Effect::ReadAttempts(_, uid) => Some(Answer::Read(Some(self.server.left_of(uid)))),
             Effect::Prune(identity, keep) => {
                 self.server.prune(identity, *keep);
                 None
@@ -120,9 +126,11 @@ impl World<'_> {
             (Effect::WriteAttempt(key, _), Answer::Attempt(written)) => {
                 for told in operator.attempt_written(&key, written, now) {
                     let stored = &self.server.ever[&key].journal;
-                    let stands = if told.ended { !stored.open() } else { true };
+                    let stands = told.told == Told::Begun || !stored.open();
                     assert!(stands, "{key} is told to have ended, and nothing says so");
                     assert_eq!(told.journal.identity, stored.identity);
+                    let anew = self.announced.insert((key.clone(), told.told as u8, self.started));
+                    assert!(anew, "{key} is told twice: {:?}", told.told);
                 }
             }
             (Effect::WriteReport(key, _), Answer::Report(stored)) => {
@@ -131,6 +139,9 @@ impl World<'_> {
             (Effect::Send(key, _), Answer::Sent(sent, spans)) => {
                 let jitter = u32::try_from(n * 37 % 1001).unwrap();
                 operator.sent(&key, &sent, spans, jitter, now);
+            }
+            (Effect::ReadAttempts(key, uid), Answer::Read(journals)) => {
+                operator.attempts_read(&key, &uid, journals, now);
             }
             (Effect::Recall(_), Answer::Recalled(found, more)) => {
                 for seen in found {
