@@ -1,5 +1,7 @@
 //! A report of the pure core as `RolloutTrace.status`.
 
+use std::sync::Arc;
+
 use api::rollout_trace as rtr;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as KubeCondition, Time};
 use timeline::attempt::{Attempt, Follow, LinkState, Phase, Relation, Source};
@@ -13,7 +15,7 @@ pub fn status(report: &Report) -> rtr::RolloutTraceStatus {
         rollout_uid: Some(report.rollout_uid.clone()),
         observed_generation: report.observed_generation,
         head: report.attempts.first().map(|newest| head(newest, &report.attempts)),
-        chain: report.attempts.iter().map(entry).collect(),
+        chain: report.attempts.iter().map(|attempt| entry(attempt)).collect(),
         conditions: vec![
             condition("Observed", &report.observed, report.observed_generation),
             condition("Linked", &report.linked, report.observed_generation),
@@ -25,7 +27,7 @@ pub fn status(report: &Report) -> rtr::RolloutTraceStatus {
     status
 }
 
-fn head(newest: &Attempt, attempts: &[Attempt]) -> rtr::Head {
+fn head(newest: &Attempt, attempts: &[Arc<Attempt>]) -> rtr::Head {
     let named = |version: Option<&str>, hash: &str| version.unwrap_or(hash).to_owned();
     let follows = newest.follows.iter();
     let follows: Vec<String> =

@@ -11,6 +11,8 @@
 //!   The KeptnWorkloadVersion keeps naming the first trace and says nothing.
 //! - None made: the version did not change, so Keptn made no trace.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Trace};
@@ -34,22 +36,37 @@ pub struct KeptnObjects<'a> {
 ///
 /// `attempts` are newest first; `replica_set_uid` is that of the attempt's ReplicaSet.
 pub fn attribute(
-    attempts: &mut [Attempt],
+    attempts: &mut [Arc<Attempt>],
     index: usize,
     replica_set_uid: Option<&str>,
     keptn: &KeptnObjects<'_>,
 ) -> bool {
     let (newer, rest) = attempts.split_at_mut(index);
-    let Some((attempt, older)) = rest.split_first_mut() else {
+    let Some((shared, older)) = rest.split_first_mut() else {
         return false;
     };
-    let before = attempt.clone();
+    let mut decided = Attempt::clone(shared);
+    decide(&mut decided, newer, older, replica_set_uid, keptn);
+    let changed = decided != **shared;
+    if changed {
+        *shared = Arc::new(decided);
+    }
+    changed
+}
+
+fn decide(
+    attempt: &mut Attempt,
+    newer: &[Arc<Attempt>],
+    older: &[Arc<Attempt>],
+    replica_set_uid: Option<&str>,
+    keptn: &KeptnObjects<'_>,
+) {
     refresh_follows(attempt, older);
     if let Some(workload) = corrected(attempt, replica_set_uid, keptn) {
         attempt.workload = Some(workload);
     }
     let Some(workload) = attempt.workload.clone() else {
-        return *attempt != before;
+        return;
     };
     let case = Case { attempt, workload: &workload, newer, older, keptn };
     let trace = case.trace();
@@ -60,7 +77,6 @@ pub fn attribute(
     let linked = Case { attempt, workload: &workload, newer, older, keptn }.linked(trace.as_ref());
     attempt.trace = trace;
     attempt.linked = linked;
-    *attempt != before
 }
 
 /// Order of creation: the API server's clock, then Keptn's generation as its names tell it.
@@ -73,8 +89,8 @@ pub fn in_order(app_versions: &mut [&AppVersionSeen]) {
 struct Case<'a> {
     attempt: &'a Attempt,
     workload: &'a Workload,
-    newer: &'a [Attempt],
-    older: &'a [Attempt],
+    newer: &'a [Arc<Attempt>],
+    older: &'a [Arc<Attempt>],
     keptn: &'a KeptnObjects<'a>,
 }
 
@@ -90,7 +106,7 @@ impl<'a> Case<'a> {
     }
 
     fn earlier_at_this_version(&self) -> Option<&'a Attempt> {
-        self.older.iter().find(|older| {
+        self.older.iter().map(Arc::as_ref).find(|older| {
             older.workload.as_ref().is_some_and(|workload| {
                 workload.name == self.workload.name && workload.version == self.workload.version
             })
@@ -248,7 +264,7 @@ impl<'a> Case<'a> {
 
     fn retried(&self) -> Option<&'a Attempt> {
         let retry = self.attempt.follows.iter().find(|f| f.relation == Relation::RetryAfter)?;
-        self.older.iter().find(|older| older.is(retry))
+        self.older.iter().map(Arc::as_ref).find(|older| older.is(retry))
     }
 
     /// Whether no other attempt of this Rollout has claimed it.
@@ -363,7 +379,7 @@ fn corrected(
     Some(Workload { version: seen.version.clone(), ..workload.clone() })
 }
 
-fn refresh_follows(attempt: &mut Attempt, older: &[Attempt]) {
+fn refresh_follows(attempt: &mut Attempt, older: &[Arc<Attempt>]) {
     for follow in &mut attempt.follows {
         if let Some(followed) = older.iter().find(|older| older.is(follow)) {
             follow.trace = followed.standing_trace();

@@ -9,6 +9,7 @@ mod begin;
 mod learn;
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -17,10 +18,11 @@ use crate::observation::{OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template};
 use crate::workload::{NoWorkload, Workload};
 use begin::{not_before, not_observed};
 
-/// The attempts of one Rollout, newest first.
+/// The attempts of one Rollout, newest first. Each is shared with the reports that tell it, as long
+/// as nothing more is learned of it: there are a great many, and few change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chain {
-    attempts: Vec<Attempt>,
+    attempts: Vec<Arc<Attempt>>,
 }
 
 /// What an observation changed.
@@ -39,27 +41,31 @@ type When = (Timestamp, Source);
 
 impl Chain {
     /// The chain as it was stored, newest first.
-    pub fn restored(attempts: Vec<Attempt>) -> Self {
+    pub fn restored(attempts: Vec<Arc<Attempt>>) -> Self {
         Self { attempts }
     }
 
     /// The attempts, newest first.
-    pub fn attempts(&self) -> &[Attempt] {
+    pub fn attempts(&self) -> &[Arc<Attempt>] {
         &self.attempts
     }
 
-    pub(crate) fn attempts_mut(&mut self) -> &mut [Attempt] {
+    pub(crate) fn attempts_mut(&mut self) -> &mut [Arc<Attempt>] {
         &mut self.attempts
     }
 
     /// The newest attempt.
     pub fn newest(&self) -> Option<&Attempt> {
-        self.attempts.first()
+        self.attempts.first().map(Arc::as_ref)
+    }
+
+    fn newest_mut(&mut self) -> Option<&mut Attempt> {
+        self.attempts.first_mut().map(Arc::make_mut)
     }
 
     /// The attempt that is live: the last one that became stable.
     pub fn live(&self) -> Option<&Attempt> {
-        self.attempts.iter().find(|attempt| attempt.phase == Phase::Promoted)
+        self.attempts.iter().map(Arc::as_ref).find(|attempt| attempt.phase == Phase::Promoted)
     }
 
     /// Folds one version of the Rollout, beside its ReplicaSets as far as they are known.
@@ -89,9 +95,12 @@ impl Chain {
     /// Versions passed unseen: what they told first may have begun at any time since then. `before`
     /// was the newest attempt until now.
     pub(crate) fn bound_newest(&mut self, before: Option<&Attempt>) {
-        if let Some(newest) = self.attempts.first_mut()
-            && before.is_none_or(|before| !newest.is_same(before))
-            && newest.started_source == Source::Observed
+        let bound = |newest: &Attempt| {
+            before.is_none_or(|before| !newest.is_same(before))
+                && newest.started_source == Source::Observed
+        };
+        if self.newest().is_some_and(bound)
+            && let Some(newest) = self.newest_mut()
         {
             newest.started_source = Source::Inferred;
         }
@@ -151,7 +160,7 @@ impl Chain {
                         && matches!(attempt.phase, Phase::Progressing | Phase::Unknown)
                 },
             );
-        if let Some(attempt) = open {
+        if let Some(attempt) = open.map(Arc::make_mut) {
             attempt.phase = Phase::Promoted;
             attempt.ended = Some(view.now);
         } else if let Some(set) = view.replica_set(stable) {
@@ -167,7 +176,7 @@ impl Chain {
             missed.follows = self.follows(stable, view);
             self.push(missed);
             if let Some(mut under_way) = under_way {
-                under_way.follows = self.follows(view.current, view);
+                Arc::make_mut(&mut under_way).follows = self.follows(view.current, view);
                 self.attempts.insert(0, under_way);
             }
         } else {
@@ -186,6 +195,7 @@ impl Chain {
                 if first && !view.rollout.healthy {
                     return Turn::Same;
                 }
+                let newest = Arc::make_mut(newest);
                 newest.phase = Phase::Promoted;
                 newest.ended = Some(match view.rollout.completed {
                     Some((true, at)) if !first && at >= newest.started => at,
@@ -200,7 +210,7 @@ impl Chain {
         }
         let began_now = self.attempts.is_empty() && !view.rollout.healthy;
         self.open(view);
-        if let Some(newest) = self.attempts.first_mut().filter(|_| !began_now) {
+        if let Some(newest) = self.newest_mut().filter(|_| !began_now) {
             newest.phase = Phase::Promoted;
             newest.ended = Some(match view.rollout.completed {
                 Some((true, at)) => at.max(newest.started),
@@ -237,6 +247,7 @@ impl Chain {
     fn close_newest(&mut self, phase: Phase, at: Timestamp) -> Turn {
         match self.attempts.first_mut() {
             Some(newest) if newest.open() => {
+                let newest = Arc::make_mut(newest);
                 newest.phase = phase;
                 newest.ended = Some(at.max(newest.started));
                 Turn::Vital
@@ -258,6 +269,7 @@ impl Chain {
                 continue;
             };
             if attempt.replica_set.is_none() {
+                let attempt = Arc::make_mut(attempt);
                 attempt.replica_set = Some(set.key.name.clone());
                 date_again(attempt, older, set);
                 turn = Turn::Moved;
@@ -267,16 +279,21 @@ impl Chain {
             if attempt.revision == 0
                 && let Some(known) = known
             {
-                attempt.revision = known;
+                Arc::make_mut(attempt).revision = known;
                 turn = Turn::Moved;
             }
             if attempt.workload.is_none() {
                 match workload(set, &rollout.metadata) {
                     Ok(workload) => {
-                        attempt.workload = Some(workload);
+                        Arc::make_mut(attempt).workload = Some(workload);
                         turn = Turn::Moved;
                     }
-                    Err(problem) => attempt.linked = Linked::none(problem.to_string()),
+                    Err(problem) => {
+                        let linked = Linked::none(problem.to_string());
+                        if attempt.linked != linked {
+                            Arc::make_mut(attempt).linked = linked;
+                        }
+                    }
                 }
             }
         }
@@ -313,7 +330,7 @@ fn workload(set: &ReplicaSetSeen, rollout: &OwnedMetadata) -> Result<Workload, N
 }
 
 /// A ReplicaSet that arrives after its Rollout still tells when the attempt began.
-fn date_again(attempt: &mut Attempt, older: &mut [Attempt], set: &ReplicaSetSeen) {
+fn date_again(attempt: &mut Attempt, older: &mut [Arc<Attempt>], set: &ReplicaSetSeen) {
     let new = attempt.number == 1 && older.iter().all(|older| older.hash != set.hash);
     let made_since = |at: &Timestamp| {
         *at <= attempt.started && older.first().is_none_or(|older| not_before(*at, older.started))
@@ -322,6 +339,7 @@ fn date_again(attempt: &mut Attempt, older: &mut [Attempt], set: &ReplicaSetSeen
     let seen = matches!(attempt.started_source, Source::Observed | Source::Inferred);
     if let Some(created) = created.filter(|_| new && seen) {
         if let Some(superseded) = older.first_mut().filter(|o| o.ended == Some(attempt.started)) {
+            let superseded = Arc::make_mut(superseded);
             superseded.ended = Some(created.max(superseded.started));
         }
         attempt.started = created;

@@ -108,6 +108,8 @@ pub struct Lineage {
     waiting: BTreeSet<Key>,
     rollouts_of_app: BTreeMap<Key, BTreeSet<Key>>,
     touched_rollouts: BTreeSet<Key>,
+    /// Folded since the last effects, and nothing else has touched them.
+    folded_rollouts: BTreeSet<Key>,
     touched_apps: BTreeSet<Key>,
     due_reports: BTreeSet<(Timestamp, Key)>,
     /// Lines of journals that were not kept in memory before their ledger was known, by UID of
@@ -238,9 +240,14 @@ impl Lineage {
         }
         let mut effects = Vec::new();
         self.touched_rollouts.extend(self.journals.wake(now));
-        for key in std::mem::take(&mut self.touched_rollouts) {
-            self.refresh(&key, now);
-            self.watch_pods(&key, &mut effects);
+        let touched = std::mem::take(&mut self.touched_rollouts);
+        let mut folded = std::mem::take(&mut self.folded_rollouts);
+        folded.retain(|key| !touched.contains(key));
+        for (key, again) in
+            touched.iter().map(|key| (key, true)).chain(folded.iter().map(|key| (key, false)))
+        {
+            self.refresh(key, again, now);
+            self.watch_pods(key, &mut effects);
         }
         if !std::mem::replace(&mut self.started, true) {
             for key in std::mem::take(&mut self.gone_early) {
@@ -316,7 +323,8 @@ impl Lineage {
         }
         self.gone_early.remove(&key);
         let before = rollout.seen.take();
-        if before.as_ref() == Some(&seen) {
+        let same = before.as_ref() == Some(&seen);
+        if same {
             rollout.gap = false;
         } else if looked {
             // Folded now and not at the next effect: each version counts.
@@ -325,7 +333,9 @@ impl Lineage {
         if let Some(rollout) = self.rollouts.get_mut(&key) {
             rollout.seen = Some(seen);
         }
-        self.touched_rollouts.insert(key);
+        let folded = looked && !same;
+        let touched = if folded { &mut self.folded_rollouts } else { &mut self.touched_rollouts };
+        touched.insert(key);
     }
 
     fn trace_seen(&mut self, seen: RolloutTraceSeen, now: Timestamp) {
@@ -343,16 +353,16 @@ impl Lineage {
         let rollout = self.rollouts.entry(key.clone()).or_default();
         let same = rollout.seen.as_ref().is_none_or(|seen| seen.uid == stored.rollout_uid);
         if rollout.chain.attempts().is_empty() && same {
-            rollout.chain = Chain::restored(stored.attempts);
-            if let Some(ledger) = stored.report.ledger.as_ref().filter(|_| !rollout.folded) {
+            rollout.chain = Chain::restored(stored.attempts.clone());
+            if let Some(ledger) = stored.ledger.as_ref().filter(|_| !rollout.folded) {
                 rollout.book = Book::restored(ledger);
                 self.ledgers_changed.insert(key.clone());
             }
-            rollout.uid = Some(stored.rollout_uid);
-            rollout.report = Some(stored.report);
+            rollout.uid = Some(stored.rollout_uid.clone());
+            rollout.report = Some(*stored);
             self.touched_rollouts.insert(key);
         } else if rollout.uid.as_ref() == Some(&stored.rollout_uid) {
-            rollout.told = Some(stored.report);
+            rollout.told = Some(*stored);
             self.report_must_stand(&key, now);
         }
     }

@@ -16,7 +16,7 @@ pub struct Report {
     /// `metadata.generation` of the RolloutTrace whose settings were followed.
     pub observed_generation: Option<i64>,
     /// Newest first.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<Arc<Attempt>>,
     /// One line for each attempt; none while the Rollout was never read. It is shared, not copied.
     pub ledger: Option<Arc<Ledger>>,
     /// How its figures are made.
@@ -82,7 +82,11 @@ impl Report {
             && self.linked == newer.linked
             && self.exported == newer.exported
             && self.attempts.len() == newer.attempts.len()
-            && self.attempts.iter().zip(&newer.attempts).all(|(a, b)| essence(a) == essence(b))
+            && self
+                .attempts
+                .iter()
+                .zip(&newer.attempts)
+                .all(|(a, b)| Arc::ptr_eq(a, b) || essence(a) == essence(b))
     }
 }
 

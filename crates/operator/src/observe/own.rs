@@ -6,9 +6,7 @@ use api::rollout_trace as rtr;
 use api::{RolloutAttempt, RolloutTrace};
 use jiff::Timestamp;
 use timeline::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Source, Trace};
-use timeline::observation::{
-    InvalidSeen, RolloutAttemptSeen, RolloutTraceSeen, Settings, StoredTrace,
-};
+use timeline::observation::{InvalidSeen, RolloutAttemptSeen, RolloutTraceSeen, Settings};
 use timeline::report::{Condition, Report};
 use timeline::workload::Workload;
 use timeline::{Kind, Observation};
@@ -48,7 +46,9 @@ impl Observed for RolloutTrace {
                 keep_after_delete: self.spec.keep_after_delete.unwrap_or(false),
                 dora: dora::settings(&self.spec),
             },
-            stored: self.status.and_then(|status| stored(status, dora::settings(&self.spec))),
+            stored: self
+                .status
+                .and_then(|status| stored(status, dora::settings(&self.spec)).map(Box::new)),
         })))
     }
 }
@@ -80,14 +80,11 @@ pub(crate) fn attempt_seen(object: &RolloutAttempt) -> Result<RolloutAttemptSeen
     })
 }
 
-fn stored(
-    status: rtr::RolloutTraceStatus,
-    settings: timeline::dora::Settings,
-) -> Option<StoredTrace> {
+fn stored(status: rtr::RolloutTraceStatus, settings: timeline::dora::Settings) -> Option<Report> {
     let ledger = dora::ledger(&status).map(Arc::new);
     let at = status.dora.as_ref().map_or(Timestamp::UNIX_EPOCH, |dora| dora.as_of);
     let rollout_uid = status.rollout_uid?;
-    let attempts: Vec<Attempt> = status.chain.into_iter().map(attempt).collect();
+    let attempts = status.chain.into_iter().map(|entry| Arc::new(attempt(entry))).collect();
     let condition = |name: &str| {
         let found = status.conditions.iter().find(|condition| condition.type_ == name)?;
         Some(Condition {
@@ -101,10 +98,10 @@ fn stored(
             since: found.last_transition_time.0,
         })
     };
-    let report = Report {
-        rollout_uid: rollout_uid.clone(),
+    Some(Report {
+        rollout_uid,
         observed_generation: status.observed_generation,
-        attempts: attempts.clone(),
+        attempts,
         ledger,
         dora: settings,
         at,
@@ -117,8 +114,7 @@ fn stored(
             message: String::new(),
             since: Timestamp::UNIX_EPOCH,
         }),
-    };
-    Some(StoredTrace { rollout_uid, attempts, report })
+    })
 }
 
 fn attempt(entry: rtr::ChainEntry) -> Attempt {

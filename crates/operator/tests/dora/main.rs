@@ -147,7 +147,7 @@ fn report(attempts: Vec<Attempt>, ledger: Ledger) -> Report {
     Report {
         rollout_uid: "uid".to_owned(),
         observed_generation: Some(3),
-        attempts,
+        attempts: attempts.into_iter().map(Arc::new).collect(),
         ledger: Some(Arc::new(ledger)),
         dora: Settings::default(),
         at: now(),

@@ -1,6 +1,7 @@
 //! What left for the collector, and how often the cluster was written to for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 use timeline::attempt::{Attempt, Phase};
@@ -72,8 +73,9 @@ fn the_root_is_in_the_app_deploy_span_of_its_app_version_or_in_a_trace_of_its_ow
                 // A retry goes on in the span of the first try.
                 if journal.identity.number == 1 {
                     let chain = replay.lineage.chain(&journal.identity.rollout).unwrap();
-                    let is_it =
-                        |it: &&Attempt| (it.revision, it.number) == (journal.identity.revision, 1);
+                    let is_it = |it: &&Arc<Attempt>| {
+                        (it.revision, it.number) == (journal.identity.revision, 1)
+                    };
                     let attempt = chain.attempts().iter().find(is_it).unwrap();
                     let trace = attempt.trace.as_ref().unwrap();
                     assert_eq!(trace.app_version.as_ref(), Some(version), "{name}");

@@ -1,5 +1,7 @@
 //! How an attempt begins: its number, its time, and what it follows.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{Chain, View, When, workload};
@@ -46,11 +48,12 @@ impl Chain {
 
     /// Adds the newest attempt. Another one at the same revision is numbered on.
     pub(super) fn push(&mut self, mut attempt: Attempt) {
-        let same =
-            |other: &&Attempt| other.hash == attempt.hash && other.revision == attempt.revision;
+        let same = |other: &&Arc<Attempt>| {
+            other.hash == attempt.hash && other.revision == attempt.revision
+        };
         let last = self.attempts.iter().filter(same).map(|other| other.number).max();
         attempt.number = last.map_or(1, |last| last + 1);
-        self.attempts.insert(0, attempt);
+        self.attempts.insert(0, Arc::new(attempt));
     }
 
     /// The Rollout's annotation is written just before its status; after a gap it may be ahead of
@@ -104,7 +107,7 @@ impl Chain {
     /// What an attempt for `hash` follows: what is live, and the newest attempt if it is another.
     pub(super) fn follows(&self, hash: &str, view: &View<'_>) -> Vec<Follow> {
         let back = self.live().is_some_and(|live| {
-            let was_live = |attempt: &Attempt| {
+            let was_live = |attempt: &Arc<Attempt>| {
                 attempt.hash == hash && matches!(attempt.phase, Phase::Promoted | Phase::Unknown)
             };
             let older = || {
@@ -137,14 +140,15 @@ pub(super) fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) 
 
 /// What an attempt for `hash` follows that came after these, newest first; `back` if it was live
 /// before what is live now.
-pub(super) fn follows_of(attempts: &[Attempt], hash: &str, back: bool) -> Vec<Follow> {
+pub(super) fn follows_of(attempts: &[Arc<Attempt>], hash: &str, back: bool) -> Vec<Follow> {
     let mut follows = Vec::new();
-    let live = attempts.iter().find(|attempt| attempt.phase == Phase::Promoted);
+    let attempts = || attempts.iter().map(Arc::as_ref);
+    let live = attempts().find(|attempt| attempt.phase == Phase::Promoted);
     if let Some(live) = live {
         let relation = if back { Relation::Rollback } else { Relation::Successor };
         follows.push(follow(live, relation));
     }
-    if let Some(newest) = attempts.first()
+    if let Some(newest) = attempts().next()
         && live.is_none_or(|live| !std::ptr::eq(live, newest))
     {
         let relation = match newest.phase {

@@ -2,6 +2,7 @@
 //! that dies in between leaves one behind the other.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -32,6 +33,7 @@ impl Chain {
             for attempt in &mut self.attempts {
                 let of_hash = journals.iter().rfind(|it| it.identity.hash == attempt.hash);
                 if let Some(identity) = of_hash.map(|journal| &journal.identity) {
+                    let attempt = Arc::make_mut(attempt);
                     (attempt.revision, attempt.number) = (identity.revision, identity.number);
                 }
             }
@@ -47,6 +49,7 @@ impl Chain {
         let identity = &journal.identity;
         if let Some(known) = self.attempts.iter_mut().find(|known| is(identity, known)) {
             if matches!(known.phase, Phase::Progressing | Phase::Unknown) && !journal.open() {
+                let known = Arc::make_mut(known);
                 known.phase = journal.phase;
                 known.ended = journal.ended.map(|ended| ended.at);
                 return Turn::Vital;
@@ -57,6 +60,7 @@ impl Chain {
         let older = self.attempts.iter().position(|it| (it.revision, it.number) < this);
         let place = older.unwrap_or(self.attempts.len());
         if let Some(before) = self.attempts.get_mut(place).filter(|before| before.open()) {
+            let before = Arc::make_mut(before);
             before.phase = outcome(before, journal);
             before.ended = Some(journal.started.at.max(before.started));
         }
@@ -67,7 +71,7 @@ impl Chain {
             attempt.phase = if live { Phase::Promoted } else { Phase::Unknown };
             attempt.ended = Some(self.attempts[next].started.max(attempt.started));
         }
-        self.attempts.insert(place, attempt);
+        self.attempts.insert(place, Arc::new(attempt));
         Turn::Vital
     }
 

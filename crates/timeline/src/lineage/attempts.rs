@@ -1,6 +1,7 @@
 //! The journals of the attempts under way: what is folded into them, and when they begin and end.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -192,8 +193,11 @@ impl Lineage {
                     && (attempt.replica_set.is_none() || attempt.workload.is_some()),
                 now,
             };
-            let tries: Vec<&Attempt> =
-                attempts.iter().filter(|a| a.revision == attempt.revision).collect();
+            let tries: Vec<&Attempt> = attempts
+                .iter()
+                .map(Arc::as_ref)
+                .filter(|a| a.revision == attempt.revision)
+                .collect();
             let controls = |owner: &EvidenceOwner| match owner {
                 EvidenceOwner::Rollout(_, uid) => *uid == seen.uid,
                 EvidenceOwner::Experiment(..) => false,
@@ -248,9 +252,12 @@ impl Lineage {
         for journal in names.iter().filter_map(|name| self.journals.journal(name)) {
             let failure = journal.failure.as_ref().filter(|_| !journal.open());
             let uid = &journal.identity.rollout_uid;
+            let reason = failure.map(|failure| &failure.reason);
             let attempts = rollout.chain.attempts_mut();
-            if let Some(attempt) = attempts.iter_mut().find(|a| is(&journal.identity, uid, a)) {
-                attempt.reason = failure.map(|failure| failure.reason.clone());
+            if let Some(attempt) = attempts.iter_mut().find(|a| is(&journal.identity, uid, a))
+                && attempt.reason.as_ref() != reason
+            {
+                Arc::make_mut(attempt).reason = reason.cloned();
             }
         }
     }
@@ -335,7 +342,7 @@ fn identity(rollout: &Key, uid: &str, attempt: &Attempt) -> Identity {
 
 /// The attempt with the traces of what it follows as spans of ours link to them. Where Keptn made
 /// no trace, it goes on in an older one, but the spans of that attempt are in a trace of its own.
-fn linked_to_spans<'a>(attempt: &'a Attempt, older: &[Attempt]) -> Cow<'a, Attempt> {
+fn linked_to_spans<'a>(attempt: &'a Attempt, older: &[Arc<Attempt>]) -> Cow<'a, Attempt> {
     let own = |follow: &Follow| {
         let is_own =
             |older: &Attempt| older.trace.is_none() && older.started_source != Source::Inferred;

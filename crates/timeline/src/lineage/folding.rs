@@ -64,10 +64,13 @@ impl Lineage {
         turn
     }
 
-    /// Brings a Rollout's chain up to date with all that is known, and its apps with the chain.
-    pub(super) fn refresh(&mut self, key: &Key, now: Timestamp) {
-        self.attribute(key);
-        if let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take()) {
+    /// Brings a Rollout's chain up to date with all that is known, and its apps with the chain. It
+    /// is folded again unless nothing was told beside the version that was folded last.
+    pub(super) fn refresh(&mut self, key: &Key, again: bool, now: Timestamp) {
+        let learned = self.attribute(key);
+        if (again || learned)
+            && let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take())
+        {
             self.fold(key, &seen, Some(&seen), now);
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.seen = Some(seen);
@@ -116,10 +119,12 @@ impl Lineage {
         }
     }
 
-    fn attribute(&mut self, key: &Key) {
+    /// Says whether anything more is known of the attempts.
+    fn attribute(&mut self, key: &Key) -> bool {
         let Some(rollout) = self.rollouts.get_mut(key) else {
-            return;
+            return false;
         };
+        let mut learned = false;
         let mut keptn = BTreeMap::new();
         // Oldest first: what an attempt follows has to be known before.
         for index in (0..rollout.chain.attempts().len()).rev() {
@@ -131,8 +136,9 @@ impl Lineage {
                 Some(app) => self.index.keptn(&Key::new(&key.namespace, app)),
                 None => KeptnObjects::default(),
             });
-            attribute(rollout.chain.attempts_mut(), index, uid, keptn);
+            learned |= attribute(rollout.chain.attempts_mut(), index, uid, keptn);
         }
+        learned
     }
 }
 

@@ -112,7 +112,7 @@ impl Lineage {
             let attempt = chain.iter().find(|attempt| names(attempt, journal));
             let hash = &journal.identity.hash;
             let set = sets.iter().find(|set| set.hash == *hash && set.rollout_uid == uid);
-            Line::of_journal(journal, &beside(attempt, set.copied(), now))
+            Line::of_journal(journal, &beside(attempt.map(Arc::as_ref), set.copied(), now))
         };
         let lines: Vec<Line> = stored.chain(own).map(line).collect();
         rollout.book.is_whole = true;
@@ -234,7 +234,7 @@ impl Lineage {
         };
         let attempt = rollout.chain.attempts().iter().find(|attempt| names(attempt, journal));
         let set = self.index.replica_sets_of(&key).find(|set| set.hash == journal.identity.hash);
-        let line = Line::of_journal(journal, &beside(attempt, set, now));
+        let line = Line::of_journal(journal, &beside(attempt.map(Arc::as_ref), set, now));
         let id = line.id.clone();
         self.take_lines(&key, &uid, [line], now);
         let settings = self.traces.get(&key).map(|trace| trace.settings.dora).unwrap_or_default();
@@ -345,7 +345,7 @@ fn lacks(ledger: &Ledger, attempt: &Attempt) -> bool {
 }
 
 /// Whether the attempt of a line that is open is not: its end did not come to the ledger.
-fn has_ended(line: &Line, chain: &[Attempt]) -> bool {
+fn has_ended(line: &Line, chain: &[Arc<Attempt>]) -> bool {
     line.open() && !chain.iter().any(|attempt| attempt.open() && is_of(line, attempt))
 }
 

@@ -16,7 +16,6 @@ pub use evidence::{
 };
 pub use progress::{ConditionSeen, PauseSeen, Progress, StepPlan};
 
-use crate::attempt::Attempt;
 use crate::commit::CommitTime;
 use crate::dora;
 use crate::journal::Journal;
@@ -356,7 +355,7 @@ pub struct RolloutTraceSeen {
     /// The settings of a person.
     pub settings: Settings,
     /// What was stored last, if anything.
-    pub stored: Option<StoredTrace>,
+    pub stored: Option<Box<Report>>,
 }
 
 /// A RolloutAttempt as it stands in the cluster, or as it was left by an earlier process.
@@ -368,17 +367,6 @@ pub struct RolloutAttemptSeen {
     pub resource_version: String,
     /// What it stores.
     pub journal: Journal,
-}
-
-/// What a RolloutTrace holds about a Rollout.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredTrace {
-    /// UID of the Rollout that it tells of.
-    pub rollout_uid: String,
-    /// Its attempts, newest first.
-    pub attempts: Vec<Attempt>,
-    /// All of it, to see whether it has to be written again.
-    pub report: Report,
 }
 
 /// `RolloutTrace.spec`.

@@ -1,5 +1,7 @@
 //! What Keptn made, and a Rollout's attempts, in few words.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use timeline::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Source};
 use timeline::attribution::{KeptnObjects, attribute, in_order};
@@ -105,14 +107,15 @@ impl Case {
             workload_versions: self.workload_versions.iter().collect(),
         };
         in_order(&mut keptn.app_versions);
-        self.attempts.reverse();
+        let newest_first = self.attempts.drain(..).rev();
+        let mut attempts: Vec<_> = newest_first.map(Arc::new).collect();
         for round in 0..2 {
-            for index in (0..self.attempts.len()).rev() {
-                let changed = attribute(&mut self.attempts, index, self.replica_set_uid, &keptn);
-                assert!(!changed || round == 0, "{:#?}", self.attempts[index]);
+            for index in (0..attempts.len()).rev() {
+                let changed = attribute(&mut attempts, index, self.replica_set_uid, &keptn);
+                assert!(!changed || round == 0, "{:#?}", attempts[index]);
             }
         }
-        self.attempts.reverse();
+        self.attempts = attempts.into_iter().rev().map(Arc::unwrap_or_clone).collect();
         self
     }
 

@@ -200,7 +200,7 @@ impl Story {
     }
 }
 
-pub(crate) fn lines(attempts: &[Attempt]) -> Vec<String> {
+pub(crate) fn lines(attempts: &[std::sync::Arc<Attempt>]) -> Vec<String> {
     let number = |number| {
         if number == 1 { String::new() } else { format!("#{number}") }
     };
@@ -212,5 +212,5 @@ pub(crate) fn lines(attempts: &[Attempt]) -> Vec<String> {
         let (revision, hash, phase) = (attempt.revision, &attempt.hash, attempt.phase);
         format!("{revision}{} {hash} {phase} [{}]", number(attempt.number), follows.join(", "))
     };
-    attempts.iter().rev().map(line).collect()
+    attempts.iter().rev().map(|attempt| line(attempt)).collect()
 }

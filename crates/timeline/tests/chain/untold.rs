@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use timeline::attempt::Source;
 use timeline::lineage::{Effect, Options};
-use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace, Unavailable};
+use timeline::observation::{RolloutTraceSeen, Settings, Unavailable};
 use timeline::report::{Condition, Report};
 use timeline::{Kind, Lineage, Observation};
 
@@ -129,7 +129,7 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
 
     let condition =
         Condition { status: None, reason: String::new(), message: String::new(), since: old.now };
-    let report = Report {
+    let stored = Report {
         rollout_uid: old.rollout.uid.clone(),
         observed_generation: None,
         attempts: old.chain.attempts().to_vec(),
@@ -140,17 +140,12 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
         linked: condition.clone(),
         exported: condition,
     };
-    let stored = StoredTrace {
-        rollout_uid: old.rollout.uid.clone(),
-        attempts: old.chain.attempts().to_vec(),
-        report,
-    };
     let trace = RolloutTraceSeen {
         key: key(),
         generation: Some(1),
         owners: vec![old.rollout.uid],
         settings: Settings::default(),
-        stored: Some(stored),
+        stored: Some(Box::new(stored)),
     };
     let mut lineage = Lineage::new(Options::default());
     lineage.observe(Observation::RolloutTrace(Box::new(trace)), new.now);

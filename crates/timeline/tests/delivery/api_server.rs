@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use timeline::delivery::{AttemptWrite, AttemptWritten, Stage};
 use timeline::journal::{Identity, Journal};
 use timeline::lineage::ReportWrite;
-use timeline::observation::{
-    RolloutAttemptSeen, RolloutTraceSeen, Settings, StoredTrace, Unavailable,
-};
+use timeline::observation::{RolloutAttemptSeen, RolloutTraceSeen, Settings, Unavailable};
 use timeline::{Key, Kind, Observation};
 
 /// A RolloutAttempt as it is stored.
@@ -229,11 +227,7 @@ impl ApiServer {
             generation: Some(1),
             owners: write.owner.iter().cloned().collect(),
             settings: Settings { attempts: 3, ..Settings::default() },
-            stored: Some(StoredTrace {
-                rollout_uid: write.report.rollout_uid.clone(),
-                attempts: write.report.attempts.clone(),
-                report: write.report.clone(),
-            }),
+            stored: Some(Box::new(write.report.clone())),
         };
         self.put(Observation::RolloutTrace(Box::new(seen)));
         true
@@ -248,9 +242,9 @@ impl ApiServer {
         there
     }
 
-    pub(crate) fn trace(&self, rollout: &Key) -> Option<&StoredTrace> {
+    pub(crate) fn trace(&self, rollout: &Key) -> Option<&timeline::report::Report> {
         match self.objects.get(&(Kind::RolloutTrace, rollout.clone()))? {
-            Observation::RolloutTrace(seen) => seen.stored.as_ref(),
+            Observation::RolloutTrace(seen) => seen.stored.as_deref(),
             _ => None,
         }
     }

@@ -157,7 +157,7 @@ impl World<'_> {
     /// Every attempt that is over has one line, and no line is without its attempt.
     fn ledgers_must_be_complete(&self) {
         for (rollout, uid) in &self.rollouts {
-            let told = self.server.trace(rollout).and_then(|trace| trace.report.ledger.as_ref());
+            let told = self.server.trace(rollout).and_then(|trace| trace.ledger.as_ref());
             let Some(ledger) = told.filter(|ledger| ledger.rollout_uid() == uid) else {
                 panic!("{rollout} has no ledger");
             };

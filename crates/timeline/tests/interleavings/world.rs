@@ -304,7 +304,7 @@ fn described(chain: &Chain) -> Vec<String> {
         let (revision, number, phase) = (attempt.revision, attempt.number, attempt.phase);
         format!("{revision}#{number} {version} {phase} since {started}: {trace:?}")
     };
-    chain.attempts().iter().map(line).collect()
+    chain.attempts().iter().map(|attempt| line(attempt)).collect()
 }
 
 pub(crate) fn index_of(rollout: &Key) -> usize {

@@ -2,7 +2,7 @@
 
 use timeline::app_context::{ContextWritten, WriteProblem};
 use timeline::lineage::Effect;
-use timeline::observation::{RolloutTraceSeen, Settings, StoredTrace};
+use timeline::observation::{RolloutTraceSeen, Settings};
 use timeline::{Kind, Observation};
 
 use crate::world::{World, index_of};
@@ -91,11 +91,7 @@ impl World {
             owners,
             // The second Rollout's trace outlives it.
             settings: Settings { keep_after_delete: r == 1, ..Settings::default() },
-            stored: Some(StoredTrace {
-                rollout_uid: report.report.rollout_uid.clone(),
-                attempts: report.report.attempts.clone(),
-                report: report.report.clone(),
-            }),
+            stored: Some(Box::new(report.report.clone())),
         };
         let observation = Observation::RolloutTrace(Box::new(seen));
         self.server.put(Kind::RolloutTrace, key.clone(), observation, self.now);

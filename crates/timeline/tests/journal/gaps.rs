@@ -213,7 +213,8 @@ fn a_start_that_was_stored_without_its_fraction_is_no_other_start() {
     let started = story.journal().started;
     assert_ne!(started.at.subsec_nanosecond(), 0);
     let mut stored = story.chain.attempts().to_vec();
-    stored[0].started = crate::story::floor(stored[0].started);
+    let started_at = crate::story::floor(stored[0].started);
+    std::sync::Arc::make_mut(&mut stored[0]).started = started_at;
     let mut story = story;
     story.chain = timeline::chain::Chain::restored(stored);
     let story = story.while_away(|story| story.after(1).reaches(1));
