@@ -105,8 +105,8 @@ impl Story {
 
 /// Of these ends something follows that is waited for.
 fn settles(line: &Line) -> bool {
-    use timeline::attempt::Phase::{Aborted, Promoted};
-    matches!(line.outcome, Promoted | Aborted)
+    use timeline::attempt::Phase::{Aborted, Promoted, Reverted};
+    matches!(line.outcome, Promoted | Aborted | Reverted)
 }
 
 fn ledger(trace: &RolloutTrace) -> Vec<Line> {

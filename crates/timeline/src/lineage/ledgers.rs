@@ -137,7 +137,14 @@ impl Lineage {
         let known = Ledger::rebuilt(uid, lines.iter().cloned().chain(begun), now);
         let newest = known.lines().iter().map(|line| line.id.revision).max();
         let mut ledger = Ledger::restored(uid, known.known_since(), lines, [], None);
-        if chain.iter().any(|attempt| newest.is_none_or(|newest| attempt.revision > newest)) {
+        let promoted = known.lines().iter().find(|line| line.outcome == Phase::Promoted);
+        // Argo gives what is live another number when it is applied again.
+        let stays = |attempt: &Attempt| {
+            let hash = promoted.map(|line| line.id.hash.as_str());
+            attempt.phase == Phase::Promoted && hash == Some(&attempt.hash)
+        };
+        let later = |attempt: &Attempt| newest.is_none_or(|newest| attempt.revision > newest);
+        if chain.iter().any(|attempt| later(attempt) && !stays(attempt)) {
             ledger.missed(now);
         }
         rollout.book.ledger = Some(Arc::new(ledger));
