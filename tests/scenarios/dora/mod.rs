@@ -14,7 +14,7 @@ use throughline_tests::attempt::{Attempts, Which};
 use throughline_tests::chain::Chains;
 use throughline_tests::cluster::{Cluster, Namespace};
 use throughline_tests::operator::Operator;
-use throughline_tests::shop::{Manifest, PodKind, Rollout, Shop, pause, weight};
+use throughline_tests::shop::{Manifest, PodKind, Rollout, Shop, State, pause, weight};
 use timeline::ledger::{Exposed, Kind, Line};
 
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
@@ -61,7 +61,11 @@ impl Story {
         which: Which,
         change: impl FnOnce(Manifest) -> Manifest,
     ) -> Outcome {
+        let before = rollout.state().await?.current().to_owned();
         rollout.change(|it| change(it.version(version).pods(PodKind::Ready))).await?;
+        // What it replaces may stand at the same step.
+        let anew = |it: &State| it.is_observed() && it.current() != before;
+        rollout.until("at another template", anew).await?;
         rollout.paused_at(1).await?;
         rollout.promote().await?;
         rollout.healthy_at(version).await?;

@@ -29,7 +29,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { lines: 100, durations: 700 }
+        Self { lines: 90, durations: 900 }
     }
 }
 
