@@ -98,7 +98,11 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let metrics = Metrics::default();
     let readiness = Readiness::default();
     let options = Options { observe_only: run.observe_only, export: exporter.is_some() };
-    let watches = Watches { client: client.clone(), namespace: run.namespace.clone() };
+    let watches = Watches {
+        client: client.clone(),
+        namespace: run.namespace.clone(),
+        metrics: metrics.clone(),
+    };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         namespace = run.namespace.as_deref().unwrap_or("all"),
@@ -107,8 +111,8 @@ async fn operate(run: Run) -> Result<(), RunError> {
         export = exporter.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string),
         "throughline starts"
     );
-    let admin =
-        tokio::spawn(admin::serve(listener, metrics.clone(), readiness.clone(), stop.clone()));
+    let admin = admin::serve(listener, metrics.clone(), readiness.clone(), now, stop.clone());
+    let admin = tokio::spawn(admin);
     let writer = Writer::new(client, run.namespace, exporter, metrics.clone());
     let pods = PodWatches::new(watches.clone());
     let tracer = Tracer::new(options, writer, pods, metrics, readiness);

@@ -9,7 +9,7 @@ use crate::attempt::{Attempt, Follow, Phase, Source};
 use crate::chain::{Chain, Turn};
 use crate::delivery::{AttemptWritten, Sent};
 use crate::journal::{Identity, Journal, Look, name};
-use crate::journals::Announcement;
+use crate::journals::{Announcement, Behind};
 use crate::moment::Moment;
 use crate::observation::{
     AnalysisRunSeen, EvidenceOwner, Key, Kind, RolloutAttemptSeen, RolloutSeen,
@@ -78,6 +78,11 @@ impl Lineage {
     /// How many attempts are not delivered, whether the collector is away, whether writes fail.
     pub fn delivery(&self) -> (usize, bool, bool) {
         self.journals.standing()
+    }
+
+    /// What of the journals is not where it should be.
+    pub fn behind(&self) -> Behind {
+        self.journals.behind()
     }
 
     /// Begins the journals of the attempt that is under way, and of those that are found to have
