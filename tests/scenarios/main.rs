@@ -10,5 +10,6 @@
 mod attempts;
 mod cluster;
 mod linked;
+mod metrics;
 mod shop;
 mod stand_in;

@@ -141,6 +141,10 @@ impl Attempts {
         if !followed.contains(rollout) {
             followed.insert(rollout.clone());
             drop(self.failures.get_or_create(&Followed::of(rollout)));
+            for outcome in ["promoted", "aborted"] {
+                let lasted = Lasted { namespace: rollout.namespace.clone(), outcome };
+                drop(self.durations.get_or_create(&lasted));
+            }
         }
     }
 

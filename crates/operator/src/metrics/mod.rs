@@ -68,10 +68,10 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("throughline");
         let events = Family::default();
-        let context_writes = Family::default();
-        let trace_writes = Family::default();
-        let attempt_writes = Family::default();
-        let spans = Family::default();
+        let context_writes = Family::<Outcome, Counter>::default();
+        let trace_writes = Family::<Outcome, Counter>::default();
+        let attempt_writes = Family::<Outcome, Counter>::default();
+        let spans = Family::<Outcome, Counter>::default();
         let rollouts = Gauge::default();
         let (attempts, collector_away, pod_watches) =
             (Gauge::default(), Gauge::default(), Gauge::default());
@@ -116,6 +116,17 @@ impl Default for Metrics {
             "Watches of pods of attempts under way",
             pod_watches.clone(),
         );
+        // A rise from nothing to 1 is none to Prometheus; one from 0 is.
+        for (family, outcomes) in [
+            (&context_writes, &["stored", "conflict", "failed"][..]),
+            (&trace_writes, &["stored", "failed"]),
+            (&attempt_writes, &["stored", "failed", "refused"]),
+            (&spans, &["acknowledged", "refused"]),
+        ] {
+            for outcome in outcomes {
+                drop(family.get_or_create(&Outcome { outcome }));
+            }
+        }
         let ended = Attempts::register(&mut registry);
         let health = Health::register(&mut registry);
         Self {
