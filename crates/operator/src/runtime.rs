@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::admin;
+use crate::annotate::{self, AnnotateError};
 use crate::cli::{Cli, Command, Explain, LogFormat, Run};
 use crate::crds::{self, CrdError};
 use crate::explain::{ExplainError, Wanted, explain};
@@ -57,6 +58,9 @@ pub enum RunError {
     /// The CRDs cannot be written.
     #[error(transparent)]
     Crds(#[from] CrdError),
+    /// Nothing was annotated.
+    #[error(transparent)]
+    Annotate(#[from] AnnotateError),
     /// Nothing can be told.
     #[error(transparent)]
     Explain(#[from] ExplainError),
@@ -67,6 +71,7 @@ pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
         Command::Run(run) => operate(*run).await,
         Command::Explain(wanted) => tell(wanted).await,
+        Command::Annotate(wanted) => Ok(annotate::run(*wanted, now())?),
         Command::Crds { to } => Ok(crds::generate(to.as_deref())?),
     }
 }
