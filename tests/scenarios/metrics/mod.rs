@@ -34,7 +34,9 @@ fn root() -> &'static Path {
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = root().join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let text = std::fs::read_to_string(&path);
+    assert!(text.is_ok(), "{} cannot be read", path.display());
+    text.unwrap()
 }
 
 fn files(folder: &str) -> BTreeSet<PathBuf> {

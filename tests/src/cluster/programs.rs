@@ -240,7 +240,9 @@ impl Cache {
         let log = self.folder.join(format!("{}.build.log", program.name()));
         let written = File::create(&log).map_err(Error::file("create", &log))?;
         let mut progress = Progress::new(format!("building {what}"));
-        let mut compiler = Command::new("go")
+        // Scenarios may run by now: it takes what they leave of the cores.
+        let mut compiler = Command::new("nice")
+            .args(["-n", if self.module == Module::Prometheus { "19" } else { "0" }, "go"])
             .args(["build", "-trimpath", "-ldflags=-s -w", "-tags", self.module.tags(), "-o"])
             .arg(&unfinished)
             .arg(program.package())
