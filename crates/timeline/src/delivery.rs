@@ -100,6 +100,8 @@ pub(crate) struct Delivery {
     begun: Timestamp,
     /// The number up to which spans are under way.
     sending: Option<u32>,
+    /// Its beginning, and its end, were stored once, whatever became of that since.
+    told: (bool, bool),
     /// Settings of a person: how many attempts of the Rollout stay, and whether they outlive it.
     kept: (usize, bool),
     /// It was begun by an earlier process. What ended that one may end this one: facts are stored
@@ -116,6 +118,7 @@ struct Stored {
     /// Entries up to this number are stored, and with them where they belong.
     closed: u32,
     placed: bool,
+    ended: bool,
     stage: Stage,
     fingerprint: u64,
 }
@@ -134,6 +137,7 @@ impl Delivery {
             last_stored: None,
             begun: now,
             sending: None,
+            told: (false, false),
             kept: (KEPT, false),
             restored: false,
             at_once: ENTRIES_AT_ONCE,
@@ -159,7 +163,7 @@ impl Delivery {
         delivery.store_due = None;
         delivery.last_stored = Some(now);
         delivery.restored = true;
-        delivery.look_for_unsent();
+        delivery.look_at_stored();
         delivery
     }
 
@@ -260,7 +264,7 @@ impl Delivery {
                 self.store_by(now + STORE_RETRY * 12);
             }
         }
-        self.look_for_unsent();
+        self.look_at_stored();
         replaced
     }
 
@@ -327,11 +331,17 @@ impl Delivery {
         settled && stored && self.storing.is_none() && self.sending.is_none()
     }
 
-    /// Whether the beginning, and the end, of the attempt are stored.
+    /// Whether the beginning, and the end, of the attempt were stored. Neither turns back: what is
+    /// counted by it is counted once.
     pub(crate) fn told(&self) -> (bool, bool) {
-        let stored = self.stored.as_ref();
-        let ended = !self.journal.open();
-        (stored.is_some(), ended && stored.is_some_and(|stored| stored.fingerprint == self.mark()))
+        self.told
+    }
+
+    fn look_at_stored(&mut self) {
+        self.look_for_unsent();
+        if let Some(stored) = &self.stored {
+            self.told = (true, self.told.1 || stored.ended);
+        }
     }
 
     /// Whether it has ended and nothing of it is stored, though it is about to be.
@@ -379,6 +389,7 @@ impl Delivery {
             resource_version,
             closed: self.journal.closed,
             placed: self.journal.placed.is_some(),
+            ended: !self.journal.open(),
             stage,
             fingerprint: self.mark(),
         }

@@ -54,3 +54,29 @@ fn an_entry_is_unsent_from_its_end_until_it_is_acknowledged() {
     }
     assert_eq!(delivery.unsent(), None);
 }
+
+#[test]
+fn an_end_is_told_once_and_not_again_when_its_spans_have_left() {
+    let mut delivery = delivery();
+    let trace = "0af7651916cd43dd8448eb211c80319c".parse().unwrap();
+    delivery.journal.placed = Some(Placement { trace, parent: None });
+    let mut told = Vec::new();
+    let store = |delivery: &mut Delivery, second| {
+        assert!(delivery.store(true, at(second)).is_some());
+        let before = delivery.told();
+        delivery.written(AttemptWritten::Stored(second.to_string()), true, at(second));
+        (before, delivery.told())
+    };
+    told.push(store(&mut delivery, 2));
+    delivery.journal.phase = Phase::Promoted;
+    delivery.journal.ended = Some(Moment::observed(at(5)));
+    delivery.journal.root_closed = Some(delivery.journal.next_closed());
+    delivery.turned(Turn::Vital, at(5));
+    told.push(store(&mut delivery, 10));
+    assert!(delivery.send().is_some());
+    delivery.sent(&Sent::Acknowledged, 1, at(11));
+    told.push(store(&mut delivery, 13));
+    assert!(delivery.done());
+    let (begun, ended) = ((true, false), (true, true));
+    assert_eq!(told, [((false, false), begun), (begun, ended), (ended, ended)]);
+}
