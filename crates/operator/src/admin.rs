@@ -4,7 +4,6 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -19,13 +18,12 @@ pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
     readiness: Readiness,
-    clock: fn() -> Timestamp,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(async move || ready(&readiness)))
-        .route("/metrics", get(async move || render(&metrics, clock())));
+        .route("/metrics", get(async move || render(&metrics)));
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
@@ -34,9 +32,9 @@ fn ready(readiness: &Readiness) -> impl IntoResponse + use<> {
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
 }
 
-fn render(metrics: &Metrics, now: Timestamp) -> impl IntoResponse + use<> {
+fn render(metrics: &Metrics) -> impl IntoResponse + use<> {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match metrics.text(now) {
+    match metrics.text() {
         Ok(text) => (StatusCode::OK, [(header::CONTENT_TYPE, kind)], text),
         Err(error) => {
             (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, kind)], error.to_string())

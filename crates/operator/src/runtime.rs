@@ -100,7 +100,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
 
-    let metrics = Metrics::default();
+    let metrics = Metrics::new(now);
     let readiness = Readiness::default();
     let options = Options { observe_only: run.observe_only, export: exporter.is_some() };
     let watches = Watches {
@@ -116,8 +116,8 @@ async fn operate(run: Run) -> Result<(), RunError> {
         export = exporter.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string),
         "throughline starts"
     );
-    let admin = admin::serve(listener, metrics.clone(), readiness.clone(), now, stop.clone());
-    let admin = tokio::spawn(admin);
+    let admin =
+        tokio::spawn(admin::serve(listener, metrics.clone(), readiness.clone(), stop.clone()));
     let writer = Writer::new(client, run.namespace, exporter, metrics.clone());
     let pods = PodWatches::new(watches.clone());
     let tracer = Tracer::new(options, writer, pods, metrics, readiness);

@@ -71,7 +71,7 @@ fn journal() -> Journal {
 
 /// Each series of the registry, once something of everything has happened.
 fn text() -> String {
-    let metrics = Metrics::default();
+    let metrics = Metrics::new(|| at(0));
     let gone = Observation::Gone(Kind::Rollout, Key::new("shop", "old"));
     metrics.observed(&gone, at(0));
     metrics.announced(&Announcement { journal: journal(), ended: true });
@@ -80,7 +80,7 @@ fn text() -> String {
     metrics.stored(&AttemptWritten::Missing);
     metrics.sent(&Sent::Acknowledged, 3);
     metrics.failed("list", Kind::Rollout.resource(), "forbidden");
-    metrics.text(at(100)).unwrap()
+    metrics.text_at(at(100)).unwrap()
 }
 
 fn encoded() -> BTreeMap<String, Told> {
@@ -191,9 +191,9 @@ fn every_value_of_a_label_is_documented() {
 
 #[test]
 fn lags_grow_until_what_is_behind_has_come_through() {
-    let metrics = Metrics::default();
+    let metrics = Metrics::new(|| at(0));
     let lag = |now| {
-        let text = metrics.text(at(now)).unwrap();
+        let text = metrics.text_at(at(now)).unwrap();
         let of = |name: &str| {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap();
             line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()
@@ -228,9 +228,9 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
         linked: Linked { state, reason: String::new() },
     };
     let cart = Key::new("shop", "cart");
-    let metrics = Metrics::default();
+    let metrics = Metrics::new(|| at(0));
     let count = |result: &str| {
-        let text = metrics.text(at(0)).unwrap();
+        let text = metrics.text_at(at(0)).unwrap();
         let name = format!("throughline_links_total{{result=\"{result}\"}} ");
         text.lines().find_map(|line| line.strip_prefix(&name)).unwrap().to_owned()
     };
@@ -248,13 +248,13 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
 
 #[test]
 fn a_rollout_that_is_gone_has_no_series_left() {
-    let metrics = Metrics::default();
+    let metrics = Metrics::new(|| at(0));
     let (cart, pay) = (Key::new("shop", "cart"), Key::new("shop", "pay"));
     metrics.ended.follow(&cart);
     metrics.ended.follow(&pay);
     let counted = |rollout: &str| {
         let name = format!("attempt_failures_total{{namespace=\"shop\",rollout=\"{rollout}\"}} 0");
-        metrics.text(at(0)).unwrap().contains(&name)
+        metrics.text_at(at(0)).unwrap().contains(&name)
     };
     assert!(counted("cart") && counted("pay"));
     metrics.observed(&Observation::Gone(Kind::Rollout, cart), at(0));

@@ -62,10 +62,12 @@ pub(crate) struct Metrics {
     pod_watches: Gauge,
     ended: Attempts,
     health: Health,
+    clock: fn() -> Timestamp,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// With nothing counted yet; `clock` says how long ago is what is behind.
+    pub(crate) fn new(clock: fn() -> Timestamp) -> Self {
         let mut registry = Registry::with_prefix("throughline");
         let events = Family::default();
         let context_writes = Family::<Outcome, Counter>::default();
@@ -142,11 +144,10 @@ impl Default for Metrics {
             pod_watches,
             ended,
             health,
+            clock,
         }
     }
-}
 
-impl Metrics {
     /// An observation was taken in.
     pub(crate) fn observed(&self, observation: &Observation, now: Timestamp) {
         let (kind, event) = match observation {
@@ -291,7 +292,11 @@ impl Metrics {
     }
 
     /// All of them as they stand now, in OpenMetrics text.
-    pub(crate) fn text(&self, now: Timestamp) -> Result<String, std::fmt::Error> {
+    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+        self.text_at((self.clock)())
+    }
+
+    fn text_at(&self, now: Timestamp) -> Result<String, std::fmt::Error> {
         self.health.at(now);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;

@@ -9,7 +9,7 @@ use crate::attempt::{Attempt, Follow, Phase, Source};
 use crate::chain::{Chain, Turn};
 use crate::delivery::{AttemptWritten, Sent};
 use crate::journal::{Identity, Journal, Look, name};
-use crate::journals::{Announcement, Behind};
+use crate::journals::Announcement;
 use crate::moment::Moment;
 use crate::observation::{
     AnalysisRunSeen, EvidenceOwner, Key, Kind, RolloutAttemptSeen, RolloutSeen,
@@ -81,7 +81,7 @@ impl Lineage {
     }
 
     /// What of the journals is not where it should be.
-    pub fn behind(&self) -> Behind {
+    pub fn behind(&self) -> crate::journals::Behind {
         self.journals.behind()
     }
 
