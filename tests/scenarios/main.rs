@@ -11,5 +11,6 @@ mod attempts;
 mod cluster;
 mod dora;
 mod linked;
+mod metrics;
 mod shop;
 mod stand_in;

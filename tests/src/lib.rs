@@ -8,5 +8,6 @@ pub mod demo;
 pub mod jaeger;
 pub mod keptn;
 pub mod operator;
+pub mod prometheus;
 pub mod relay;
 pub mod shop;

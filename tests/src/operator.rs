@@ -149,7 +149,7 @@ impl Operator {
     }
 
     /// Where its admin server listens, as it said last.
-    fn admin(&self) -> Option<SocketAddr> {
+    pub fn admin(&self) -> Option<SocketAddr> {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         let log = std::fs::read_to_string(process.as_ref()?.log()).ok()?;
         let (_, said) = log.rsplit_once("admin=")?;

@@ -7,6 +7,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use timeline::Key;
 
+use crate::annotate::Annotate;
 use crate::dora::Output;
 use crate::export::OtlpArgs;
 
@@ -50,6 +51,22 @@ pub(crate) enum Command {
     ///   throughline dora --namespace shop --since 7d --audit
     #[command(verbatim_doc_comment)]
     Dora(Dora),
+    /// Tell in a manifest, from a pipeline, which commit it delivers and by which run.
+    ///
+    /// Reads a manifest, adds annotations to each Rollout in it, and writes it to stdout. From them
+    /// come the lead time, and the link from the attempt's trace to that of the run. Comments, order
+    /// and everything that is no Rollout stay as they are. In a checkout git is asked for commit,
+    /// time, author and repository, and TRACEPARENT for the run; each flag wins over both:
+    ///
+    ///   throughline annotate -f rollout.yaml | kubectl apply -f -
+    ///
+    /// Where a pipeline has no checkout, or delivers another repository than it has checked out:
+    ///
+    ///   kubectl kustomize deploy/ | throughline annotate --no-git \
+    ///     --commit "$SOURCE_COMMIT" --commit-time "$SOURCE_COMMIT_TIME" \
+    ///     --repository https://git.example.com/shop/cart | kubectl apply -f -
+    #[command(verbatim_doc_comment)]
+    Annotate(Box<Annotate>),
     /// Print the CustomResourceDefinitions as YAML, as they stand in crds/.
     ///
     /// Example: throughline crds | kubectl apply --server-side -f -

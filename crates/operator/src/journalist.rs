@@ -12,6 +12,7 @@ use timeline::journal::{Identity, Journal};
 use timeline::observation::RolloutAttemptSeen;
 
 use crate::journal;
+use crate::metrics::error_type;
 use crate::observe::attempt_seen;
 use crate::{FIELD_MANAGER, words};
 
@@ -25,6 +26,11 @@ pub(crate) struct AttemptError {
 }
 
 impl AttemptError {
+    /// See [`error_type`].
+    pub(crate) fn error_type(&self) -> &'static str {
+        error_type(&self.source)
+    }
+
     /// What the owner makes of it: whether the same write may come through another time.
     pub(crate) fn written(&self) -> AttemptWritten {
         match &self.source {

@@ -5,9 +5,11 @@
 //! for by `writer`: `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
 //! tells people by Events; and `pods` watches those of attempts under way. [`explain`] tells a
-//! person what a RolloutAttempt says, [`dora`] what all ledgers come to.
+//! person what a RolloutAttempt says, [`dora`] what all ledgers come to, and by [`annotate`] a
+//! pipeline tells of a commit.
 
 mod admin;
+pub mod annotate;
 mod announcer;
 pub mod cli;
 pub mod crds;

@@ -16,15 +16,15 @@ pub(crate) struct Readiness {
 type Missing = Vec<(Kind, Option<Unavailable>)>;
 
 impl Readiness {
-    /// The owner looked again. Changes are logged once.
+    /// The owner looked again. Changes are logged once; says whether there is one.
     pub(crate) fn update<'a>(
         &self,
         missing: impl Iterator<Item = (Kind, Option<&'a Unavailable>)>,
-    ) {
+    ) -> bool {
         let mut known = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         let missing: Missing = missing.map(|(kind, why)| (kind, why.cloned())).collect();
         if known.as_ref() == Some(&missing) {
-            return;
+            return false;
         }
         for (kind, why) in &missing {
             let before = known.iter().flatten().find(|(known, _)| known == kind);
@@ -40,6 +40,7 @@ impl Readiness {
             }
         }
         *known = Some(missing);
+        true
     }
 
     /// Whether everything that can be looked at was looked at, and what cannot.

@@ -8,6 +8,7 @@ use serde_json::json;
 use timeline::Key;
 use timeline::lineage::ReportWrite;
 
+use crate::metrics::error_type;
 use crate::report::status;
 use crate::{FIELD_MANAGER, words};
 
@@ -18,6 +19,13 @@ pub(crate) struct RecordError {
     key: Key,
     step: &'static str,
     source: kube::Error,
+}
+
+impl RecordError {
+    /// See [`error_type`].
+    pub(crate) fn error_type(&self) -> &'static str {
+        error_type(&self.source)
+    }
 }
 
 /// Makes the RolloutTrace if there is none, sets its owner if that changed, and writes its status.

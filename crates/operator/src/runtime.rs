@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::admin;
+use crate::annotate::{self, AnnotateError};
 use crate::cli::{Cli, Command, Dora, Explain, LogFormat, Run};
 use crate::crds::{self, CrdError};
 use crate::dora::{self, DoraError};
@@ -58,6 +59,9 @@ pub enum RunError {
     /// The CRDs cannot be written.
     #[error(transparent)]
     Crds(#[from] CrdError),
+    /// Nothing was annotated.
+    #[error(transparent)]
+    Annotate(#[from] AnnotateError),
     /// Nothing can be told.
     #[error(transparent)]
     Explain(#[from] ExplainError),
@@ -72,6 +76,7 @@ pub async fn run(cli: Cli) -> Result<(), RunError> {
         Command::Run(run) => operate(*run).await,
         Command::Explain(wanted) => tell(wanted).await,
         Command::Dora(wanted) => count(wanted).await,
+        Command::Annotate(wanted) => Ok(annotate::run(*wanted, now())?),
         Command::Crds { to } => Ok(crds::generate(to.as_deref())?),
     }
 }
@@ -114,7 +119,11 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let metrics = Metrics::new(now);
     let readiness = Readiness::default();
     let options = Options { observe_only: run.observe_only, export: exporter.is_some() };
-    let watches = Watches { client: client.clone(), namespace: run.namespace.clone() };
+    let watches = Watches {
+        client: client.clone(),
+        namespace: run.namespace.clone(),
+        metrics: metrics.clone(),
+    };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         namespace = run.namespace.as_deref().unwrap_or("all"),

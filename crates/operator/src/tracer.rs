@@ -88,7 +88,7 @@ impl Tracer {
     }
 
     fn observe(&mut self, observation: Observation, now: Timestamp) {
-        self.metrics.observed(&observation);
+        self.metrics.observed(&observation, now);
         self.lineage.observe(observation, now);
     }
 
@@ -161,6 +161,9 @@ impl Tracer {
         let (attempts, collector_away, _) = self.lineage.delivery();
         self.metrics.attempts(attempts, collector_away);
         self.metrics.pod_watches(self.pods.len());
-        self.readiness.update(self.lineage.missing());
+        self.metrics.behind(self.lineage.behind());
+        if self.readiness.update(self.lineage.missing()) {
+            self.metrics.missing(self.lineage.missing());
+        }
     }
 }

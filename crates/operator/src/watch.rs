@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use timeline::observation::{InvalidSeen, Unavailable};
 use timeline::{Key, Observation};
 
+use crate::metrics::{Metrics, error_type, status_type};
 use crate::observe::{Observed, key};
 use crate::words;
 
@@ -59,6 +60,8 @@ pub(crate) struct Watches {
     pub(crate) client: Client,
     /// One namespace only, or all.
     pub(crate) namespace: Option<String>,
+    /// Where their errors are counted.
+    pub(crate) metrics: Metrics,
 }
 
 impl Watches {
@@ -71,7 +74,7 @@ impl Watches {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
-        observe(api, selector)
+        observe(api, selector, self.metrics.clone())
     }
 
     /// The pods of one ReplicaSet, by its pod-template-hash, for as long as the stream is polled.
@@ -86,7 +89,7 @@ impl Watches {
         let api: Api<DeserializeGuard<Pod>> = Api::namespaced(self.client.clone(), namespace);
         let selector = format!("{POD_TEMPLATE_HASH}={hash}");
         let mut known = BTreeSet::new();
-        observe(api, Some(&selector))
+        observe(api, Some(&selector), self.metrics.clone())
             .flat_map(move |observation| stream::iter(one_by_one(observation, &mut known)))
     }
 }
@@ -117,6 +120,7 @@ impl<K> Watched for K where
 fn observe<K: Watched>(
     api: Api<DeserializeGuard<K>>,
     selector: Option<&str>,
+    metrics: Metrics,
 ) -> impl Stream<Item = Observation> + use<K> {
     let mut config = watcher::Config::default();
     if let Some(selector) = selector {
@@ -127,7 +131,11 @@ fn observe<K: Watched>(
     watcher(api, config).backoff(backoff).filter_map(move |event| {
         std::future::ready(match event {
             Ok(event) => read::<K>(event, &mut listing),
-            Err(error) => unavailable(error).map(|why| Observation::Unavailable(K::KIND, why)),
+            Err(error) => {
+                let (operation, error_type) = failed(&error);
+                metrics.failed(operation, K::KIND.resource(), error_type);
+                unavailable(error).map(|why| Observation::Unavailable(K::KIND, why))
+            }
         })
     })
 }
@@ -182,6 +190,18 @@ fn object_seen<K: Observed>(object: DeserializeGuard<K>) -> Option<Observation> 
                 problem: invalid.error,
             },
         )),
+    }
+}
+
+/// What failed, and the type of the error.
+fn failed(error: &watcher::Error) -> (&'static str, &'static str) {
+    match error {
+        watcher::Error::InitialListFailed(error) => ("list", error_type(error)),
+        watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
+            ("watch", error_type(error))
+        }
+        watcher::Error::WatchError(status) => ("watch", status_type(status.code)),
+        watcher::Error::NoResourceVersion => ("watch", "unreadable"),
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use timeline::Key;
 use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
 use timeline::delivery::{AttemptWrite, AttemptWritten, Sent};
 use timeline::journal::{Identity, Journal};
@@ -12,11 +11,12 @@ use timeline::journals::Announcement;
 use timeline::lineage::ReportWrite;
 use timeline::observation::RolloutAttemptSeen;
 use timeline::span::Batch;
+use timeline::{Key, Kind};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::export::{Delivered, Exporter};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, error_type};
 use crate::{announcer, journalist, linker, recorder};
 
 /// Links have a deadline, the others have none: they do not share their places.
@@ -25,6 +25,10 @@ const LINKS_AT_ONCE: usize = 16;
 const OTHERS_AT_ONCE: usize = 16;
 /// A write that hangs is taken for lost; the next look tells what became of it.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Words of `throughline_errors_total`: no answer within that time, and what is sent.
+const TIMEOUT: &str = "timeout";
+const SPANS: &str = "spans";
 
 /// The answer to an effect.
 pub(crate) enum Answer {
@@ -85,6 +89,13 @@ impl Writer {
                 tracing::warn!(%app, ?problem, "KeptnAppContext not written; trying again");
             }
         }
+        if let ContextWritten::Failed(problem) = &written {
+            let error_type = match problem {
+                WriteProblem::Forbidden(_) => "forbidden",
+                WriteProblem::Failed(_) => "other",
+            };
+            self.metrics.failed("write", Kind::AppContext.resource(), error_type);
+        }
         self.metrics.linked(&written);
         Answer::Context(app, written)
     }
@@ -93,13 +104,18 @@ impl Writer {
         let _place = self.others.acquire().await;
         let recorded = recorder::record(self.client.clone(), &key, &report);
         let stored = match timeout(WRITE_TIMEOUT, recorded).await {
-            Ok(Ok(())) => true,
+            Ok(Ok(())) => {
+                self.metrics.reported(&key, &report.report);
+                true
+            }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "not stored; trying again");
+                self.metrics.failed("write", Kind::RolloutTrace.resource(), error.error_type());
                 false
             }
             Err(_) => {
                 tracing::warn!(%key, "RolloutTrace: no answer in time; trying again");
+                self.metrics.failed("write", Kind::RolloutTrace.resource(), TIMEOUT);
                 false
             }
         };
@@ -114,10 +130,12 @@ impl Writer {
             Ok(Ok(written)) => written,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "not stored; trying again");
+                self.metrics.failed("write", Kind::RolloutAttempt.resource(), error.error_type());
                 error.written()
             }
             Err(_) => {
                 tracing::warn!(%key, "RolloutAttempt: no answer in time; trying again");
+                self.metrics.failed("write", Kind::RolloutAttempt.resource(), TIMEOUT);
                 AttemptWritten::Failed
             }
         };
@@ -134,14 +152,17 @@ impl Writer {
             Delivered::Acknowledged => Sent::Acknowledged,
             Delivered::Partly { refused, message } => {
                 tracing::warn!(%key, refused, message, "the collector refused spans for good");
+                self.metrics.failed("send", SPANS, "refused");
                 Sent::Partly(refused, message)
             }
             Delivered::Refused { message } => {
                 tracing::warn!(%key, spans, message, "the collector refuses these spans");
+                self.metrics.failed("send", SPANS, "refused");
                 Sent::Refused(message)
             }
             Delivered::Later { after, message } => {
                 tracing::debug!(%key, spans, message, "the collector takes no spans now");
+                self.metrics.failed("send", SPANS, "unavailable");
                 Sent::Later(after.and_then(|after| after.try_into().ok()))
             }
         };
@@ -155,9 +176,13 @@ impl Writer {
             Ok(Ok((seen, more))) => Answer::Recalled(seen, more),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "attempts that wait for the collector: trying again");
+                self.metrics.failed("list", Kind::RolloutAttempt.resource(), error.error_type());
                 Answer::Recalled(Vec::new(), true)
             }
-            Err(_) => Answer::Recalled(Vec::new(), true),
+            Err(_) => {
+                self.metrics.failed("list", Kind::RolloutAttempt.resource(), TIMEOUT);
+                Answer::Recalled(Vec::new(), true)
+            }
         }
     }
 
@@ -180,6 +205,7 @@ impl Writer {
         let pruned = journalist::prune(self.client.clone(), &attempt, keep);
         if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, pruned).await {
             tracing::warn!(%error, "old attempts stay until the next one ends");
+            self.metrics.failed("delete", Kind::RolloutAttempt.resource(), error.error_type());
         }
         Answer::Nothing
     }
@@ -190,6 +216,7 @@ impl Writer {
         if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, announced).await {
             // An Event is a courtesy: the RolloutAttempt tells the same.
             tracing::debug!(%error, "Event not written");
+            self.metrics.failed("write", "events.events.k8s.io", error_type(&error));
         }
         Answer::Nothing
     }

@@ -91,6 +91,10 @@ pub(crate) struct Delivery {
     storing: Option<Stored>,
     store_due: Option<Timestamp>,
     store_failed: bool,
+    /// When the first of the writes was due of which none came through since.
+    owed: Option<Timestamp>,
+    /// When the first entry ended that is stored and not acknowledged.
+    unsent: Option<Timestamp>,
     last_stored: Option<Timestamp>,
     /// When it came into memory.
     begun: Timestamp,
@@ -129,6 +133,8 @@ impl Delivery {
             storing: None,
             store_due: Some(now + GATHER),
             store_failed: false,
+            owed: None,
+            unsent: None,
             last_stored: None,
             begun: now,
             sending: None,
@@ -158,6 +164,7 @@ impl Delivery {
         delivery.store_due = None;
         delivery.last_stored = Some(now);
         delivery.restored = true;
+        delivery.look_for_unsent();
         delivery.news();
         delivery
     }
@@ -192,13 +199,15 @@ impl Delivery {
         if self.storing.is_some() || self.store_due.is_none_or(|due| due > now) {
             return None;
         }
-        self.store_due = None;
+        let due = self.store_due.take();
         let stage = self.stage(export);
         let resource_version = self.stored.as_ref().map(|stored| stored.resource_version.clone());
         let snapshot = self.snapshot(resource_version.clone().unwrap_or_default(), stage);
         if self.stored.as_ref() == Some(&snapshot) {
+            self.owed = None;
             return None;
         }
+        self.owed = self.owed.or(due);
         self.storing = Some(snapshot);
         let (keep, journal) = (self.kept.1, self.journal.clone());
         Some(AttemptWrite { resource_version, stage, keep, journal })
@@ -215,6 +224,7 @@ impl Delivery {
             AttemptWritten::Stored(resource_version) => {
                 self.stored = Some(Stored { resource_version, ..storing });
                 self.last_stored = Some(now);
+                self.owed = None;
                 if self.stage(export) == Stage::Done && !self.done() {
                     self.store_by(now);
                 }
@@ -239,7 +249,10 @@ impl Delivery {
                 self.store_by(now);
             }
             // Nobody needs what has left; with its Rollout it was taken away.
-            AttemptWritten::Missing if storing.stage == Stage::Done => self.stored = Some(storing),
+            AttemptWritten::Missing if storing.stage == Stage::Done => {
+                self.stored = Some(storing);
+                self.owed = None;
+            }
             AttemptWritten::Missing => {
                 self.stored = None;
                 self.store_by(now);
@@ -253,6 +266,7 @@ impl Delivery {
                 self.store_by(now + STORE_RETRY * 12);
             }
         }
+        self.look_for_unsent();
         replaced
     }
 
@@ -297,6 +311,7 @@ impl Delivery {
             Sent::Partly(refused, why) => exported.refuse(until, *refused, why),
             Sent::Refused(why) => exported.refuse(until, spans, why),
         }
+        self.look_for_unsent();
         let turn = if self.journal.delivered() { Turn::Vital } else { Turn::Moved };
         self.turned(turn, now);
         true
@@ -344,6 +359,22 @@ impl Delivery {
         self.store_failed
     }
 
+    /// Since when a write is owed that did not come through.
+    pub(crate) fn owed(&self) -> Option<Timestamp> {
+        self.owed
+    }
+
+    /// Since when the oldest entry waits that a collector could have.
+    pub(crate) fn unsent(&self) -> Option<Timestamp> {
+        self.unsent
+    }
+
+    fn look_for_unsent(&mut self) {
+        let until = self.journal.exported.until;
+        let stored = self.stored.as_ref().filter(|stored| stored.placed && stored.closed > until);
+        self.unsent = stored.and_then(|_| self.journal.closed_at(until.saturating_add(1)));
+    }
+
     /// When a write is due.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         self.store_due.filter(|_| self.storing.is_none())
@@ -374,3 +405,6 @@ impl Delivery {
         hasher.finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,20 @@ pub(crate) struct Journals {
     /// Some wait in the cluster only.
     waiting_outside: bool,
     recalling: bool,
+    /// Those that owe the cluster a write or the collector an entry.
+    behind: BTreeSet<Key>,
+    /// When the first entry ended of those that wait in the cluster only.
+    unsent_outside: Option<Timestamp>,
     gate: Gate,
+}
+
+/// Since when the oldest of what is not where it should be waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// When the oldest write of a journal was due that did not come through yet.
+    pub journal: Option<Timestamp>,
+    /// When the oldest entry ended that is stored and that no collector has acknowledged.
+    pub export: Option<Timestamp>,
 }
 
 /// What is known of the collector.
@@ -100,7 +113,7 @@ impl Journals {
         let rollout = seen.journal.identity.rollout.clone();
         let delivery = Delivery::restored(seen, self.export, now);
         if delivery.can_wait_outside() && self.waiting_inside.len() >= WAITING_INSIDE {
-            self.waiting_outside = true;
+            self.leave_outside(delivery.unsent());
             return None;
         }
         self.insert(key, delivery);
@@ -267,6 +280,18 @@ impl Journals {
     pub(crate) fn recalled(&mut self, more: bool) {
         self.recalling = false;
         self.waiting_outside |= more;
+        if !self.waiting_outside {
+            self.unsent_outside = None;
+        }
+    }
+
+    /// What is not where it should be. Costs nothing where all is.
+    pub(crate) fn behind(&self) -> Behind {
+        let deliveries = || self.behind.iter().filter_map(|key| self.deliveries.get(key));
+        let journal = deliveries().filter_map(Delivery::owed).min();
+        let inside = deliveries().filter_map(Delivery::unsent).min();
+        let export = [inside, self.unsent_outside].into_iter().flatten().min();
+        Behind { journal, export: export.filter(|_| self.export) }
     }
 
     /// How many journals are not delivered, and whether the collector is away, whether writes fail.
@@ -308,9 +333,16 @@ impl Journals {
             forget(&mut self.of_rollout, &delivery.journal.identity.rollout, key);
         }
         self.waiting_inside.remove(key);
+        self.behind.remove(key);
         if let Some(due) = self.timer_of.remove(key) {
             self.timers.remove(&(due, key.clone()));
         }
+    }
+
+    /// One waits in the cluster only from now on.
+    fn leave_outside(&mut self, unsent: Option<Timestamp>) {
+        self.waiting_outside = true;
+        self.unsent_outside = [self.unsent_outside, unsent].into_iter().flatten().min();
     }
 
     /// Asks for the write of a journal that is due, and files it under when it is due next.
@@ -328,6 +360,12 @@ impl Journals {
             return;
         }
         let due = [delivery.due(), delivery.journal.due()].into_iter().flatten().min();
+        let unsent = delivery.unsent();
+        if unsent.is_some() || delivery.owed().is_some() {
+            self.behind.insert(key.clone());
+        } else {
+            self.behind.remove(key);
+        }
         if delivery.sendable().is_some() && self.export {
             self.waiting_inside.insert(key.clone());
         } else {
@@ -338,7 +376,7 @@ impl Journals {
             && self.waiting_inside.len() > WAITING_INSIDE
         {
             self.remove(key);
-            self.waiting_outside = true;
+            self.leave_outside(unsent);
             return;
         }
         if let Some(earlier) = self.timer_of.remove(key) {
@@ -357,8 +395,9 @@ impl Journals {
         let outside: Vec<Key> =
             self.waiting_inside.iter().rev().filter(can).take(surplus).cloned().collect();
         for key in outside {
+            let unsent = self.deliveries.get(&key).and_then(Delivery::unsent);
             self.remove(&key);
-            self.waiting_outside = true;
+            self.leave_outside(unsent);
         }
     }
 

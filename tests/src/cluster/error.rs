@@ -133,6 +133,24 @@ pub enum Error {
         /// What came back.
         source: Box<reqwest::Error>,
     },
+    /// The metrics backend did not answer.
+    #[error("Prometheus does not answer {url}: {source}; its log is logs/{log}.log of the cluster")]
+    Prometheus {
+        /// What was asked.
+        url: String,
+        /// The name it was started under.
+        log: String,
+        /// What came back.
+        source: Box<reqwest::Error>,
+    },
+    /// The metrics backend refuses a question.
+    #[error("Prometheus refuses {query}: {reason}; correct the query")]
+    Query {
+        /// What was asked.
+        query: String,
+        /// Prometheus' words.
+        reason: String,
+    },
     /// A user of whom the cluster knows nothing.
     #[error("the cluster has no user {name}: name one of {known}, or add it to the options")]
     UnknownUser {

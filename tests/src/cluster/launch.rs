@@ -113,7 +113,11 @@ impl Launch {
                 fs::write(&config, jaeger(ports)).map_err(Error::file("write", &config))?;
                 words(&[("--config", &config.display().to_string())])
             }
-            Program::Kubectl | Program::KubectlArgoRollouts => Vec::new(),
+            // Command lines, and what is started beside a cluster.
+            Program::Kubectl
+            | Program::KubectlArgoRollouts
+            | Program::Prometheus
+            | Program::Promtool => Vec::new(),
         };
         Ok(Self { path, args })
     }

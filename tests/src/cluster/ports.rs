@@ -37,3 +37,8 @@ impl Port {
         self.held = None;
     }
 }
+
+/// A port that was free a moment ago, for a program that is started at once.
+pub(crate) fn free_port() -> Result<u16, Error> {
+    Port::free().map(|port| port.number())
+}

@@ -4,12 +4,16 @@
 //! process before this one has stored was counted by that one, so none is counted twice, and the
 //! sum over all processes misses one only where a process died between its write and the scrape.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::exemplar::{CounterWithExemplar, HistogramWithExemplars};
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use timeline::Key;
 use timeline::attempt::Phase;
 use timeline::journal::{Journal, ResumedBy, StepResult};
 use timeline::moment::Moment;
@@ -27,6 +31,12 @@ struct Ended {
     outcome: &'static str,
     exposed: &'static str,
     failure: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Followed {
+    namespace: String,
+    rollout: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -61,6 +71,12 @@ impl Trace {
 #[derive(Debug, Clone, Copy)]
 struct InSeconds;
 
+impl Followed {
+    fn of(rollout: &Key) -> Self {
+        Self { namespace: rollout.namespace.clone(), rollout: rollout.name.clone() }
+    }
+}
+
 impl MetricConstructor<Histogram> for InSeconds {
     fn new_metric(&self) -> Histogram {
         Histogram::new(SECONDS)
@@ -77,6 +93,8 @@ impl MetricConstructor<HistogramWithExemplars<Trace>> for InSeconds {
 #[derive(Clone)]
 pub(super) struct Attempts {
     ended: Family<Ended, CounterWithExemplar<Trace>>,
+    failures: Family<Followed, CounterWithExemplar<Trace>>,
+    followed: Arc<Mutex<BTreeSet<Key>>>,
     durations: Family<Lasted, HistogramWithExemplars<Trace>, InSeconds>,
     steps: Family<Stepped, Histogram, InSeconds>,
     pauses: Family<Paused, Histogram, InSeconds>,
@@ -86,6 +104,8 @@ impl Attempts {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let attempts = Self {
             ended: Family::default(),
+            failures: Family::default(),
+            followed: Arc::default(),
             durations: Family::new_with_constructor(InSeconds),
             steps: Family::new_with_constructor(InSeconds),
             pauses: Family::new_with_constructor(InSeconds),
@@ -94,6 +114,11 @@ impl Attempts {
             "attempts",
             "Attempts that ended, by outcome, whether users could be hit, and class of failure",
             attempts.ended.clone(),
+        );
+        registry.register(
+            "attempt_failures",
+            "Attempts that were aborted, or reverted before they were decided",
+            attempts.failures.clone(),
         );
         registry.register_with_unit(
             "attempt_duration",
@@ -116,6 +141,31 @@ impl Attempts {
         attempts
     }
 
+    /// There is this Rollout. A rise from nothing to 1 is none to Prometheus; one from 0 is.
+    pub(super) fn follow(&self, rollout: &Key) {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !followed.contains(rollout) {
+            followed.insert(rollout.clone());
+            drop(self.failures.get_or_create(&Followed::of(rollout)));
+            for outcome in ["promoted", "aborted"] {
+                let lasted = Lasted { namespace: rollout.namespace.clone(), outcome };
+                drop(self.durations.get_or_create(&lasted));
+            }
+        }
+    }
+
+    /// These Rollouts are not there any more.
+    pub(super) fn forget(&self, gone: impl Fn(&Key) -> bool) {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        followed.retain(|rollout| {
+            let gone = gone(rollout);
+            if gone {
+                self.failures.remove(&Followed::of(rollout));
+            }
+            !gone
+        });
+    }
+
     /// The end of an attempt is stored.
     pub(super) fn ended(&self, journal: &Journal) {
         let rollout = &journal.identity.rollout;
@@ -129,6 +179,9 @@ impl Attempts {
             failure: journal.failure.as_ref().map_or("", |failure| failure.class.error_type()),
         };
         self.ended.get_or_create(&ended).inc_by(1, trace(), None);
+        if matches!(journal.phase, Phase::Aborted | Phase::Reverted) {
+            self.failures.get_or_create(&Followed::of(rollout)).inc_by(1, trace(), None);
+        }
         let namespace = || rollout.namespace.clone();
         if let Some(seconds) = journal.ended.and_then(|end| seconds(journal.started, end)) {
             let lasted = Lasted { namespace: namespace(), outcome };
@@ -196,7 +249,6 @@ fn resumed_by(who: Option<ResumedBy>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use timeline::Key;
     use timeline::failure::{Failure, FailureClass};
     use timeline::journal::{Identity, Step};
 

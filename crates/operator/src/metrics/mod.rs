@@ -2,16 +2,23 @@
 //! [`attempts`], and what ledgers come to in [`dora`].
 //!
 //! No label ever holds a revision, hash, version, commit or message; a Rollout is named only by
-//! `throughline_attempts`, which has a few series for each that had an attempt since the start.
+//! `throughline_attempts`, which has a few series for each that had an attempt since the start, and
+//! by `throughline_attempt_failures`, which has one for each that there is. `docs/metrics.md` tells
+//! of all of them.
 
 mod attempts;
+#[cfg(test)]
+mod documented;
 mod dora;
+mod health;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use attempts::Attempts;
 use dora::Dora;
+use health::Health;
+pub(crate) use health::{error_type, status_type};
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -21,14 +28,21 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use timeline::app_context::ContextWritten;
 use timeline::delivery::{AttemptWritten, Sent};
-use timeline::journals::{Announcement, Told};
+use timeline::journals::{Announcement, Behind, Told};
 use timeline::ledger::Ledger;
+use timeline::observation::Unavailable;
+use timeline::report::Report;
 use timeline::{Key, Kind, Observation};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Event {
     resource: &'static str,
     event: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Resource {
+    resource: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,17 +65,20 @@ pub(crate) struct Metrics {
     pod_watches: Gauge,
     ended: Attempts,
     dora: Dora,
+    health: Health,
+    clock: fn() -> Timestamp,
 }
 
 impl Metrics {
-    /// With nothing counted yet; `clock` says until when the windows of DORA's metrics reach.
+    /// With nothing counted yet; `clock` says how long ago is what is behind, and until when the
+    /// windows of DORA's metrics reach.
     pub(crate) fn new(clock: fn() -> Timestamp) -> Self {
         let mut registry = Registry::with_prefix("throughline");
         let events = Family::default();
-        let context_writes = Family::default();
-        let trace_writes = Family::default();
-        let attempt_writes = Family::default();
-        let spans = Family::default();
+        let context_writes = Family::<Outcome, Counter>::default();
+        let trace_writes = Family::<Outcome, Counter>::default();
+        let attempt_writes = Family::<Outcome, Counter>::default();
+        let spans = Family::<Outcome, Counter>::default();
         let rollouts = Gauge::default();
         let (attempts, collector_away, pod_watches) =
             (Gauge::default(), Gauge::default(), Gauge::default());
@@ -106,8 +123,20 @@ impl Metrics {
             "Watches of pods of attempts under way",
             pod_watches.clone(),
         );
+        // A rise from nothing to 1 is none to Prometheus; one from 0 is.
+        for (family, outcomes) in [
+            (&context_writes, &["stored", "conflict", "failed"][..]),
+            (&trace_writes, &["stored", "failed"]),
+            (&attempt_writes, &["stored", "failed", "refused"]),
+            (&spans, &["acknowledged", "refused"]),
+        ] {
+            for outcome in outcomes {
+                drop(family.get_or_create(&Outcome { outcome }));
+            }
+        }
         let ended = Attempts::register(&mut registry);
         let dora = Dora::register(&mut registry, clock);
+        let health = Health::register(&mut registry);
         Self {
             registry: Arc::new(registry),
             events,
@@ -121,11 +150,13 @@ impl Metrics {
             pod_watches,
             ended,
             dora,
+            health,
+            clock,
         }
     }
 
     /// An observation was taken in.
-    pub(crate) fn observed(&self, observation: &Observation) {
+    pub(crate) fn observed(&self, observation: &Observation, now: Timestamp) {
         let (kind, event) = match observation {
             Observation::Rollout(_) => (Kind::Rollout, "seen"),
             Observation::ReplicaSet(_) => (Kind::ReplicaSet, "seen"),
@@ -144,6 +175,57 @@ impl Metrics {
             Observation::Unavailable(kind, _) => (*kind, "unavailable"),
         };
         self.events.get_or_create(&Event { resource: kind.resource(), event }).inc();
+        match observation {
+            Observation::Unavailable(..) => return,
+            Observation::Rollout(seen) => self.ended.follow(&seen.key),
+            Observation::RolloutTrace(seen) => {
+                let stored = seen.stored.as_ref();
+                let attempts = stored.map_or(&[][..], |stored| &stored.attempts);
+                self.health.links_found(&seen.key, attempts);
+            }
+            Observation::Gone(Kind::Rollout, key) => self.forget(|rollout| rollout == key),
+            Observation::Listed(Kind::Rollout, present) => {
+                self.forget(|rollout| !present.contains(rollout));
+            }
+            Observation::Invalid(..) => self.failed("read", kind.resource(), "invalid"),
+            _ => {}
+        }
+        self.health.event(kind, now);
+    }
+
+    fn forget(&self, gone: impl Fn(&Key) -> bool) {
+        self.ended.forget(&gone);
+        self.health.forget(&gone);
+    }
+
+    /// A request failed, or an object cannot be read.
+    ///
+    /// `operation` is read, list, watch, write, delete or send; `error_type` is one of few words.
+    pub(crate) fn failed(
+        &self,
+        operation: &'static str,
+        resource: &'static str,
+        error_type: &'static str,
+    ) {
+        self.health.failed(operation, resource, error_type);
+    }
+
+    /// The kinds that are not watched now, and why where that is known.
+    pub(crate) fn missing<'a>(
+        &self,
+        missing: impl Iterator<Item = (Kind, Option<&'a Unavailable>)>,
+    ) {
+        self.health.missing(missing);
+    }
+
+    /// What of the journals is not where it should be.
+    pub(crate) fn behind(&self, behind: Behind) {
+        self.health.behind(behind);
+    }
+
+    /// A RolloutTrace that says this is stored.
+    pub(crate) fn reported(&self, rollout: &Key, report: &Report) {
+        self.health.links_stored(rollout, &report.attempts);
     }
 
     /// A write to a KeptnAppContext came back.
@@ -227,8 +309,13 @@ impl Metrics {
         self.rollouts.set(rollouts as f64);
     }
 
-    /// All of them, in OpenMetrics text.
+    /// All of them as they stand now, in OpenMetrics text.
     pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+        self.text_at((self.clock)())
+    }
+
+    fn text_at(&self, now: Timestamp) -> Result<String, std::fmt::Error> {
+        self.health.at(now);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

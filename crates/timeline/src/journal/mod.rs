@@ -229,6 +229,21 @@ impl Journal {
         self.root_closed.is_some_and(|root| self.exported.until >= root)
     }
 
+    /// When the entry of this number ended; none if there is none.
+    pub fn closed_at(&self, number: u32) -> Option<Timestamp> {
+        let is = |closed: Option<u32>| closed == Some(number);
+        let steps = self.steps.iter().filter(|it| is(it.closed)).map(|it| it.ended);
+        let pauses = self.pauses.iter().filter(|it| is(it.closed)).map(|it| it.ended);
+        let analyses = self.analyses.iter().filter(|it| is(it.closed)).map(|it| it.ended);
+        let experiments = self.experiments.iter().filter(|it| is(it.closed)).map(|it| it.ended);
+        let weights = self.weights.iter().filter(|it| is(it.closed)).map(|it| it.ended);
+        let switches = self.switches.iter().filter(|it| is(it.closed)).map(|it| Some(it.at));
+        let root = is(self.root_closed).then_some(self.settled.or(self.ended));
+        let entries = steps.chain(pauses).chain(analyses).chain(experiments);
+        let mut all = entries.chain(weights).chain(switches).chain(root);
+        all.next().flatten().map(|moment| moment.at)
+    }
+
     /// The next number in the order of ends.
     pub fn next_closed(&mut self) -> u32 {
         self.closed += 1;

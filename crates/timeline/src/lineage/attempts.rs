@@ -90,6 +90,11 @@ impl Lineage {
         self.journals.standing()
     }
 
+    /// What of the journals is not where it should be.
+    pub fn behind(&self) -> crate::journals::Behind {
+        self.journals.behind()
+    }
+
     /// Begins the journals of the attempt that is under way, and of those that are found to have
     /// ended since the newest one was `before`.
     pub(super) fn begin_journals(&mut self, key: &Key, before: Option<&Attempt>, now: Timestamp) {

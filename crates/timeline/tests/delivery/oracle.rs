@@ -27,6 +27,11 @@ impl World<'_> {
     pub(crate) fn must_be_right(&self, undisturbed: &World<'_>) {
         let operator = self.operator.as_ref().expect("it runs in the end");
         assert_eq!(operator.delivery().0, 0, "journals are left in memory");
+        assert_eq!(
+            operator.behind(),
+            timeline::journals::Behind::default(),
+            "something is owed for ever"
+        );
         self.attempts_must_be_done();
         self.spans_must_be_those_of_the_journals();
         for tried in &self.story.truth {
