@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::core::ledgers::{Ledgers, ROLLOUTS};
 use super::core::{Core, Counts};
 use super::distribution::{Distribution, Samples, ms};
 use super::links::Links;
@@ -13,6 +14,8 @@ const FOLDED: f64 = 50_000.0;
 const ENCODED: f64 = 100_000.0;
 const REVISION: f64 = 160.0;
 const WRITES: f64 = 4.0;
+/// Seconds for the figures of ten thousand Rollouts.
+const FIGURES: f64 = 1.0;
 const P50: Duration = Duration::from_millis(10);
 const P99: Duration = Duration::from_millis(40);
 const LINK_WRITES: f64 = 2.0;
@@ -70,6 +73,17 @@ fn core(report: &mut Report, it: &Core) {
     for (counts, keptn) in it.writes.iter().zip(["no Keptn", "Keptn"]) {
         writes(report, counts, keptn);
     }
+    ledgers(report, &it.ledgers);
+}
+
+fn ledgers(report: &mut Report, it: &Ledgers) {
+    let met = it.figures.median() <= FIGURES;
+    let measure = format!("DORA's figures of {ROLLOUTS} Rollouts with full ledgers, 3 windows");
+    let seconds = samples_of(&it.figures, |seconds| format!("{seconds:.2} s"));
+    report.goal(measure, seconds, "<= 1 s", met);
+    let ((lines, of_lines), (days, of_days)) = (it.lines, it.days);
+    let measure = format!("  text of a full ledger: {lines} lines; sums of {days} days");
+    report.row(measure, format!("{of_lines} B; {of_days} B"));
 }
 
 fn writes(report: &mut Report, it: &Counts, keptn: &str) {

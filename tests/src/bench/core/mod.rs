@@ -3,6 +3,7 @@
 //! Time is CPU time of the measuring thread, so that a busy neighbour costs cache and clock rate
 //! but not the turns that it takes.
 
+pub(super) mod ledgers;
 pub(super) mod memory;
 mod model;
 mod story;
@@ -49,6 +50,8 @@ pub(super) struct Core {
     pub(super) replica_set: Samples,
     /// Bytes more for what Keptn keeps of each revision.
     pub(super) keptn: Samples,
+    /// What DORA's figures cost.
+    pub(super) ledgers: ledgers::Ledgers,
     /// Writes for a canary of six steps, without Keptn and with it.
     pub(super) writes: [Counts; 2],
 }
@@ -81,6 +84,8 @@ pub(super) fn measure(sizes: &Sizes) -> Result<Core, Error> {
     drop(texts);
     say("core: spans");
     let (spans, span_bytes, encoded) = encode()?;
+    say(&format!("core: figures of {} Rollouts", ledgers::ROLLOUTS));
+    let ledgers = ledgers::measure()?;
     say(&format!("core: memory of {} idle Rollouts", sizes.idle));
     let [rollout, revision, replica_set, keptn] = weights(sizes.idle)?;
     Ok(Core {
@@ -95,6 +100,7 @@ pub(super) fn measure(sizes: &Sizes) -> Result<Core, Error> {
         revision,
         replica_set,
         keptn,
+        ledgers,
         writes: [writes(false)?, writes(true)?],
     })
 }
