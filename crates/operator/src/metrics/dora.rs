@@ -285,8 +285,10 @@ impl Collector for Books {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let figures = self.figures();
         for (name, help, unit, samples) in &METRICS {
+            // The registry ends its own sentences.
+            let help = format!("{help}.");
             let mut metric =
-                encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+                encoder.encode_descriptor(name, &help, unit.as_ref(), MetricType::Gauge)?;
             for (key, made) in &figures {
                 for (days, values) in WINDOWS.iter().zip(made.iter()) {
                     let window = format!("{days}d");
