@@ -54,9 +54,9 @@ generate: ## Write crds/ anew from the Rust types.
 	$(CARGO) run --quiet --bin throughline -- crds --to crds
 
 .PHONY: fuzz
-fuzz: ## Search for inputs that break a decoder: TARGET=fold FUZZ_SECONDS=60. Needs cargo-fuzz, nightly.
-	$(CARGO) +nightly fuzz run --features libfuzzer --fuzz-dir fuzz $${TARGET:-fold} -- \
-		-max_total_time=$${FUZZ_SECONDS:-60}
+fuzz: ## Look for inputs that break a decoder or the fold. TARGET=fold, see README.
+	@# Needs cargo-fuzz and a nightly toolchain.
+	$(CARGO) +nightly fuzz run --features libfuzzer --fuzz-dir fuzz $${TARGET:-fold} -- $(ARGS)
 
 .PHONY: deny
 deny: ## Licences, advisories and duplicates of all dependencies. Needs cargo-deny.
