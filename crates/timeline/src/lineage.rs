@@ -14,6 +14,7 @@
 //! [`Lineage::reported`].
 
 mod attempts;
+mod effect;
 mod folding;
 mod ledgers;
 mod linking;
@@ -24,59 +25,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app_context::{AppContext, ContextWrite, ContextWritten};
+use crate::app_context::{AppContext, ContextWritten};
 use crate::chain::Chain;
-use crate::delivery::AttemptWrite;
 use crate::evidence::Evidence;
 use crate::index::Index;
-use crate::journal::Identity;
 use crate::journals::Journals;
 use crate::ledger::Line;
 use crate::moment::Moment;
 use crate::observation::{Key, Kind, Observation, RolloutSeen, RolloutTraceSeen, Unavailable};
 use crate::report::Report;
-use crate::span::Batch;
+pub use effect::{Effect, ReportWrite};
 use ledgers::Book;
 use watches::Watch;
 
 /// Facts of one transition arrive within about a second of each other; they are stored together.
 const REPORT_DELAY: SignedDuration = SignedDuration::from_secs(2);
-
-/// What the owner asks of the world.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Bring a KeptnAppContext's links about.
-    WriteContext(Key, ContextWrite),
-    /// Store a RolloutTrace.
-    WriteReport(Key, Box<ReportWrite>),
-    /// Store a RolloutAttempt.
-    WriteAttempt(Key, Box<AttemptWrite>),
-    /// Send spans of a RolloutAttempt to the collector.
-    Send(Key, Box<Batch>),
-    /// Read up to so many RolloutAttempts again that wait in the cluster for the collector.
-    Recall(usize),
-    /// Read all RolloutAttempts that are left of a Rollout and its UID: its ledger is lost.
-    ReadAttempts(Key, String),
-    /// An attempt is delivered: of its Rollout's, keep the newest so many.
-    Prune(Identity, usize),
-    /// Watch the pods of a Rollout that carry this pod-template-hash.
-    WatchPods(Key, String),
-    /// Watch the pods of a Rollout no longer.
-    LeavePods(Key),
-}
-
-/// How to store a report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportWrite {
-    /// There is no RolloutTrace yet.
-    pub create: bool,
-    /// UID of the Rollout that shall own it; none if it shall outlive its Rollout.
-    pub owner: Option<String>,
-    /// Whether the owner has to be written.
-    pub change_owner: bool,
-    /// What it shall say.
-    pub report: Report,
-}
 
 /// Options that hold for all Rollouts.
 #[derive(Debug, Clone, Copy, Default)]

@@ -80,6 +80,7 @@ async fn a_context_that_a_person_owns_and_edits_keeps_all_that_is_theirs() -> Ou
                     Err(kube::Error::Api(status)) if status.is_conflict() => {}
                     Err(error) => return Err(error),
                 }
+                // The pace of the one who edits: nothing is waited for.
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             Ok::<_, kube::Error>(last)
@@ -132,6 +133,7 @@ async fn a_list_that_a_gitops_tool_keeps_resetting_is_left_alone_and_that_is_sai
                     contexts.patch("shop", &PatchParams::default(), &patch).await?;
                     resets.fetch_add(1, Ordering::Relaxed);
                 }
+                // How often the tool looks: nothing is waited for.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Ok::<_, kube::Error>(())

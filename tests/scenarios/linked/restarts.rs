@@ -1,7 +1,7 @@
 //! The operator killed, late, or short of a permission.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::RolloutTrace;
 use api::keptn::{KeptnAppContext, KeptnAppVersion};
@@ -133,7 +133,9 @@ async fn keptn_and_argo_may_come_after_the_operator_and_every_permission_is_used
             };
             Ok::<_, kube::Error>(listed.iter().filter(count).count())
         };
+        let since = Instant::now();
         while traced().await? < version {
+            assert!(since.elapsed() < Duration::from_mins(1), "no trace of {version}.0.0");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         for edit in 0..50 {
