@@ -67,8 +67,8 @@ impl Lineage {
     /// Brings a Rollout's chain up to date with all that is known, and its apps with the chain. It
     /// is folded again unless nothing was told beside the version that was folded last.
     pub(super) fn refresh(&mut self, key: &Key, again: bool, now: Timestamp) {
-        let learned = self.attribute(key);
-        if (again || learned)
+        self.attribute(key);
+        if again
             && let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take())
         {
             self.fold(key, &seen, Some(&seen), now);
@@ -119,12 +119,10 @@ impl Lineage {
         }
     }
 
-    /// Says whether anything more is known of the attempts.
-    fn attribute(&mut self, key: &Key) -> bool {
+    fn attribute(&mut self, key: &Key) {
         let Some(rollout) = self.rollouts.get_mut(key) else {
-            return false;
+            return;
         };
-        let mut learned = false;
         let mut keptn = BTreeMap::new();
         // Oldest first: what an attempt follows has to be known before.
         for index in (0..rollout.chain.attempts().len()).rev() {
@@ -136,9 +134,8 @@ impl Lineage {
                 Some(app) => self.index.keptn(&Key::new(&key.namespace, app)),
                 None => KeptnObjects::default(),
             });
-            learned |= attribute(rollout.chain.attempts_mut(), index, uid, keptn);
+            attribute(rollout.chain.attempts_mut(), index, uid, keptn);
         }
-        learned
     }
 }
 
