@@ -67,12 +67,13 @@ pub struct RolloutTraceSpec {
 }
 
 /// How DORA's metrics are made.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DoraSpec {
     /// How many hours after a promotion a rollback or hotfix still makes it a failed deployment,
     /// 0 to 720. The default is 24.
     #[schemars(range(min = 0, max = 720))]
+    #[x_kube(validation = Rule::new("self >= 0 && self <= 720").message("spec.dora.failureWindowHours is a number of hours from 0 to 720"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_window_hours: Option<i32>,
     /// Whether figures are labelled with DORA's performance levels, Elite to Low. The default is

@@ -230,6 +230,11 @@ async fn settings_out_of_bounds_are_refused_and_the_refusal_says_what_is_allowed
     for (spec, expected) in [
         (json!({ "history": 0 }), "spec.history is a number of attempts from 1 to 50"),
         (json!({ "history": 51 }), "should be less than or equal to 50"),
+        (
+            json!({ "dora": { "failureWindowHours": -1 } }),
+            "spec.dora.failureWindowHours is a number of hours from 0 to 720",
+        ),
+        (json!({ "dora": { "failureWindowHours": 721 } }), "should be less than or equal to 720"),
         (json!({ "mode": "Sometimes" }), "supported values: \"Link\", \"Observe\""),
         (json!({ "keepAfterDelete": "yes" }), "expected boolean"),
     ] {

@@ -341,12 +341,12 @@ mod tests {
             "cart",
             &[
                 // Live an hour after its commit, ten days ago.
-                "2.1@b Promoted Change 2026-11-11T10:00:00Z ended=+600 settled=+600 exposed=yes \
-                 committed=-3000/Throughline",
+                "2.1@b Promoted 2026-11-11T10:00:00Z ended=+600 settled=+600 exposed=yes \
+                 commit=@-3000",
                 // Stopped yesterday after users could be hit for 60 s; 30 s until traffic was back.
-                "3.1@c Aborted Change 2026-11-20T10:00:00Z ended=+90 settled=+120 exposed=+30",
+                "3.1@c Aborted 2026-11-20T10:00:00Z ended=+90 settled=+120 exposed=+30",
                 // Blocked.
-                "4.1@d Aborted Change 2026-11-20T11:00:00Z ended=+90",
+                "4.1@d Aborted 2026-11-20T11:00:00Z ended=+90",
             ],
         )]);
         let has = |line: &str| {

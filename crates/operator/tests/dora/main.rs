@@ -20,20 +20,17 @@ use timeline::workload::Workload;
 /// tests of the pure core.
 const CART: [&str; 9] = [
     "1.1@a Promoted Initial 2026-11-16T00:00:00Z ended=+3600 exposed=yes",
-    "2.1@b Promoted Change 2026-11-16T10:00:00Z ended=+3600 settled=+3600 exposed=yes commit=c2 \
-     committed=-3600/Throughline replaces=1.1",
-    "3.1@c Aborted Change 2026-11-16T20:00:00Z ended=+1800 settled=+1860 exposed=+600 \
-     class=AnalysisFailed commit=c3 committed=-3600/Throughline replaces=2.1",
-    "3.2@c Promoted Change 2026-11-16T21:00:00Z ended=+3600 settled=+3660 exposed=yes commit=c3 \
-     committed=-21600/Throughline replaces=2.1",
-    "4.1@d Aborted Change 2026-11-17T06:00:00Z ended=+3600 class=ImagePullFailed replaces=3.2",
-    "5.1@e Promoted Change 2026-11-17T16:00:00Z ended=+3600 settled=+3600 exposed=+1200 \
-     commit=c5 committed=-7200/Oci replaces=3.2",
+    "2.1@b Promoted 2026-11-16T10:00:00Z ended=+3600 settled=+3600 exposed=yes commit=c2@-3600 replaces=1.1",
+    "3.1@c Aborted 2026-11-16T20:00:00Z ended=+1800 settled=+1860 exposed=+600 \
+     class=AnalysisFailed commit=c3@-3600 replaces=2.1",
+    "3.2@c Promoted 2026-11-16T21:00:00Z ended=+3600 settled=+3660 exposed=yes commit=c3@-21600 replaces=2.1",
+    "4.1@d Aborted 2026-11-17T06:00:00Z ended=+3600 class=ImagePullFailed replaces=3.2",
+    "5.1@e Promoted 2026-11-17T16:00:00Z ended=+3600 settled=+3600 exposed=+1200 \
+     commit=c5@-7200/Oci replaces=3.2",
     "6.1@c Promoted Rollback 2026-11-17T19:00:00Z ended=+600 settled=+1200 exposed=yes \
      replaces=5.1",
-    "7.1@f Promoted Hotfix 2026-11-17T21:00:00Z ended=+3600 settled=+3600 exposed=yes commit=c7 \
-     committed=+0/Throughline replaces=6.1",
-    "8.1@g Superseded Change 2026-11-18T12:00:00Z ended=+3600 replaces=7.1",
+    "7.1@f Promoted Hotfix 2026-11-17T21:00:00Z ended=+3600 settled=+3600 exposed=yes commit=c7@+0 replaces=6.1",
+    "8.1@g Superseded 2026-11-18T12:00:00Z ended=+3600 replaces=7.1",
 ];
 
 fn now() -> Timestamp {
@@ -52,9 +49,9 @@ fn named(rollout: &str, ledger: Ledger) -> Book {
 
 fn books() -> Vec<Book> {
     let pay = [
-        "11.1@x Promoted Change 2026-11-18T08:00:00Z ended=+60 settled=+60 exposed=yes \
-         committed=Future",
-        "12.1@y Aborted Change 2026-11-18T09:00:00Z ended=+60 exposed=unknown",
+        "11.1@x Promoted 2026-11-18T08:00:00Z ended=+60 settled=+60 exposed=yes \
+         commit=@Future",
+        "12.1@y Aborted 2026-11-18T09:00:00Z ended=+60 exposed=unknown",
     ];
     vec![
         named("shop/pay", of(&pay, Some("2026-11-18T07:00:00Z"))),
@@ -126,7 +123,7 @@ fn a_figure_of_all_is_no_mean_of_figures() {
         })
         .collect();
     let failing: Vec<&str> = failing.iter().map(String::as_str).collect();
-    let fine = ["2.1@z Promoted Change 2026-11-18T08:00:00Z ended=+60 exposed=yes"];
+    let fine = ["2.1@z Promoted 2026-11-18T08:00:00Z ended=+60 exposed=yes"];
     let books = [named("a/failing", of(&failing, None)), named("a/fine", of(&fine, None))];
     let page = render(&books, Wanted { days: 7, audit: false }, Output::Json, now()).unwrap();
     let page: Value = serde_json::from_str(&page).unwrap();
@@ -206,13 +203,14 @@ fn a_line_that_somebody_broke_is_left_out_and_said_to_be_unknown() {
     assert_eq!(read.known_since(), Some(now()));
 }
 
-fn attempt(n: i64) -> Attempt {
+/// One that was stopped, whose predecessor was so, too.
+fn attempt(n: i64, version: &str) -> Attempt {
     let traceparent = "00-28e7c919c887709c210854f40838e0d7-bf5933e028d3fc36-01".parse().unwrap();
     let follow = |relation| Follow {
         hash: "6d5694bbbf".to_owned(),
         revision: n - 1,
         number: 1,
-        version: Some("2026.11.21-1".to_owned()),
+        version: Some(version.to_owned()),
         relation,
         trace: Some(traceparent),
     };
@@ -224,7 +222,7 @@ fn attempt(n: i64) -> Attempt {
         workload: Some(Workload {
             app: "shop".to_owned(),
             name: "shop-checkout".to_owned(),
-            version: "2026.11.21-2".to_owned(),
+            version: version.to_owned(),
             hashed: false,
         }),
         follows: vec![follow(Relation::Successor), follow(Relation::After)],
@@ -235,52 +233,80 @@ fn attempt(n: i64) -> Attempt {
         reason: Some("ImagePullFailed: checkout: example/checkout:2: not found".to_owned()),
         trace: Some(Trace {
             traceparent,
-            app_version: Some("shop-2026.11.21-2-6b86b273".to_owned()),
-            workload_version: Some("shop-checkout-2026.11.21-2".to_owned()),
+            app_version: Some(format!("shop-{version}-6b86b273")),
+            workload_version: Some(format!("shop-checkout-{version}")),
         }),
         linked: Linked {
             state: LinkState::Applied,
-            reason: "on the root span of shop-2026.11.21-2-6b86b273".to_owned(),
+            reason: format!("on the root span of shop-{version}-6b86b273"),
         },
     }
 }
 
-#[test]
-fn a_full_rollout_trace_stays_under_40_kilobytes() {
-    // Every hour another attempt, one of three stopped while exposed, for more than 90 days.
-    let mut full = Ledger::new("uid", None);
-    let count = 24 * 95;
+/// Attempts at so many minutes from each other for 95 days, one of seven stopped while exposed.
+fn delivered(every: i64, version: impl Fn(i64) -> String) -> Ledger {
+    let mut ledger = Ledger::new("uid", None);
+    let count = 95 * 24 * 60 / every;
     for n in 0..count {
-        let started = now() - SignedDuration::from_hours(count - n);
+        let started = now() - SignedDuration::from_mins((count - n) * every);
         let hash = format!("6d569{:05x}", n * 7919 % 1_048_576);
-        let (outcome, ends) = match n % 3 {
-            0 => ("Aborted", "class=AnalysisFailed"),
-            _ => ("Promoted", "recovers=1.1"),
-        };
+        let (outcome, class) =
+            if n % 7 == 0 { ("Aborted", "class=AnalysisFailed ") } else { ("Promoted", "") };
         let line = format!(
-            "{n}.1@{hash} {outcome} Change {started} ended=+{} settled=+{} exposed=+{} {ends} \
-             version=2026.11.21-{n} commit=6ec3dd4b{:04x} committed=-{}/Throughline replaces={}.1",
+            "{n}.1@{hash} {outcome} {started} ended=+{} settled=+{} exposed=+{} {class}\
+             version={} commit=6ec3dd4b{:04x}@-{} replaces={}.1",
             600 + n % 97,
             620 + n % 89,
             60 + n % 7,
+            version(n),
             n % 65_536,
             7_200 + n * 31 % 9_000,
             n - 1,
         );
-        full.take(line.parse::<Line>().unwrap());
-        if n % 50 == 0 || n + 1 == count {
-            full.compact(&Bounds::default(), &Settings::default(), now());
+        ledger.take(line.parse::<Line>().unwrap());
+        if n % 20 == 0 || n + 1 == count {
+            ledger.compact(&Bounds::default(), &Settings::default(), now());
         }
     }
-    assert_eq!(full.lines().len(), Bounds::default().lines);
-    let full = report((1..=10).map(attempt).collect(), full);
-    let stored = trace(&full);
-    let (size, days) = {
-        let status = stored.status.as_ref().unwrap();
-        (serde_json::to_string(&stored).unwrap().len(), status.days.join("\n").len())
+    ledger
+}
+
+/// Bytes of a RolloutTrace, once it was read back as the same.
+fn stored(report: &Report) -> usize {
+    let stored = trace(report);
+    assert_eq!(book(&stored).unwrap().ledger, *report.ledger.clone().unwrap());
+    serde_json::to_string(&stored).unwrap().len()
+}
+
+#[test]
+fn a_rollout_trace_of_200_lines_stays_under_40_kilobytes() {
+    // Three a day. Of the ten attempts of the chain one was stopped, as is usual.
+    let promoted = |n| Attempt {
+        follows: attempt(n, "2.14.1").follows.into_iter().take(1).collect(),
+        phase: Phase::Promoted,
+        reason: None,
+        ..attempt(n, "2.14.1")
     };
-    assert!(size < 40_000, "{size} bytes, {days} of them sums of days");
-    assert_eq!(book(&stored).unwrap().ledger, *full.ledger.unwrap());
+    let chain = (1..=9).map(promoted).chain([attempt(10, "2.14.1")]).collect();
+    let report = report(chain, delivered(8 * 60, |n| format!("2.{n}.1")));
+    assert_eq!(report.ledger.as_ref().unwrap().lines().len(), 200);
+    let size = stored(&report);
+    assert!(size < 40_000, "{size} bytes");
+}
+
+#[test]
+fn a_rollout_trace_of_long_names_stays_under_48_kilobytes() {
+    // One an hour with a long version, and each attempt of the chain was stopped.
+    let chain: Vec<_> =
+        (1..=10).map(|n| attempt(n, "2026.11.21-1-feature-of-a-long-name")).collect();
+    for every in [60, 6 * 60] {
+        let ledger = delivered(every, |n| format!("2026.11.21-{n}-feature-of-a-long-name"));
+        let report = report(chain.clone(), ledger);
+        let size = stored(&report);
+        let lines = report.ledger.as_ref().unwrap().lines().len();
+        assert!(size < 48_000, "{size} bytes with {lines} lines");
+        assert!(lines >= 100, "{lines} lines");
+    }
 }
 
 proptest! {
@@ -294,8 +320,8 @@ proptest! {
         seconds in 0u32..400_000_000,
         days in 1u16..=90,
     ) {
-        let line = format!("2.1@{name} Promoted Change 2026-11-18T08:00:00Z ended=+{} exposed=yes \
-                            version={version} committed=-{seconds}/OpenTelemetry", seconds % 3600);
+        let line = format!("2.1@{name} Promoted 2026-11-18T08:00:00Z ended=+{} exposed=yes \
+                            version={version} commit=@-{seconds}/OpenTelemetry", seconds % 3600);
         let lines: Vec<Line> = line.parse().into_iter().collect();
         let ledger = Ledger::restored("uid", Some(now()), lines, [], None);
         let books = [named(&format!("{namespace}/{name}"), ledger)];

@@ -5,6 +5,7 @@
 //! has to go before is marked as `early` in the sum, and figures say `at least`.
 
 use std::collections::HashSet;
+use std::fmt::{self, Write as _};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,19 +18,25 @@ use crate::dora::{LONGEST, Lead, Settings, Verdict, judge};
 /// A promotion may be told healthy, and an abort recovered, so long after it.
 const SETTLE: SignedDuration = SignedDuration::from_hours(1);
 
+/// What is live, and what is to replace it.
+const LEAST: usize = 2;
+
 /// How much a ledger holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Bounds {
-    /// How many lines, at least 2.
+    /// How many lines; two are kept in any case.
     pub lines: usize,
     /// How many durations of attempts that were summed up. Where there are more, those of the
     /// oldest days are forgotten, and figures over these days have no median.
     pub durations: usize,
+    /// How long the text of lines and sums is, in bytes, with three around each for JSON. Where there
+    /// is more, there are fewer lines.
+    pub bytes: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { lines: 90, durations: 900 }
+        Self { lines: 200, durations: 900, bytes: 32_000 }
     }
 }
 
@@ -39,18 +46,41 @@ impl Ledger {
     ///
     /// What is live and what is under way keeps its line.
     pub fn compact(&mut self, bounds: &Bounds, settings: &Settings, now: Timestamp) -> bool {
-        let before = self.clone();
-        self.sum_up(bounds, settings, now);
-        self.bound_durations(bounds);
-        *self != before
+        let mut changed = false;
+        let mut most = self.fitting(bounds);
+        loop {
+            let before = self.lines.len();
+            changed |= self.sum_up(most, settings, now);
+            changed |= self.bound_durations(bounds);
+            // A sum is longer by what it was added, and what is under way stays.
+            let lines = self.lines.len();
+            most = self.fitting(bounds);
+            if lines <= most || lines == before || lines <= LEAST {
+                return changed;
+            }
+        }
     }
 
-    fn sum_up(&mut self, bounds: &Bounds, settings: &Settings, now: Timestamp) {
+    /// How many of the newest lines there is room for.
+    fn fitting(&self, bounds: &Bounds) -> usize {
+        let days: usize = self.days.iter().map(length).sum();
+        let mut room = bounds.bytes.saturating_sub(days);
+        let fits = |line: &&Line| {
+            let left = room.checked_sub(length(line));
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        self.lines.iter().take(bounds.lines).take_while(fits).count()
+    }
+
+    fn sum_up(&mut self, most: usize, settings: &Settings, now: Timestamp) -> bool {
         let lines = std::mem::take(&mut self.lines);
         let verdicts = judge(&lines, settings);
         let oldest = oldest_day(settings, now);
+        let days = self.days.len();
         self.days.retain(|day| oldest.is_none_or(|oldest| day.date >= oldest));
-        let most = bounds.lines.max(2);
+        let forgotten = self.days.len() < days;
+        let most = most.max(LEAST);
         let under_way = lines.iter().filter(|line| line.open()).map(|line| line.started).min();
         let horizon = under_way.unwrap_or(now).min(now);
         let mut over = lines.len().saturating_sub(most);
@@ -87,18 +117,37 @@ impl Ledger {
                 self.day(crate::dora::date(line.started)).early += 1;
             }
         }
+        forgotten || self.lines != lines
     }
 
-    fn bound_durations(&mut self, bounds: &Bounds) {
+    fn bound_durations(&mut self, bounds: &Bounds) -> bool {
         let mut room = bounds.durations;
+        let mut dropped = false;
         for day in &mut self.days {
             if day.sum.len() > room {
                 room = 0;
                 day.sum.drop_durations();
+                dropped = true;
             }
             room -= day.sum.len();
         }
+        dropped
     }
+}
+
+/// Bytes of a line or a day in the JSON of a list.
+fn length(line: &impl fmt::Display) -> usize {
+    struct Length(usize);
+    impl fmt::Write for Length {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 += text.len();
+            Ok(())
+        }
+    }
+    let mut length = Length("\"\",".len());
+    // Counting does not fail.
+    let _ = write!(length, "{line}");
+    length.0
 }
 
 /// The attempts that may be summed up, in the order in which they ended.

@@ -1,11 +1,13 @@
-//! A line of the ledger as text: words with one space between them. The first four stand in their
-//! places, the others have a name and are left out where nothing is known.
+//! A line of the ledger as text: words with one space between them. Attempt, outcome, what it was for
+//! (unless that is a change) and start stand in their places, the others have a name and are left out
+//! where nothing is known.
 //!
 //! ```text
-//! 12.1@6d5694bbbf Aborted Change 2026-11-20T10:00:00Z ended=+95 settled=+97 exposed=+5 class=CrashLoop version=2.0.0 commit=6ec3dd4bd1ea committed=-7200/Throughline replaces=11.1
+//! 12.1@6d5694bbbf Aborted 2026-11-20T10:00:00Z ended=+95 settled=+97 exposed=+5 class=CrashLoop version=2.0.0 commit=6ec3dd4bd1ea@-7200 replaces=11.1
 //! ```
 //!
-//! `+95` is so many seconds after the start, `-7200` before it; `~`: not later than that.
+//! `+95` is so many seconds after the start, `-7200` before it; `~`: not later than that. Two hundred
+//! of them have to fit into an object that is written often: what nearly all say, none says.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -147,7 +149,11 @@ impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = |at: Timestamp| at.as_second().saturating_sub(self.started.as_second());
         let after = |at| since(at).max(0);
-        write!(f, "{} {} {} {}", self.id, self.outcome, self.kind, self.started)?;
+        write!(f, "{} {}", self.id, self.outcome)?;
+        if self.kind != Kind::Change {
+            write!(f, " {}", self.kind)?;
+        }
+        write!(f, " {}", self.started)?;
         if let Some(ended) = self.ended {
             let mark = if self.inferred { "~" } else { "" };
             write!(f, " ended={mark}+{}", after(ended))?;
@@ -167,13 +173,20 @@ impl fmt::Display for Line {
         if let Some(version) = &self.version {
             write!(f, " version={version}")?;
         }
-        if let Some(commit) = &self.commit {
-            write!(f, " commit={commit}")?;
+        if self.commit.is_some() || self.commit_time != CommitTime::Untold {
+            write!(f, " commit={}", self.commit.as_ref().map_or("", Word::as_str))?;
         }
         match self.commit_time {
+            // Its time follows after the last @ of a commit.
+            CommitTime::Untold
+                if self.commit.as_ref().is_some_and(|it| it.as_str().contains('@')) =>
+            {
+                f.write_char('@')?;
+            }
             CommitTime::Untold => {}
-            CommitTime::Refused(why) => write!(f, " committed={why}")?,
-            CommitTime::At(at, source) => write!(f, " committed={:+}/{source}", since(at))?,
+            CommitTime::Refused(why) => write!(f, "@{why}")?,
+            CommitTime::At(at, Source::Throughline) => write!(f, "@{:+}", since(at))?,
+            CommitTime::At(at, source) => write!(f, "@{:+}/{source}", since(at))?,
         }
         if let Some(replaces) = &self.replaces {
             write!(f, " replaces={replaces}")?;
@@ -193,8 +206,12 @@ impl FromStr for Line {
         let mut next = |what| words.next().ok_or(TextError::Missing(what));
         let id = next("attempt")?.parse()?;
         let outcome = one_of(&OUTCOMES, next("outcome")?, "outcome")?;
-        let kind = one_of(&KINDS, next("kind")?, "kind")?;
-        let started = time(next("start")?)?;
+        let mut start = next("start")?;
+        let kind = KINDS.into_iter().find(|kind| kind.to_string() == start);
+        if kind.is_some() {
+            start = next("start")?;
+        }
+        let (kind, started) = (kind.unwrap_or(Kind::Change), time(start)?);
         let mut line = Self { outcome, kind, ..Self::begin(id, started) };
         for word in words {
             let (name, value) =
@@ -223,8 +240,15 @@ impl Line {
             },
             "class" => self.class = Some(one_of(&CLASSES, value, "class of failures")?),
             "version" => self.version = Some(word(value)?),
-            "commit" => self.commit = Some(word(value)?),
-            "committed" => self.commit_time = self.committed(value)?,
+            "commit" => {
+                let (commit, time) = value.rsplit_once('@').unwrap_or((value, ""));
+                if !commit.is_empty() || time.is_empty() {
+                    self.commit = Some(word(commit)?);
+                }
+                if !time.is_empty() {
+                    self.commit_time = self.committed(time)?;
+                }
+            }
             "replaces" => self.replaces = Some(value.parse()?),
             "recovers" => self.recovers = Some(value.parse()?),
             _ => return Err(TextError::unknown("name", name)),
@@ -244,9 +268,10 @@ impl Line {
     }
 
     fn committed(&self, text: &str) -> Result<CommitTime, TextError> {
-        let Some((seconds, source)) = text.split_once('/') else {
+        if !text.starts_with(['+', '-']) {
             return one_of(&REFUSALS, text, "time of a commit").map(CommitTime::Refused);
-        };
+        }
+        let (seconds, source) = text.split_once('/').unwrap_or((text, "Throughline"));
         let at = self.shifted(seconds);
         let at = at.ok_or_else(|| TextError::unknown("number of seconds", seconds))?;
         Ok(CommitTime::At(at, one_of(&SOURCES, source, "source of a commit's time")?))

@@ -11,7 +11,7 @@ use crate::always::end;
 use crate::any::{history, under_way};
 use crate::build::{Told, UID, attempt, hour, ledger, minute, over};
 
-const ROOM: Bounds = Bounds { lines: 4, durations: 100_000 };
+const ROOM: Bounds = Bounds { lines: 4, durations: 100_000, bytes: usize::MAX };
 
 /// The ledger as a process finds it that starts anew: from its text alone.
 pub(crate) fn reread(ledger: &Ledger) -> Ledger {
@@ -89,7 +89,7 @@ proptest! {
 
     #[test]
     fn compacting_again_changes_nothing(lines in history(40), most in 0usize..10) {
-        let bounds = Bounds { lines: most, durations: 5 };
+        let bounds = Bounds { lines: most, durations: 5, bytes: 1_500 };
         let now = end(&lines);
         let mut small = ledger(lines);
         small.compact(&bounds, &Settings::default(), now);
@@ -152,7 +152,7 @@ fn durations_that_are_forgotten_leave_no_middle_behind() {
     };
     let mut ledger = ledger((0..10).map(of));
     let now = hour(48 * 9 + 2);
-    let bounds = Bounds { lines: 4, durations: 3 };
+    let bounds = Bounds { durations: 3, ..ROOM };
     ledger.compact(&bounds, &Settings::default(), now);
     let quarter = over(90, now, &ledger);
     assert_eq!((quarter.frequency.n, quarter.lead.n, quarter.sum.dropped), (10, 7, 3));
@@ -185,28 +185,74 @@ fn attempts_that_nobody_ends_are_bounded_too() {
     assert!(over(7, hour(60), &ledger).at_least);
 }
 
-#[test]
-fn a_full_ledger_has_lines_of_20_kilobytes_and_sums_of_a_quarter_of_11() {
-    let full = |n: i64| Line {
+/// As the lines of a team with short versions that deploys so many times a day, for 95 days.
+fn delivered(a_day: i64) -> Ledger {
+    let every = 24 * 60 / a_day;
+    let of = |n: i64| Line {
         outcome: if n % 7 == 3 { Aborted } else { Promoted },
-        ended: Some(hour(3 * n + 1)),
-        settled: Some(hour(3 * n + 1)),
+        ended: Some(minute(every * n + 10)),
+        settled: Some(minute(every * n + 11)),
         exposed: Exposed::Yes,
-        exposed_at: Some(minute(180 * n + 2)),
+        exposed_at: Some(minute(every * n + 2)),
         class: (n % 7 == 3).then_some(FailureClass::AnalysisFailed),
         version: Word::new("2.14.3", 40),
         commit: Word::new(&format!("{:012x}", 0x6ec3_dd4b_d1ea_i64 + n), 40),
-        commit_time: CommitTime::At(hour(3 * n - n % 50), Source::Throughline),
+        commit_time: CommitTime::At(minute(every * n - n % 3_000), Source::Throughline),
         replaces: Some(Ref { revision: n + 1, number: 1 }),
-        ..Line::begin(Id::new(n + 2, 1, &format!("{:010x}", 0x6d_5694_bbbf_i64 + n)), hour(3 * n))
+        ..Line::begin(
+            Id::new(n + 2, 1, &format!("{:010x}", 0x6d_5694_bbbf_i64 + n)),
+            minute(every * n),
+        )
     };
-    // Eight attempts a day for 90 days.
-    let mut ledger = ledger((0..720).map(full));
-    ledger.compact(&Bounds::default(), &Settings::default(), hour(3 * 720));
-    let lines: usize = ledger.lines().iter().map(|line| line.to_string().len()).sum();
-    let days: usize = ledger.days().map(|day| day.to_string().len()).sum();
-    assert_eq!(ledger.lines().len(), Bounds::default().lines);
-    assert!(lines < 20_000, "{lines} bytes of lines");
-    assert!(days < 11_000, "{days} bytes of days");
-    assert!(!over(90, hour(3 * 720), &ledger).at_least);
+    let (bounds, settings) = (Bounds::default(), Settings::default());
+    let mut ledger = Ledger::new(UID, None);
+    for n in 0..a_day * 95 {
+        ledger.take(of(n));
+        if n % 20 == 0 || n + 1 == a_day * 95 {
+            ledger.compact(&bounds, &settings, minute(every * n + 11));
+        }
+    }
+    ledger
+}
+
+fn bytes(ledger: &Ledger) -> (usize, usize) {
+    let of = |text: String| text.len() + 3;
+    let lines = ledger.lines().iter().map(|line| of(line.to_string())).sum();
+    (lines, ledger.days().map(|day| of(day.to_string())).sum())
+}
+
+#[test]
+fn a_team_that_deploys_thrice_a_day_reads_200_attempts_one_by_one() {
+    let ledger = delivered(3);
+    let (lines, days) = bytes(&ledger);
+    assert_eq!(ledger.lines().len(), 200, "{lines} and {days} bytes");
+    assert!(!over(90, hour(24 * 95), &ledger).at_least);
+}
+
+#[test]
+fn whoever_deploys_more_often_has_fewer_lines_more_sums_and_the_same_bytes() {
+    let mut before = 200;
+    for a_day in [6, 8, 24] {
+        let ledger = delivered(a_day);
+        let (lines, days) = bytes(&ledger);
+        assert!(lines + days <= Bounds::default().bytes, "{lines} and {days} bytes");
+        let count = ledger.lines().len();
+        assert!((100..before).contains(&count), "{count} lines of {lines}, {days} bytes");
+        before = count;
+    }
+}
+
+#[test]
+fn lines_that_are_very_long_leave_less_of_them() {
+    let line = |n: i64| Line {
+        version: Word::new(&"v".repeat(40), 40),
+        commit: Word::new(&"c".repeat(40), 40),
+        ..attempt(n + 2, &"h".repeat(40), Promoted, hour(48 * n), hour(48 * n + 1))
+    };
+    let mut ledger = ledger((0..40).map(line));
+    let bounds = Bounds { bytes: 2_000, ..ROOM };
+    ledger.compact(&Bounds { lines: 200, ..bounds }, &Settings::default(), hour(48 * 40));
+    let (lines, days) = bytes(&ledger);
+    assert!((1_700..=2_000).contains(&(lines + days)), "{lines} and {days} bytes");
+    assert_eq!(over(90, hour(48 * 40), &ledger).frequency.n, 40);
 }

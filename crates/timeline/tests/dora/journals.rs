@@ -60,9 +60,8 @@ fn a_line_tells_what_its_journal_tells() {
     let beside = Beside { replaces: Some(Ref { revision: 1, number: 1 }), ..Beside::default() };
     assert_eq!(
         Line::of_journal(&journal, &beside).to_string(),
-        "2.1@6d5694bbbf Aborted Change 2026-11-01T00:00:00Z ended=+95 settled=+97 exposed=+5 \
-         class=AnalysisFailed version=2.0.0_beta commit=6ec3dd4bd1ea \
-         committed=-7200/Throughline replaces=1.1"
+        "2.1@6d5694bbbf Aborted 2026-11-01T00:00:00Z ended=+95 settled=+97 exposed=+5 \
+         class=AnalysisFailed version=2.0.0_beta commit=6ec3dd4bd1ea@-7200 replaces=1.1"
     );
 }
 

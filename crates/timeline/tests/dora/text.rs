@@ -21,13 +21,12 @@ fn a_line_reads_well() {
             .exposed_at(second(5))
             .commit("6ec3dd4bd1ea", hour(-2))
     };
-    let text = "12.1@6d5694bbbf Aborted Change 2026-11-01T00:00:00Z ended=+95 settled=+97 \
-        exposed=+5 class=CrashLoop version=2.0.0 commit=6ec3dd4bd1ea \
-        committed=-7200/Throughline replaces=11.1";
+    let text = "12.1@6d5694bbbf Aborted 2026-11-01T00:00:00Z ended=+95 settled=+97 \
+        exposed=+5 class=CrashLoop version=2.0.0 commit=6ec3dd4bd1ea@-7200 replaces=11.1";
     assert_eq!(line.to_string(), text);
     assert_eq!(text.parse(), Ok(line));
     let inferred = Line { inferred: true, ..attempt(2, "b", Promoted, second(0), second(60)) };
-    let text = "2.1@b Promoted Change 2026-11-01T00:00:00Z ended=~+60 exposed=yes";
+    let text = "2.1@b Promoted 2026-11-01T00:00:00Z ended=~+60 exposed=yes";
     assert_eq!(inferred.to_string(), text);
 }
 
@@ -42,14 +41,14 @@ fn a_day_reads_well() {
 #[test]
 fn what_cannot_be_read_says_what_and_where() {
     let unknown = |expected, word: &str| TextError::Unknown { expected, word: word.to_owned() };
-    let start = "2.1@b Promoted Change 2026-11-01T00:00:00Z";
+    let start = "2.1@b Promoted 2026-11-01T00:00:00Z";
     for (text, error) in [
         (String::new(), TextError::Missing("attempt")),
         ("2.1@b".to_owned(), TextError::Missing("outcome")),
         ("2@b Promoted".to_owned(), unknown("attempt", "2@b")),
         ("2.1@ Promoted".to_owned(), unknown("attempt", "2.1@")),
         ("2.1@b Done".to_owned(), unknown("outcome", "Done")),
-        ("2.1@b Promoted Change now".to_owned(), unknown("time", "now")),
+        ("2.1@b Promoted now".to_owned(), unknown("time", "now")),
         (format!("{start} ended=60"), unknown("number of seconds", "60")),
         (format!("{start} ended=+-60"), unknown("number of seconds", "+-60")),
         (format!("{start} ended=+9999999999999"), unknown("number of seconds", "+9999999999999")),

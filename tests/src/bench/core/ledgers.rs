@@ -64,7 +64,7 @@ fn full(now: Timestamp) -> Option<Ledger> {
         let class = if n % 3 == 0 { " class=AnalysisFailed" } else { "" };
         let line = format!(
             "{n}.1@{n:010x} {outcome} Change {started} ended=+{} settled=+{} exposed=+{}{class} \
-             version=2026.11.21-{n} commit={n:012x} committed=-{}/Throughline replaces={}.1",
+             version=2026.11.21-{n} commit={n:012x}@-{} replaces={}.1",
             600 + n % 97,
             720 + n % 89,
             60 + n % 7,
