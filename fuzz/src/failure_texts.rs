@@ -86,7 +86,7 @@ fn pods(reason: &str, message: &str) -> [PodSeen; 6] {
     let ended = Terminated { exit_code: 1, reason: reason.to_owned(), message: message.to_owned() };
     let pod = |name: &str, container: ContainerSeen| PodSeen {
         key: Key::new("shop", name),
-        replica_set_uid: "uid-b".to_owned(),
+        replica_set_uid: "uid-b".into(),
         deleted: None,
         ready: false,
         unscheduled: None,
@@ -106,10 +106,10 @@ fn pods(reason: &str, message: &str) -> [PodSeen; 6] {
 fn replica_set(reason: &str, message: &str) -> ReplicaSetSeen {
     ReplicaSetSeen {
         key: Key::new("shop", "cart-b"),
-        uid: "uid-b".to_owned(),
-        rollout: "cart".to_owned(),
-        rollout_uid: "uid-1".to_owned(),
-        hash: "b".to_owned(),
+        uid: "uid-b".into(),
+        rollout: "cart".into(),
+        rollout_uid: "uid-1".into(),
+        hash: "b".into(),
         revision: Some(2),
         created: None,
         template: Template::AskRollout(Vec::new()),
@@ -156,11 +156,11 @@ fn analysis(name: &str, message: &str) -> Analysis {
 fn rollout(reason: &str, message: &str, aborted: bool, invalid: bool) -> RolloutSeen {
     RolloutSeen {
         key: Key::new("shop", "cart"),
-        uid: "uid-1".to_owned(),
+        uid: "uid-1".into(),
         created: None,
         revision: Some(2),
-        current_hash: Some("b".to_owned()),
-        stable_hash: Some("a".to_owned()),
+        current_hash: Some("b".into()),
+        stable_hash: Some("a".into()),
         abort: aborted,
         aborted_at: aborted.then_some(NOW),
         healthy: false,

@@ -48,21 +48,21 @@ fn event(announcement: &Announcement) -> Event {
     Event {
         metadata: ObjectMeta {
             name: Some(format!("{}.{}", name(identity), if ended { "ended" } else { "started" })),
-            namespace: Some(namespace.clone()),
+            namespace: Some(namespace.to_string()),
             ..ObjectMeta::default()
         },
         regarding: Some(ObjectReference {
             api_version: Some("throughline.dev/v1alpha1".to_owned()),
             kind: Some("RolloutTrace".to_owned()),
-            name: Some(identity.rollout.name.clone()),
-            namespace: Some(namespace),
+            name: Some(identity.rollout.name.to_string()),
+            namespace: Some(namespace.to_string()),
             ..ObjectReference::default()
         }),
         related: Some(ObjectReference {
             api_version: Some("throughline.dev/v1alpha1".to_owned()),
             kind: Some("RolloutAttempt".to_owned()),
             name: Some(name(identity)),
-            namespace: Some(identity.rollout.namespace.clone()),
+            namespace: Some(identity.rollout.namespace.to_string()),
             ..ObjectReference::default()
         }),
         type_: Some(if warning { "Warning" } else { "Normal" }.to_owned()),

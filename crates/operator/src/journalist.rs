@@ -127,7 +127,7 @@ pub(crate) async fn read_all(
         Api::namespaced(client, &rollout.namespace);
     let params = ListParams::default().labels(&format!("{ROLLOUT_UID}={uid}"));
     let found = attempts.list(&params).await.map_err(|source| AttemptError {
-        key: Key::new(&rollout.namespace, "*"),
+        key: Key::new(rollout.namespace.clone(), "*"),
         step: "listed",
         source,
     })?;
@@ -144,7 +144,7 @@ pub(crate) async fn prune(
     let namespace = &attempt.rollout.namespace;
     let attempts: Api<RolloutAttempt> = Api::namespaced(client, namespace);
     let failed = |name: &str, step| {
-        let key = Key::new(namespace, name);
+        let key = Key::new(namespace.clone(), name);
         move |source| AttemptError { key, step, source }
     };
     // Delivered ones carry no label OPEN.
@@ -195,8 +195,8 @@ fn object(attempt: &AttemptWrite) -> RolloutAttempt {
         object.metadata.owner_references = Some(vec![OwnerReference {
             api_version: "argoproj.io/v1alpha1".to_owned(),
             kind: "Rollout".to_owned(),
-            name: identity.rollout.name.clone(),
-            uid: identity.rollout_uid.clone(),
+            name: identity.rollout.name.to_string(),
+            uid: identity.rollout_uid.to_string(),
             controller: None,
             block_owner_deletion: None,
         }]);

@@ -74,8 +74,8 @@ fn owners(key: &Key, write: &ReportWrite) -> Vec<OwnerReference> {
         .map(|uid| OwnerReference {
             api_version: "argoproj.io/v1alpha1".to_owned(),
             kind: "Rollout".to_owned(),
-            name: key.name.clone(),
-            uid: uid.clone(),
+            name: key.name.to_string(),
+            uid: uid.to_string(),
             controller: None,
             block_owner_deletion: None,
         })

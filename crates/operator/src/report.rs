@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use api::rollout_trace as rtr;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as KubeCondition, Time};
-use timeline::attempt::{Attempt, Follow, LinkState, Phase, Relation, Source};
+use smol_str::SmolStr;
+use timeline::attempt::{Attempt, Follow, LinkState, Phase, Relation, Source, Trace};
 use timeline::report::{Condition, Report};
 
 use crate::dora;
@@ -12,7 +13,7 @@ use crate::dora;
 /// The status that says what the report says.
 pub fn status(report: &Report) -> rtr::RolloutTraceStatus {
     let mut status = rtr::RolloutTraceStatus {
-        rollout_uid: Some(report.rollout_uid.clone()),
+        rollout_uid: Some(report.rollout_uid.to_string()),
         observed_generation: report.observed_generation,
         head: report.attempts.first().map(|newest| head(newest, &report.attempts)),
         chain: report.attempts.iter().map(|attempt| entry(attempt)).collect(),
@@ -56,11 +57,14 @@ fn head(newest: &Attempt, attempts: &[Arc<Attempt>]) -> rtr::Head {
 }
 
 fn entry(attempt: &Attempt) -> rtr::ChainEntry {
+    let named = |name: fn(&Trace) -> Option<&SmolStr>| {
+        attempt.trace.as_ref().and_then(name).map(ToString::to_string)
+    };
     rtr::ChainEntry {
         revision: attempt.revision,
-        hash: attempt.hash.clone(),
+        hash: attempt.hash.to_string(),
         attempt: i32::try_from(attempt.number).unwrap_or(i32::MAX),
-        replica_set: attempt.replica_set.clone(),
+        replica_set: attempt.replica_set.as_ref().map(ToString::to_string),
         phase: phase(attempt.phase),
         started: attempt.started,
         started_source: match attempt.started_source {
@@ -70,23 +74,20 @@ fn entry(attempt: &Attempt) -> rtr::ChainEntry {
             Source::Inferred => rtr::Source::Inferred,
         },
         ended: attempt.ended,
-        reason: attempt.reason.clone(),
+        reason: attempt.reason.as_ref().map(ToString::to_string),
         follows: attempt.follows.iter().map(follow).collect(),
         linked: rtr::Linked {
             state: link_state(attempt.linked.state),
-            reason: attempt.linked.reason.clone(),
+            reason: attempt.linked.reason.to_string(),
         },
         keptn: attempt.workload.as_ref().map(|workload| rtr::Keptn {
-            app: workload.app.clone(),
-            workload: workload.name.clone(),
-            version: workload.version.clone(),
+            app: workload.app.to_string(),
+            workload: workload.name.to_string(),
+            version: workload.version.to_string(),
             version_hashed: workload.hashed,
             traceparent: attempt.trace.as_ref().map(|trace| trace.traceparent.to_string()),
-            app_version: attempt.trace.as_ref().and_then(|trace| trace.app_version.clone()),
-            workload_version: attempt
-                .trace
-                .as_ref()
-                .and_then(|trace| trace.workload_version.clone()),
+            app_version: named(|trace| trace.app_version.as_ref()),
+            workload_version: named(|trace| trace.workload_version.as_ref()),
         }),
     }
 }
@@ -94,9 +95,9 @@ fn entry(attempt: &Attempt) -> rtr::ChainEntry {
 fn follow(follow: &Follow) -> rtr::Follow {
     rtr::Follow {
         revision: follow.revision,
-        hash: follow.hash.clone(),
+        hash: follow.hash.to_string(),
         attempt: i32::try_from(follow.number).unwrap_or(i32::MAX),
-        version: follow.version.clone(),
+        version: follow.version.as_ref().map(ToString::to_string),
         relation: match follow.relation {
             Relation::Successor => rtr::Relation::Successor,
             Relation::Rollback => rtr::Relation::Rollback,

@@ -101,7 +101,7 @@ impl Tracer {
             Effect::WriteAttempt(key, write) => Box::pin(writer.store(key, write)),
             Effect::Send(key, batch) => Box::pin(writer.send(key, batch)),
             Effect::Recall(limit) => Box::pin(writer.recall(limit)),
-            Effect::ReadAttempts(key, uid) => Box::pin(writer.read(key, uid)),
+            Effect::ReadAttempts(key, uid) => Box::pin(writer.read(key, uid.to_string())),
             Effect::Prune(attempt, keep) => Box::pin(writer.prune(attempt, keep)),
             Effect::WatchPods(rollout, hash) => {
                 self.pods.watch(rollout, &hash);

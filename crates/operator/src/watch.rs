@@ -250,7 +250,7 @@ mod tests {
     fn pod(name: &str) -> Observation {
         Observation::Pod(Box::new(PodSeen {
             key: Key::new("ns", name),
-            replica_set_uid: "set".to_owned(),
+            replica_set_uid: "set".into(),
             deleted: None,
             ready: true,
             unscheduled: None,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::traceparent::Traceparent;
 use crate::workload::Workload;
@@ -14,11 +15,11 @@ pub struct Attempt {
     /// Argo's number for the ReplicaSet when the attempt began; 0 if nobody said.
     pub revision: i64,
     /// The pod-template-hash, read and never computed.
-    pub hash: String,
+    pub hash: SmolStr,
     /// 1, and one more for each retry of the same revision.
     pub number: u32,
     /// Name of the ReplicaSet, once it was seen.
-    pub replica_set: Option<String>,
+    pub replica_set: Option<SmolStr>,
     /// What Keptn sees in it, once the ReplicaSet was seen.
     pub workload: Option<Workload>,
     /// What it follows: the live attempt first, then one that failed before it.
@@ -32,7 +33,7 @@ pub struct Attempt {
     /// When it ended, or was first seen to have ended.
     pub ended: Option<Timestamp>,
     /// Why it failed, in one line; none if it did not, or nobody knows.
-    pub reason: Option<String>,
+    pub reason: Option<SmolStr>,
     /// The trace that Keptn made for it.
     pub trace: Option<Trace>,
     /// What became of the link to what it follows.
@@ -75,13 +76,13 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Follow {
     /// Its pod-template-hash.
-    pub hash: String,
+    pub hash: SmolStr,
     /// Its revision.
     pub revision: i64,
     /// Its number within that revision.
     pub number: u32,
     /// Its version, if Keptn has one.
-    pub version: Option<String>,
+    pub version: Option<SmolStr>,
     /// Why this one follows it.
     pub relation: Relation,
     /// The trace to link to: its own, or the one that it carries on.
@@ -109,9 +110,9 @@ pub struct Trace {
     /// The context to link to: the span of Keptn's phase AppDeploy where there is one.
     pub traceparent: Traceparent,
     /// The KeptnAppVersion that stands for this attempt; none if it goes on in an older trace.
-    pub app_version: Option<String>,
+    pub app_version: Option<SmolStr>,
     /// The KeptnWorkloadVersion whose traceId agrees.
-    pub workload_version: Option<String>,
+    pub workload_version: Option<SmolStr>,
 }
 
 /// What became of the link from an attempt's trace to what it follows.
@@ -120,7 +121,7 @@ pub struct Linked {
     /// How far it came.
     pub state: LinkState,
     /// Why, for a person.
-    pub reason: String,
+    pub reason: SmolStr,
 }
 
 /// How far a link came.
@@ -168,7 +169,7 @@ impl Attempt {
 
 impl Linked {
     /// Nothing is linked, for this reason.
-    pub fn none(reason: impl Into<String>) -> Self {
+    pub fn none(reason: impl Into<SmolStr>) -> Self {
         Self { state: LinkState::None, reason: reason.into() }
     }
 }

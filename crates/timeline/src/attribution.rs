@@ -313,7 +313,8 @@ impl<'a> Case<'a> {
                     "{name} goes on with the open spans of {}: Keptn drops the links of a span \
                      that it reuses",
                     older.key.name
-                ),
+                )
+                .into(),
             };
         }
         let carried: Vec<TraceId> = version
@@ -339,7 +340,7 @@ impl<'a> Case<'a> {
                 format!("Keptn made {name} before the link to {} was there", called(missing)),
             ),
         };
-        Linked { state, reason }
+        Linked { state, reason: reason.into() }
     }
 
     fn no_trace(&self) -> Linked {
@@ -383,7 +384,8 @@ fn refresh_follows(attempt: &mut Attempt, older: &[Arc<Attempt>]) {
     for follow in &mut attempt.follows {
         if let Some(followed) = older.iter().find(|older| older.is(follow)) {
             follow.trace = followed.standing_trace();
-            follow.version = followed.version().map(str::to_owned).or(follow.version.take());
+            let version = followed.workload.as_ref().map(|workload| workload.version.clone());
+            follow.version = version.or(follow.version.take());
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use smol_str::SmolStr;
+
 use crate::observation::{AnalysisRunSeen, EvidenceOwner, ExperimentSeen, Key, PodSeen};
 
 /// Argo keeps ten runs a Rollout by default, and those of the attempt under way.
@@ -19,8 +21,8 @@ pub(crate) struct Evidence {
     /// Rollout of each Experiment that is kept.
     rollout_of: BTreeMap<Key, Key>,
     /// By UID of the ReplicaSet.
-    pods: BTreeMap<String, BTreeMap<Key, PodSeen>>,
-    set_of: BTreeMap<Key, String>,
+    pods: BTreeMap<SmolStr, BTreeMap<Key, PodSeen>>,
+    set_of: BTreeMap<Key, SmolStr>,
 }
 
 impl Evidence {
@@ -29,9 +31,9 @@ impl Evidence {
     pub(crate) fn run(&mut self, mut seen: AnalysisRunSeen) -> Key {
         let namespace = &seen.key.namespace;
         let rollout = match &seen.owner {
-            EvidenceOwner::Rollout(name, _) => Key::new(namespace, name),
+            EvidenceOwner::Rollout(name, _) => Key::new(namespace.clone(), name),
             EvidenceOwner::Experiment(name, _) => {
-                let experiment = Key::new(namespace, name);
+                let experiment = Key::new(namespace.clone(), name);
                 let rollout = self.rollout_of.get(&experiment);
                 let kept = rollout.and_then(|rollout| self.experiments.get(rollout));
                 seen.step = kept.and_then(|kept| kept.get(&experiment)).and_then(|it| it.step);
@@ -50,7 +52,7 @@ impl Evidence {
         let EvidenceOwner::Rollout(name, _) = &seen.owner else {
             return None;
         };
-        let rollout = Key::new(&seen.key.namespace, name);
+        let rollout = Key::new(seen.key.namespace.clone(), name);
         if let Some(mut early) = self.runs.remove(&seen.key) {
             for run in early.values_mut() {
                 run.step = seen.step;
@@ -66,14 +68,14 @@ impl Evidence {
     }
 
     /// Keeps a pod; says the UID of its ReplicaSet.
-    pub(crate) fn pod(&mut self, seen: PodSeen) -> String {
+    pub(crate) fn pod(&mut self, seen: PodSeen) -> SmolStr {
         let set = seen.replica_set_uid.clone();
         let pods = self.pods.entry(set.clone()).or_default();
         if pods.len() < PODS_OF_A_SET || pods.contains_key(&seen.key) {
             self.set_of.insert(seen.key.clone(), set.clone());
             pods.insert(seen.key.clone(), seen);
         }
-        set
+        set.clone()
     }
 
     /// A pod is gone.
@@ -212,7 +214,7 @@ mod tests {
             let owner = EvidenceOwner::Rollout("cart".to_owned(), "uid".to_owned());
             evidence.run(AnalysisRunSeen { owner, revision: Some(revision), ..run(name) });
         }
-        let kept = |evidence: &Evidence| -> Vec<String> {
+        let kept = |evidence: &Evidence| -> Vec<_> {
             let runs = evidence.runs_of(&rollout).into_iter().map(|run| run.key.name.clone());
             let experiments = evidence.experiments_of(&rollout).into_iter();
             runs.chain(experiments.map(|it| it.key.name.clone())).collect()

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smol_str::SmolStr;
+
 use crate::attribution::{KeptnObjects, in_order};
 use crate::observation::{AppVersionSeen, Key, Kind, ReplicaSetSeen, WorkloadVersionSeen};
 use crate::workload::Workload;
@@ -25,21 +27,21 @@ struct Grouped<T> {
 impl Index {
     /// Keeps a ReplicaSet; says which Rollout that touches, if it says anything new.
     pub(crate) fn replica_set(&mut self, seen: ReplicaSetSeen) -> Option<Key> {
-        let owner = Key::new(&seen.key.namespace, &seen.rollout);
+        let owner = Key::new(seen.key.namespace.clone(), seen.rollout.clone());
         let new = self.replica_sets.insert(seen.key.clone(), owner.clone(), seen);
         new.then_some(owner)
     }
 
     /// Keeps a KeptnAppVersion; says which app that touches.
     pub(crate) fn app_version(&mut self, seen: AppVersionSeen) -> Key {
-        let app = Key::new(&seen.key.namespace, &seen.app);
+        let app = Key::new(seen.key.namespace.clone(), seen.app.clone());
         self.app_versions.insert(seen.key.clone(), app.clone(), seen);
         app
     }
 
     /// Keeps a KeptnWorkloadVersion; says which app that touches.
     pub(crate) fn workload_version(&mut self, seen: WorkloadVersionSeen) -> Key {
-        let app = Key::new(&seen.key.namespace, &seen.app);
+        let app = Key::new(seen.key.namespace.clone(), seen.app.clone());
         self.workload_versions.insert(seen.key.clone(), app.clone(), seen);
         app
     }
@@ -70,8 +72,8 @@ impl Index {
     }
 
     /// UID of a ReplicaSet.
-    pub(crate) fn uid(&self, replica_set: &Key) -> Option<&str> {
-        self.replica_sets.objects.get(replica_set).map(|(_, seen)| seen.uid.as_str())
+    pub(crate) fn uid(&self, replica_set: &Key) -> Option<&SmolStr> {
+        self.replica_sets.objects.get(replica_set).map(|(_, seen)| &seen.uid)
     }
 
     /// Keptn's objects of an app.
@@ -83,7 +85,7 @@ impl Index {
 
     /// The KeptnAppVersion for a workload that holds something else than a traceparent, in words.
     pub(crate) fn broken_trace(&self, app: &Key, workload: &Workload) -> Option<String> {
-        let lists = |(name, version): &(String, String)| {
+        let lists = |(name, version): &(SmolStr, SmolStr)| {
             name == workload.short_name() && *version == workload.version
         };
         self.app_versions.of(app).find_map(|version| {

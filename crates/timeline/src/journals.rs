@@ -93,7 +93,7 @@ impl Journals {
 
     /// Begins the journal of an attempt, unless there is one.
     pub(crate) fn begin(&mut self, identity: &Identity, started: Moment, now: Timestamp) {
-        let key = Key::new(&identity.rollout.namespace, name(identity));
+        let key = Key::new(identity.rollout.namespace.clone(), name(identity));
         if !self.deliveries.contains_key(&key) {
             let journal = Journal::begin(identity.clone(), started);
             self.insert(key, Delivery::new(journal, now));
@@ -106,7 +106,7 @@ impl Journals {
         let key = seen.key.clone();
         let identity = &seen.journal.identity;
         // A copy under another name would tell the same spans a second time.
-        let own = Key::new(&identity.rollout.namespace, name(identity));
+        let own = Key::new(identity.rollout.namespace.clone(), name(identity));
         if key != own || self.deliveries.contains_key(&key) {
             return None;
         }

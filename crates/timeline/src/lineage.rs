@@ -24,6 +24,7 @@ mod watches;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 
 use crate::app_context::{AppContext, ContextWritten};
 use crate::chain::Chain;
@@ -61,7 +62,7 @@ pub struct Lineage {
     journals: Journals,
     evidence: Evidence,
     /// Hash and ReplicaSet's UID of the pods that are watched, by Rollout.
-    pods_watched: BTreeMap<Key, (String, String)>,
+    pods_watched: BTreeMap<Key, (SmolStr, SmolStr)>,
     /// Journals whose Rollout was gone at the start were ended.
     started: bool,
     /// Rollouts that went before every kind was listed.
@@ -77,7 +78,7 @@ pub struct Lineage {
     due_reports: BTreeSet<(Timestamp, Key)>,
     /// Lines of journals that were not kept in memory before their ledger was known, by UID of
     /// their Rollout.
-    early_lines: BTreeMap<Key, Vec<(String, Line)>>,
+    early_lines: BTreeMap<Key, Vec<(SmolStr, Line)>>,
     ledgers_changed: BTreeSet<Key>,
 }
 
@@ -90,12 +91,12 @@ struct Rollout {
     /// Versions may have passed since.
     gap: bool,
     /// UID that the chain belongs to.
-    uid: Option<String>,
+    uid: Option<SmolStr>,
     chain: Chain,
     /// UID and chain of the one that had its name before, until it was folded once.
-    former: Option<(String, Chain)>,
+    former: Option<(SmolStr, Chain)>,
     /// The apps of all its attempts.
-    apps: BTreeSet<String>,
+    apps: BTreeSet<SmolStr>,
     problem: Option<String>,
     report: Option<Report>,
     /// What was told to stand there since.
@@ -171,7 +172,7 @@ impl Lineage {
                 let rollout = self.rollouts.entry(seen.key.clone()).or_default();
                 rollout.problem = Some(seen.problem);
                 // One that was never read has no other name to be reported under.
-                rollout.uid = rollout.uid.take().or(seen.uid);
+                rollout.uid = rollout.uid.take().or(seen.uid.map(Into::into));
                 self.touched_rollouts.insert(seen.key);
             }
             Observation::Listing(_) | Observation::Invalid(..) => {}
@@ -345,7 +346,7 @@ impl Lineage {
                 self.touched_rollouts.insert(key.clone());
                 if let Some(rollout) = self.rollouts.remove(key) {
                     for app in rollout.apps {
-                        let app = Key::new(&key.namespace, app);
+                        let app = Key::new(key.namespace.clone(), app);
                         if let Some(rollouts) = self.rollouts_of_app.get_mut(&app) {
                             rollouts.remove(key);
                         }

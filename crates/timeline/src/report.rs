@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use crate::attempt::{Attempt, Phase};
 use crate::dora;
@@ -12,7 +13,7 @@ use crate::ledger::Ledger;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Report {
     /// UID of the Rollout that it tells of.
-    pub rollout_uid: String,
+    pub rollout_uid: SmolStr,
     /// `metadata.generation` of the RolloutTrace whose settings were followed.
     pub observed_generation: Option<i64>,
     /// Newest first.

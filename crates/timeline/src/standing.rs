@@ -114,7 +114,7 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
     };
     if newest.workload.is_none() {
         return match &newest.replica_set {
-            Some(_) => (Some(false), "NoWorkload", newest.linked.reason.clone()),
+            Some(_) => (Some(false), "NoWorkload", newest.linked.reason.to_string()),
             None => (None, "Pending", "the ReplicaSet was not seen yet".to_owned()),
         };
     }
@@ -154,7 +154,7 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
     }
     let live = view.chain.live().and_then(Attempt::standing_trace);
     if live.or_else(|| newest.standing_trace()).is_none() {
-        return (None, "NoTrace", newest.linked.reason.clone());
+        return (None, "NoTrace", newest.linked.reason.to_string());
     }
     let apps: Vec<&str> = view.apps.iter().map(|(app, ..)| app.as_str()).collect();
     let message =

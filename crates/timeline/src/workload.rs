@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// The longest name that Kubernetes takes for an object.
 pub const NAME_LIMIT: usize = 253;
@@ -18,11 +19,11 @@ const PART_MINIMUM: usize = 80;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Workload {
     /// Name of the KeptnApp and of the KeptnAppContext.
-    pub app: String,
+    pub app: SmolStr,
     /// Name of the KeptnWorkload: `<app>-<workload>`.
-    pub name: String,
+    pub name: SmolStr,
     /// Version as Keptn writes it into KeptnWorkload.spec.version: lower-case.
-    pub version: String,
+    pub version: SmolStr,
     /// Keptn computed the version from the containers, so an injected container changes it.
     pub hashed: bool,
 }
@@ -93,9 +94,9 @@ impl Workload {
             }
         }
         Ok(Self {
-            app: resource_name(&[app]),
-            name: resource_name(&[app, workload]),
-            version: version.to_lowercase(),
+            app: resource_name(&[app]).into(),
+            name: resource_name(&[app, workload]).into(),
+            version: version.to_lowercase().into(),
             hashed,
         })
     }

@@ -30,11 +30,11 @@ fn key(name: &str) -> Key {
 fn rollout(revision: i64, current: &str, stable: &str, done: bool, turned: i64) -> Observation {
     Observation::Rollout(RolloutSeen {
         key: key("cart"),
-        uid: "uid-1".to_owned(),
+        uid: "uid-1".into(),
         created: Some(at(0)),
         revision: Some(revision),
-        current_hash: Some(current.to_owned()),
-        stable_hash: Some(stable.to_owned()),
+        current_hash: Some(current.to_owned().into()),
+        stable_hash: Some(stable.to_owned().into()),
         abort: false,
         aborted_at: None,
         healthy: done,
@@ -47,16 +47,16 @@ fn rollout(revision: i64, current: &str, stable: &str, done: bool, turned: i64) 
 fn replica_set(hash: &str, revision: i64, made: i64) -> Observation {
     Observation::ReplicaSet(ReplicaSetSeen {
         key: key(&format!("cart-{hash}")),
-        uid: format!("uid-{hash}"),
-        rollout: "cart".to_owned(),
-        rollout_uid: "uid-1".to_owned(),
-        hash: hash.to_owned(),
+        uid: format!("uid-{hash}").into(),
+        rollout: "cart".into(),
+        rollout_uid: "uid-1".into(),
+        hash: hash.into(),
         revision: Some(revision),
         created: Some(at(made)),
         template: Template::Decided(Ok(Workload {
-            app: "shop".to_owned(),
-            name: "shop-cart".to_owned(),
-            version: hash.to_owned(),
+            app: "shop".into(),
+            name: "shop-cart".into(),
+            version: hash.into(),
             hashed: false,
         })),
         available: 0,
@@ -68,8 +68,8 @@ fn replica_set(hash: &str, revision: i64, made: i64) -> Observation {
 fn app_version(name: &str, version: &str, made: i64, n: u32) -> Observation {
     Observation::AppVersion(AppVersionSeen {
         key: key(name),
-        app: "shop".to_owned(),
-        workloads: vec![("cart".to_owned(), version.to_owned())],
+        app: "shop".into(),
+        workloads: vec![("cart".into(), version.into())],
         span_links: Vec::new(),
         created: Some(at(made)),
         ended: None,
@@ -84,10 +84,10 @@ fn app_version(name: &str, version: &str, made: i64, n: u32) -> Observation {
 fn workload_version(version: &str, n: u32) -> Observation {
     Observation::WorkloadVersion(WorkloadVersionSeen {
         key: key(&format!("shop-cart-{version}")),
-        app: "shop".to_owned(),
-        workload: "shop-cart".to_owned(),
-        version: version.to_owned(),
-        replica_set_uid: Some(format!("uid-{version}")),
+        app: "shop".into(),
+        workload: "shop-cart".into(),
+        version: version.into(),
+        replica_set_uid: Some(format!("uid-{version}").into()),
         trace: Some(trace(n)),
     })
 }

@@ -39,7 +39,7 @@ pub(crate) fn run(number: u8, now: Timestamp) -> AnalysisRunSeen {
         uid: format!("uid-run-{which}"),
         owner: owner(which),
         revision: Some(2),
-        hash: Some("b".to_owned()),
+        hash: Some("b".into()),
         kind: [Step, Background, PrePromotion, PostPromotion, Experiment, Unknown][which % 6],
         step: (which % 2 == 0).then_some(u32::from(number)),
         phase,
@@ -93,7 +93,7 @@ pub(crate) fn pods(n: usize) -> Vec<PodSeen> {
     };
     let pod = |index: usize| PodSeen {
         key: Key::new("shop", format!("cart-{index}")),
-        replica_set_uid: "uid-b".to_owned(),
+        replica_set_uid: "uid-b".into(),
         deleted: (index % 5 == 4).then_some(Timestamp::UNIX_EPOCH),
         ready: index % 3 == 2,
         unscheduled: None,

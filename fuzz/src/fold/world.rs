@@ -61,7 +61,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let rollout = RolloutSeen {
             key: Key::new("shop", "cart"),
-            uid: "uid-1".to_owned(),
+            uid: "uid-1".into(),
             created: Timestamp::from_second(START).ok(),
             revision: None,
             current_hash: None,
@@ -144,7 +144,7 @@ impl World {
         let revision = self.rollout.revision.unwrap_or(0) + 1;
         let now = self.now();
         self.rollout.revision = Some(revision);
-        self.rollout.current_hash = Some(hash.clone());
+        self.rollout.current_hash = Some(hash.clone().into());
         (self.rollout.abort, self.rollout.aborted_at) = (false, None);
         let back = self.rollout.stable_hash.as_deref() == Some(&hash);
         self.rollout.completed = Some((back, now));
@@ -174,7 +174,7 @@ impl World {
                 progress.strategy = Some(Strategy::Canary);
                 progress.steps = (0..n).map(|index| step(index + n)).collect();
                 progress.step_count = u32::from(number);
-                progress.step_hash = Some(format!("steps-{n}"));
+                progress.step_hash = Some(format!("steps-{n}").into());
             }
             b'G' => progress.strategy = Some(Strategy::BlueGreen),
             b's' => progress.step = Some(u32::from(number)),
@@ -240,7 +240,7 @@ impl World {
                 self.tales.push(Tale {
                     journal: Journal::begin(identity, Moment { at, source, after: None }),
                     said: Said::default(),
-                    stable: self.rollout.stable_hash.clone(),
+                    stable: self.rollout.stable_hash.as_ref().map(ToString::to_string),
                     over: false,
                 });
             }
@@ -279,10 +279,10 @@ fn identity(rollout: &RolloutSeen, attempt: &Attempt) -> Identity {
 fn replica_set(hash: String, revision: i64, now: Timestamp) -> ReplicaSetSeen {
     ReplicaSetSeen {
         key: Key::new("shop", format!("cart-{hash}")),
-        uid: format!("uid-{hash}"),
-        rollout: "cart".to_owned(),
-        rollout_uid: "uid-1".to_owned(),
-        hash,
+        uid: format!("uid-{hash}").into(),
+        rollout: "cart".into(),
+        rollout_uid: "uid-1".into(),
+        hash: hash.into(),
         revision: Some(revision),
         created: Some(now),
         template: Template::AskRollout(Vec::new()),
@@ -295,7 +295,7 @@ fn replica_set(hash: String, revision: i64, now: Timestamp) -> ReplicaSetSeen {
 fn step(n: usize) -> StepPlan {
     let kind = KINDS[n % KINDS.len()];
     let seconds = (kind == "pause" && n.is_multiple_of(2)).then(|| u64::MAX >> (n % 64));
-    StepPlan { kind: kind.to_owned(), setting: n.to_string(), seconds }
+    StepPlan { kind: kind.to_owned().into(), setting: n.to_string().into(), seconds }
 }
 
 fn pause(n: usize) -> PauseKind {

@@ -38,7 +38,7 @@ pub(super) fn figures(selection: &Selection<'_>) -> String {
     let mut text = format!("{}\n", COLUMNS.join(","));
     let each = selection.each.iter().map(|(book, figures)| {
         let since = book.ledger.known_since().map(|since| since.to_string()).unwrap_or_default();
-        (book.rollout.namespace.clone(), book.rollout.name.clone(), since, figures)
+        (book.rollout.namespace.to_string(), book.rollout.name.to_string(), since, figures)
     });
     let all = (String::new(), String::new(), String::new(), &selection.total);
     for (namespace, name, since, figures) in each.chain([all]) {
@@ -85,8 +85,8 @@ pub(super) fn lines(selection: &Selection<'_>) -> String {
     for (book, _) in &selection.each {
         for line in audit::lines(book, selection.window) {
             let cells = [
-                book.rollout.namespace.clone(),
-                book.rollout.name.clone(),
+                book.rollout.namespace.to_string(),
+                book.rollout.name.to_string(),
                 line.verdict.at.to_string(),
                 line.counts.to_owned(),
                 line.notes.join("; "),
@@ -97,8 +97,8 @@ pub(super) fn lines(selection: &Selection<'_>) -> String {
         }
         for day in audit::days(book, selection.window) {
             let cells = [
-                book.rollout.namespace.clone(),
-                book.rollout.name.clone(),
+                book.rollout.namespace.to_string(),
+                book.rollout.name.to_string(),
                 String::new(),
                 "summed up".to_owned(),
                 String::new(),

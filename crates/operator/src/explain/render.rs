@@ -100,7 +100,7 @@ fn head(page: &mut Page, journal: &Journal, trace: Option<&RolloutTrace>, now: T
 fn linked(journal: &Journal, trace: Option<&RolloutTrace>) -> Option<String> {
     let status = trace?.status.as_ref()?;
     let identity = &journal.identity;
-    if status.rollout_uid.as_ref() != Some(&identity.rollout_uid) {
+    if status.rollout_uid.as_ref() != Some(&identity.rollout_uid.to_string()) {
         return None;
     }
     let entry = status.chain.iter().find(|entry| {

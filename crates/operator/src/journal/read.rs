@@ -183,8 +183,8 @@ fn identity(object: &RolloutAttempt) -> Result<Identity, Problem> {
     let spec = &object.spec;
     Ok(Identity {
         rollout: Key::new(object.namespace().unwrap_or_default(), &spec.rollout),
-        rollout_uid: spec.rollout_uid.clone(),
-        hash: spec.hash.clone(),
+        rollout_uid: spec.rollout_uid.clone().into(),
+        hash: spec.hash.clone().into(),
         revision: spec.revision,
         number: number("spec.attempt", spec.attempt)?,
     })

@@ -68,8 +68,8 @@ mod tests {
     fn journal() -> Journal {
         let identity = Identity {
             rollout: Key::new("shop", "cart"),
-            rollout_uid: "uid".to_owned(),
-            hash: "abc".to_owned(),
+            rollout_uid: "uid".into(),
+            hash: "abc".into(),
             revision: 2,
             number: 1,
         };

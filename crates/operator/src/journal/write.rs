@@ -21,7 +21,7 @@ use crate::report::phase;
 pub fn object(journal: &Journal) -> RolloutAttempt {
     let identity = &journal.identity;
     let mut object = RolloutAttempt::new(&name(identity), spec(identity));
-    object.metadata.namespace = Some(identity.rollout.namespace.clone());
+    object.metadata.namespace = Some(identity.rollout.namespace.to_string());
     let mut labels = vec![
         ("app.kubernetes.io/managed-by", "throughline"),
         (rat::ROLLOUT_UID, &identity.rollout_uid),
@@ -37,9 +37,9 @@ pub fn object(journal: &Journal) -> RolloutAttempt {
 
 fn spec(identity: &Identity) -> rat::RolloutAttemptSpec {
     rat::RolloutAttemptSpec {
-        rollout: identity.rollout.name.clone(),
-        rollout_uid: identity.rollout_uid.clone(),
-        hash: identity.hash.clone(),
+        rollout: identity.rollout.name.to_string(),
+        rollout_uid: identity.rollout_uid.to_string(),
+        hash: identity.hash.to_string(),
         revision: identity.revision,
         attempt: identity.number.into(),
     }

@@ -73,7 +73,7 @@ struct InSeconds;
 
 impl Followed {
     fn of(rollout: &Key) -> Self {
-        Self { namespace: rollout.namespace.clone(), rollout: rollout.name.clone() }
+        Self { namespace: rollout.namespace.to_string(), rollout: rollout.name.to_string() }
     }
 }
 
@@ -148,7 +148,7 @@ impl Attempts {
             followed.insert(rollout.clone());
             drop(self.failures.get_or_create(&Followed::of(rollout)));
             for outcome in ["promoted", "aborted"] {
-                let lasted = Lasted { namespace: rollout.namespace.clone(), outcome };
+                let lasted = Lasted { namespace: rollout.namespace.to_string(), outcome };
                 drop(self.durations.get_or_create(&lasted));
             }
         }
@@ -172,8 +172,8 @@ impl Attempts {
         let outcome = outcome(journal.phase);
         let trace = || Trace::of(journal);
         let ended = Ended {
-            namespace: rollout.namespace.clone(),
-            rollout: rollout.name.clone(),
+            namespace: rollout.namespace.to_string(),
+            rollout: rollout.name.to_string(),
             outcome,
             exposed: if journal.exposed { "true" } else { "false" },
             failure: journal.failure.as_ref().map_or("", |failure| failure.class.error_type()),
@@ -182,7 +182,7 @@ impl Attempts {
         if matches!(journal.phase, Phase::Aborted | Phase::Reverted) {
             self.failures.get_or_create(&Followed::of(rollout)).inc_by(1, trace(), None);
         }
-        let namespace = || rollout.namespace.clone();
+        let namespace = || rollout.namespace.to_string();
         if let Some(seconds) = journal.ended.and_then(|end| seconds(journal.started, end)) {
             let lasted = Lasted { namespace: namespace(), outcome };
             self.durations.get_or_create(&lasted).observe(seconds, trace(), None);
@@ -261,8 +261,8 @@ mod tests {
     fn journal() -> Journal {
         let identity = Identity {
             rollout: Key::new("shop", "cart"),
-            rollout_uid: "uid".to_owned(),
-            hash: "abc".to_owned(),
+            rollout_uid: "uid".into(),
+            hash: "abc".into(),
             revision: 2,
             number: 1,
         };

@@ -28,8 +28,8 @@ fn at(second: i64) -> Timestamp {
 fn journal() -> Journal {
     let identity = Identity {
         rollout: Key::new("shop", "cart"),
-        rollout_uid: "uid".to_owned(),
-        hash: "abc".to_owned(),
+        rollout_uid: "uid".into(),
+        hash: "abc".into(),
         revision: 2,
         number: 1,
     };
@@ -220,7 +220,7 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
     let attempt = |second, state| {
         Arc::new(Attempt {
             revision: second,
-            hash: "abc".to_owned(),
+            hash: "abc".into(),
             number: 1,
             replica_set: None,
             workload: None,
@@ -231,7 +231,7 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
             ended: None,
             reason: None,
             trace: None,
-            linked: Linked { state, reason: String::new() },
+            linked: Linked { state, reason: "".into() },
         })
     };
     let cart = Key::new("shop", "cart");

@@ -93,7 +93,8 @@ impl Dora {
 
     /// What became of an attempt is stored.
     pub(super) fn told(&self, told: &Announcement) {
-        let namespace = || Namespace { namespace: told.journal.identity.rollout.namespace.clone() };
+        let namespace =
+            || Namespace { namespace: told.journal.identity.rollout.namespace.to_string() };
         if let Some(seconds) = told.lead {
             let leads = self.leads.get_or_create(&namespace());
             leads.observe(f64::from(seconds), Trace::of(&told.journal), None);

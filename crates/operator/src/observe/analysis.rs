@@ -33,7 +33,8 @@ impl Observed for AnalysisRun {
             uid: self.metadata.uid.clone()?,
             revision: revision(&self.metadata),
             hash: label(&self.metadata, argo::POD_TEMPLATE_HASH)
-                .map(|hash| bounded(hash.to_owned(), HASH_LIMIT)),
+                .map(|hash| bounded(hash.to_owned(), HASH_LIMIT))
+                .map(Into::into),
             kind: kind(label(&self.metadata, argo::ROLLOUT_TYPE), &owner),
             step: label(&self.metadata, argo::STEP_INDEX).and_then(|step| step.parse().ok()),
             owner,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use api::argo::PodSpec;
 use jiff::Timestamp;
 use kube::core::ObjectMeta;
+use smol_str::SmolStr;
 use timeline::commit::Commit;
 use timeline::observation::RevisionFacts;
 use timeline::workload::Metadata;
@@ -80,14 +81,14 @@ pub(super) fn of(
     // Whether a time lies in the future is asked when it is looked at: there is no clock here.
     let commit = Commit::of(&places, Timestamp::MAX);
     RevisionFacts {
-        service: text(SERVICE),
-        version: text(VERSION),
-        environment: text(ENVIRONMENT),
-        commit: commit.commit.map(|told| told.value),
+        service: text(SERVICE).map(Into::into),
+        version: text(VERSION).map(Into::into),
+        environment: text(ENVIRONMENT).map(Into::into),
+        commit: commit.commit.map(|told| told.value).map(Into::into),
         commit_time: commit.time,
         hotfix: commit.hotfix,
-        repository: commit.repository.map(|told| told.value),
-        author: commit.author.map(|told| told.value),
+        repository: commit.repository.map(|told| told.value).map(Into::into),
+        author: commit.author.map(|told| told.value).map(Into::into),
         origin: commit.traceparent.map(|told| told.value),
         images: images(spec),
         template_digest: template::digest(replica_set, metadata, spec).value(),
@@ -100,13 +101,13 @@ fn look_up(places: &[&BTreeMap<String, String>], fact: Fact) -> Option<String> {
     values.next().map(|value| bounded(value.to_owned(), fact.limit))
 }
 
-fn images(spec: &PodSpec) -> Vec<String> {
+fn images(spec: &PodSpec) -> Vec<SmolStr> {
     let containers = spec.containers.iter().flatten().take(IMAGES_LIMIT);
     containers
         .map(|container| {
             let name = container.name.as_deref().unwrap_or_default();
             let image = container.image.as_deref().unwrap_or_default();
-            bounded(format!("{name}={image}"), IMAGE_LIMIT)
+            bounded(format!("{name}={image}"), IMAGE_LIMIT).into()
         })
         .collect()
 }
@@ -173,9 +174,9 @@ mod tests {
                 assert_eq!(told, value, "{key}");
             }
         };
-        of(commit::COMMIT, "value", |read| read.commit);
-        of(commit::REPOSITORY, "value", |read| read.repository);
-        of(commit::AUTHOR, "value", |read| read.author);
+        of(commit::COMMIT, "value", |read| read.commit.map(|it| it.to_string()));
+        of(commit::REPOSITORY, "value", |read| read.repository.map(|it| it.to_string()));
+        of(commit::AUTHOR, "value", |read| read.author.map(|it| it.to_string()));
         of(commit::TRACEPARENT, TRACEPARENT, |read| read.origin.map(|it| it.to_string()));
         of(commit::COMMIT_TIME, "2026-11-20T09:00:00Z", |read| match read.commit_time {
             CommitTime::At(at, _) => Some(at.to_string()),

@@ -31,12 +31,12 @@ impl Observed for KeptnAppVersion {
         let waiting = matches!(status.status.as_deref(), None | Some("" | "Pending"));
         Some(Observation::AppVersion(AppVersionSeen {
             key: key(&self.metadata),
-            app: spec.app_name.unwrap_or_default(),
+            app: spec.app_name.unwrap_or_default().into(),
             workloads: spec
                 .workloads
                 .unwrap_or_default()
                 .into_iter()
-                .filter_map(|workload| Some((workload.name?, workload.version?)))
+                .filter_map(|workload| Some((workload.name?.into(), workload.version?.into())))
                 .collect(),
             span_links: spec.span_links.unwrap_or_default(),
             created: created(&self.metadata),
@@ -57,10 +57,13 @@ impl Observed for KeptnWorkloadVersion {
         let spec = self.spec.unwrap_or_default();
         Some(Observation::WorkloadVersion(WorkloadVersionSeen {
             key: key(&self.metadata),
-            app: spec.app.unwrap_or_default(),
-            workload: spec.workload_name.unwrap_or_default(),
-            version: spec.version.unwrap_or_default(),
-            replica_set_uid: spec.resource_reference.and_then(|reference| reference.uid),
+            app: spec.app.unwrap_or_default().into(),
+            workload: spec.workload_name.unwrap_or_default().into(),
+            version: spec.version.unwrap_or_default().into(),
+            replica_set_uid: spec
+                .resource_reference
+                .and_then(|reference| reference.uid)
+                .map(Into::into),
             trace: spec.trace_id.as_ref().and_then(carrier),
         }))
     }

@@ -27,7 +27,7 @@ impl Observed for RolloutTrace {
                 .owner_references
                 .iter()
                 .flatten()
-                .map(|owner| owner.uid.clone())
+                .map(|owner| owner.uid.as_str().into())
                 .collect(),
             settings: Settings {
                 history: self
@@ -99,7 +99,7 @@ fn stored(status: rtr::RolloutTraceStatus, settings: timeline::dora::Settings) -
         })
     };
     Some(Report {
-        rollout_uid,
+        rollout_uid: rollout_uid.into(),
         observed_generation: status.observed_generation,
         attempts,
         ledger,
@@ -121,9 +121,9 @@ fn attempt(entry: rtr::ChainEntry) -> Attempt {
     let keptn = entry.keptn;
     Attempt {
         revision: entry.revision,
-        hash: entry.hash,
+        hash: entry.hash.into(),
         number: u32::try_from(entry.attempt).unwrap_or(1),
-        replica_set: entry.replica_set,
+        replica_set: entry.replica_set.map(Into::into),
         phase: match entry.phase {
             rtr::Phase::Progressing => Phase::Progressing,
             rtr::Phase::Promoted => Phase::Promoted,
@@ -141,20 +141,23 @@ fn attempt(entry: rtr::ChainEntry) -> Attempt {
             rtr::Source::Inferred => Source::Inferred,
         },
         ended: entry.ended,
-        reason: entry.reason,
+        reason: entry.reason.map(Into::into),
         follows: entry.follows.into_iter().map(follow).collect(),
-        linked: Linked { state: link_state(entry.linked.state), reason: entry.linked.reason },
+        linked: Linked {
+            state: link_state(entry.linked.state),
+            reason: entry.linked.reason.into(),
+        },
         trace: keptn.as_ref().and_then(|keptn| {
             Some(Trace {
                 traceparent: keptn.traceparent.as_ref()?.parse().ok()?,
-                app_version: keptn.app_version.clone(),
-                workload_version: keptn.workload_version.clone(),
+                app_version: keptn.app_version.clone().map(Into::into),
+                workload_version: keptn.workload_version.clone().map(Into::into),
             })
         }),
         workload: keptn.map(|keptn| Workload {
-            app: keptn.app,
-            name: keptn.workload,
-            version: keptn.version,
+            app: keptn.app.into(),
+            name: keptn.workload.into(),
+            version: keptn.version.into(),
             hashed: keptn.version_hashed,
         }),
     }
@@ -163,9 +166,9 @@ fn attempt(entry: rtr::ChainEntry) -> Attempt {
 fn follow(follow: rtr::Follow) -> Follow {
     Follow {
         revision: follow.revision,
-        hash: follow.hash,
+        hash: follow.hash.into(),
         number: u32::try_from(follow.attempt).unwrap_or(1),
-        version: follow.version,
+        version: follow.version.map(Into::into),
         relation: match follow.relation {
             rtr::Relation::Successor => Relation::Successor,
             rtr::Relation::Rollback => Relation::Rollback,

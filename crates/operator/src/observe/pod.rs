@@ -36,7 +36,7 @@ impl Observed for Pod {
             status.container_statuses.into_iter().flatten().map(|status| container(status, &main));
         Some(Observation::Pod(Box::new(PodSeen {
             key: key(&self.metadata),
-            replica_set_uid: owner.uid.clone(),
+            replica_set_uid: owner.uid.clone().into(),
             deleted: self.metadata.deletion_timestamp.as_ref().map(|time| time.0),
             ready,
             unscheduled,

@@ -39,10 +39,10 @@ impl Observed for ReplicaSet {
         });
         Some(Observation::ReplicaSet(ReplicaSetSeen {
             key: key(&self.metadata),
-            uid: self.metadata.uid.clone()?,
-            rollout,
-            rollout_uid,
-            hash,
+            uid: self.metadata.uid.clone()?.into(),
+            rollout: rollout.into(),
+            rollout_uid: rollout_uid.into(),
+            hash: hash.into(),
             revision: revision(&self.metadata),
             created: created(&self.metadata),
             template: read_template(&annotations, &labels, containers),

@@ -36,11 +36,11 @@ impl Observed for Rollout {
         let completed = condition(&status, "Completed")
             .and_then(|completed| Some((is_true(completed), completed.last_transition_time?)));
         Some(Observation::Rollout(RolloutSeen {
-            uid,
+            uid: uid.into(),
             created: created(&self.metadata),
             revision: revision(&self.metadata),
-            current_hash: not_empty(status.current_pod_hash),
-            stable_hash: not_empty(status.stable_rs),
+            current_hash: not_empty(status.current_pod_hash).map(Into::into),
+            stable_hash: not_empty(status.stable_rs).map(Into::into),
             abort: status.abort.unwrap_or(false),
             aborted_at: status.aborted_at,
             healthy: status.phase.as_deref() == Some("Healthy"),
@@ -100,7 +100,7 @@ fn progress(metadata: &ObjectMeta, spec: RolloutSpec, status: &RolloutStatus) ->
         steps: steps.iter().take(STEPS_LIMIT).map(plan).collect(),
         step_count: u32::try_from(steps.len()).unwrap_or(u32::MAX),
         step,
-        step_hash: hash(status.current_step_hash.clone()),
+        step_hash: hash(status.current_step_hash.clone()).map(Into::into),
         pauses,
         auto_promotion: strategy
             .blue_green
@@ -112,8 +112,8 @@ fn progress(metadata: &ObjectMeta, spec: RolloutSpec, status: &RolloutStatus) ->
             .weights
             .and_then(|weights| u32::try_from(weights.canary?.weight?).ok())
             .map(|weight| weight.min(100)),
-        preview: hash(blue_green.preview_selector),
-        active: hash(blue_green.active_selector),
+        preview: hash(blue_green.preview_selector).map(Into::into),
+        active: hash(blue_green.active_selector).map(Into::into),
         progressing: condition(status, "Progressing").map(|found| ConditionSeen {
             status: match found.status.as_deref() {
                 Some("True") => Some(true),
@@ -134,7 +134,7 @@ fn progress(metadata: &ObjectMeta, spec: RolloutSpec, status: &RolloutStatus) ->
         runs: runs
             .into_iter()
             .filter_map(|run| not_empty(run?.name))
-            .map(|name| bounded(name, NAME_LIMIT))
+            .map(|name| bounded(name, NAME_LIMIT).into())
             .collect(),
     }
 }
@@ -203,8 +203,8 @@ fn plan(step: &CanaryStep) -> StepPlan {
     };
     let duration = step.pause.as_ref().and_then(|pause| pause.duration.as_ref());
     StepPlan {
-        kind: bounded(kind.to_owned(), KIND_LIMIT),
-        setting: bounded(setting, SETTING_LIMIT),
+        kind: bounded(kind.to_owned(), KIND_LIMIT).into(),
+        setting: bounded(setting, SETTING_LIMIT).into(),
         seconds: duration.filter(|_| kind == "pause").and_then(seconds),
     }
 }

@@ -142,7 +142,7 @@ fn condition() -> Condition {
 
 fn report(attempts: Vec<Attempt>, ledger: Ledger) -> Report {
     Report {
-        rollout_uid: "uid".to_owned(),
+        rollout_uid: "uid".into(),
         observed_generation: Some(3),
         attempts: attempts.into_iter().map(Arc::new).collect(),
         ledger: Some(Arc::new(ledger)),
@@ -207,22 +207,22 @@ fn a_line_that_somebody_broke_is_left_out_and_said_to_be_unknown() {
 fn attempt(n: i64, version: &str) -> Attempt {
     let traceparent = "00-28e7c919c887709c210854f40838e0d7-bf5933e028d3fc36-01".parse().unwrap();
     let follow = |relation| Follow {
-        hash: "6d5694bbbf".to_owned(),
+        hash: "6d5694bbbf".into(),
         revision: n - 1,
         number: 1,
-        version: Some(version.to_owned()),
+        version: Some(version.into()),
         relation,
         trace: Some(traceparent),
     };
     Attempt {
         revision: n,
-        hash: "57b9bb6bd9".to_owned(),
+        hash: "57b9bb6bd9".into(),
         number: 1,
-        replica_set: Some("checkout-57b9bb6bd9".to_owned()),
+        replica_set: Some("checkout-57b9bb6bd9".into()),
         workload: Some(Workload {
-            app: "shop".to_owned(),
-            name: "shop-checkout".to_owned(),
-            version: version.to_owned(),
+            app: "shop".into(),
+            name: "shop-checkout".into(),
+            version: version.into(),
             hashed: false,
         }),
         follows: vec![follow(Relation::Successor), follow(Relation::After)],
@@ -230,15 +230,15 @@ fn attempt(n: i64, version: &str) -> Attempt {
         started: now(),
         started_source: Source::Status,
         ended: Some(now()),
-        reason: Some("ImagePullFailed: checkout: example/checkout:2: not found".to_owned()),
+        reason: Some("ImagePullFailed: checkout: example/checkout:2: not found".into()),
         trace: Some(Trace {
             traceparent,
-            app_version: Some(format!("shop-{version}-6b86b273")),
-            workload_version: Some(format!("shop-checkout-{version}")),
+            app_version: Some(format!("shop-{version}-6b86b273").into()),
+            workload_version: Some(format!("shop-checkout-{version}").into()),
         }),
         linked: Linked {
             state: LinkState::Applied,
-            reason: format!("on the root span of shop-{version}-6b86b273"),
+            reason: format!("on the root span of shop-{version}-6b86b273").into(),
         },
     }
 }

@@ -252,8 +252,8 @@ fn identity() -> impl Strategy<Value = Identity> {
     (text(), text(), text(), text(), any::<i64>(), any::<u32>()).prop_map(
         |(namespace, name, rollout_uid, hash, revision, number)| Identity {
             rollout: Key::new(namespace, name),
-            rollout_uid,
-            hash,
+            rollout_uid: rollout_uid.into(),
+            hash: hash.into(),
             revision,
             number,
         },

@@ -42,8 +42,8 @@ fn told(seconds: i64) -> Moment {
 fn begun() -> Journal {
     let identity = Identity {
         rollout: Key::new("shop", "cart"),
-        rollout_uid: "1ca4f93b-c37f-437d-8401-e966a2eef6f4".to_owned(),
-        hash: "6d5694bbbf".to_owned(),
+        rollout_uid: "1ca4f93b-c37f-437d-8401-e966a2eef6f4".into(),
+        hash: "6d5694bbbf".into(),
         revision: 2,
         number: 1,
     };

@@ -229,7 +229,8 @@ impl Replay {
             }
             Effect::WriteReport(key, write) => {
                 let trace = trace(&key, &write.report, write.owner.as_deref());
-                self.traces.insert(key.clone(), (write.report, write.owner));
+                self.traces
+                    .insert(key.clone(), (write.report, write.owner.map(|it| it.to_string())));
                 self.lineage.reported(&key, true, now);
                 self.lineage.observe(trace.observe().unwrap(), now);
             }
@@ -243,7 +244,7 @@ impl Replay {
                 self.lineage.sent(&key, &Sent::Acknowledged, spans, 0, now);
             }
             Effect::WatchPods(rollout, hash) => {
-                self.pods_of.insert(rollout, hash.clone());
+                self.pods_of.insert(rollout, hash.to_string());
                 self.tell_pods(&hash, now);
             }
             Effect::LeavePods(rollout) => {
@@ -306,7 +307,7 @@ impl Stored {
 
 fn trace(key: &Key, report: &Report, owner: Option<&str>) -> RolloutTrace {
     let mut trace = RolloutTrace::new(&key.name, RolloutTraceSpec::default());
-    trace.metadata.namespace = Some(key.namespace.clone());
+    trace.metadata.namespace = Some(key.namespace.to_string());
     trace.metadata.owner_references =
         owner.map(|uid| vec![OwnerReference { uid: uid.to_owned(), ..OwnerReference::default() }]);
     trace.status = Some(report::status(report));

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use smol_str::SmolStr;
 use timeline::journal::{Identity, Journal, MarkKind};
 use timeline::observation::EvidenceOwner;
 use timeline::{Key, Kind, Observation};
@@ -78,7 +79,7 @@ fn one_restart_at_any_time_changes_no_more() {
 }
 
 /// The attempt that a Rollout's object tells of, and whether it is still to be decided.
-fn in_flight(replay: &Replay) -> BTreeMap<Key, (String, i64)> {
+fn in_flight(replay: &Replay) -> BTreeMap<Key, (SmolStr, i64)> {
     let mut found = BTreeMap::new();
     for event in replay.objects.values() {
         if let Some(Observation::Rollout(seen)) = &event.observation
@@ -263,7 +264,7 @@ fn an_analysis_of_a_rollout_that_had_the_name_before_is_of_no_attempt() {
     for event in events.iter() {
         if let Some(Observation::AnalysisRun(seen)) = &event.observation {
             let mut former = seen.clone();
-            former.key.name = format!("former-{}", seen.key.name);
+            former.key.name = format!("former-{}", seen.key.name).into();
             former.uid = format!("former-{}", seen.uid);
             former.owner = EvidenceOwner::Rollout("cart".to_owned(), "former".to_owned());
             let key = former.key.clone();

@@ -78,7 +78,7 @@ fn the_root_is_in_the_app_deploy_span_of_its_app_version_or_in_a_trace_of_its_ow
                     };
                     let attempt = chain.attempts().iter().find(is_it).unwrap();
                     let trace = attempt.trace.as_ref().unwrap();
-                    assert_eq!(trace.app_version.as_ref(), Some(version), "{name}");
+                    assert_eq!(trace.app_version.as_deref(), Some(version.as_str()), "{name}");
                 }
                 *inside.entry(true).or_insert(0) += 1;
             } else {

@@ -1,5 +1,6 @@
 //! What each version of a recorded Rollout, AnalysisRun and pod says of the attempt under way.
 
+use smol_str::SmolStr;
 use timeline::journal::PauseKind;
 use timeline::observation::{AnalysisRunSeen, RolloutSeen};
 use timeline::{Kind, Observation};
@@ -138,7 +139,7 @@ fn a_blue_green_rollout_switches_its_preview_and_then_what_is_active() {
     let mut lines: Vec<String> = Vec::new();
     for seen in rollouts("bluegreen") {
         let progress = &seen.progress;
-        let is_new = |hash: &Option<String>| match hash {
+        let is_new = |hash: &Option<SmolStr>| match hash {
             None => "none",
             Some(hash) if Some(hash) == seen.stable_hash.as_ref() => "stable",
             Some(_) => "new",
@@ -250,7 +251,7 @@ fn each_revision_has_the_facts_of_its_own_template() {
     assert_eq!(linear.len(), 3, "the facts of a ReplicaSet never change: {linear:?}");
     let mut versions: Vec<_> = linear.iter().map(|(_, facts)| facts.version.clone()).collect();
     versions.sort();
-    assert_eq!(versions, ["1.0.0", "2.0.0", "3.0.0"].map(|version| Some(version.to_owned())));
+    assert_eq!(versions, ["1.0.0", "2.0.0", "3.0.0"].map(|version| Some(version.into())));
     let mut digests: Vec<_> = linear.iter().map(|(_, facts)| facts.template_digest).collect();
     digests.sort_unstable();
     digests.dedup();

@@ -70,7 +70,7 @@ impl Replay {
         let is_it =
             |event: &&Event| event.app_deploy.as_ref().is_some_and(|it| it.parse() == Ok(span));
         let found = self.objects.values().find(is_it);
-        found.map(|event| event.key.name.clone())
+        found.map(|event| event.key.name.clone()).map(|it| it.to_string())
     }
 
     /// The journals of a Rollout, oldest first, in lines: for each attempt its outcome and why,

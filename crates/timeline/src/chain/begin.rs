@@ -29,7 +29,7 @@ impl Chain {
         }
         let attempt = Attempt {
             revision,
-            hash: view.current.to_owned(),
+            hash: view.current.into(),
             number: 1,
             replica_set: None,
             workload: None,
@@ -166,7 +166,7 @@ fn follow(attempt: &Attempt, relation: Relation) -> Follow {
         hash: attempt.hash.clone(),
         revision: attempt.revision,
         number: attempt.number,
-        version: attempt.version().map(str::to_owned),
+        version: attempt.workload.as_ref().map(|workload| workload.version.clone()),
         relation,
         trace: attempt.standing_trace(),
     }

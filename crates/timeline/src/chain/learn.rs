@@ -82,7 +82,7 @@ impl Chain {
             revision: identity.revision,
             hash: identity.hash.clone(),
             number: identity.number,
-            replica_set: journal.facts.replica_set.clone(),
+            replica_set: journal.facts.replica_set.clone().map(Into::into),
             workload: None,
             follows: follows_of(&self.attempts[place..], &identity.hash, back),
             phase: journal.phase,

@@ -10,8 +10,8 @@ fn at(second: i64) -> Timestamp {
 fn delivery() -> Delivery {
     let identity = Identity {
         rollout: Key::new("shop", "cart"),
-        rollout_uid: "uid".to_owned(),
-        hash: "abc".to_owned(),
+        rollout_uid: "uid".into(),
+        hash: "abc".into(),
         revision: 2,
         number: 1,
     };

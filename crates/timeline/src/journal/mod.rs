@@ -11,6 +11,7 @@ mod name;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 pub use entry::{
     Analysis, AnalysisKind, AnalysisPhase, Experiment, Mark, MarkKind, Measurement, Metric, Pause,
@@ -32,9 +33,9 @@ pub struct Identity {
     /// The Rollout, by namespace and name.
     pub rollout: Key,
     /// UID of the Rollout.
-    pub rollout_uid: String,
+    pub rollout_uid: SmolStr,
     /// The pod-template-hash, read and never computed.
-    pub hash: String,
+    pub hash: SmolStr,
     /// Argo's number for the ReplicaSet when the attempt began; 0 if nobody said.
     pub revision: i64,
     /// 1, and one more for each retry of the same revision.

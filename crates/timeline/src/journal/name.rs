@@ -39,7 +39,7 @@ pub fn name(identity: &Identity) -> String {
 fn digits(identity: &Identity) -> String {
     let mut hash = Sha256::new();
     let (revision, number) = (identity.revision.to_string(), identity.number.to_string());
-    for part in [&identity.rollout_uid, &identity.hash, &revision, &number] {
+    for part in [identity.rollout_uid.as_str(), identity.hash.as_str(), &revision, &number] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
@@ -58,8 +58,8 @@ mod tests {
     fn identity(rollout: &str, revision: i64, number: u32) -> Identity {
         Identity {
             rollout: Key::new("shop", rollout),
-            rollout_uid: "1ca4f93b-c37f-437d-8401-e966a2eef6f4".to_owned(),
-            hash: "6d5694bbbf".to_owned(),
+            rollout_uid: "1ca4f93b-c37f-437d-8401-e966a2eef6f4".into(),
+            hash: "6d5694bbbf".into(),
             revision,
             number,
         }
@@ -85,11 +85,10 @@ mod tests {
     #[test]
     fn whatever_makes_another_attempt_makes_another_name() {
         let one = identity("cart", 2, 1);
-        let again = Identity { rollout_uid: "another".to_owned(), ..one.clone() };
-        let other = Identity { hash: "other".to_owned(), ..one.clone() };
-        let moved = Identity { rollout_uid: "x6d".to_owned(), hash: "5".to_owned(), ..one.clone() };
-        let shifted =
-            Identity { rollout_uid: "x6".to_owned(), hash: "d5".to_owned(), ..one.clone() };
+        let again = Identity { rollout_uid: "another".into(), ..one.clone() };
+        let other = Identity { hash: "other".into(), ..one.clone() };
+        let moved = Identity { rollout_uid: "x6d".into(), hash: "5".into(), ..one.clone() };
+        let shifted = Identity { rollout_uid: "x6".into(), hash: "d5".into(), ..one.clone() };
         let all = [one, again, other, moved, shifted].map(|identity| name(&identity));
         for (n, a) in all.iter().enumerate() {
             assert!(!all[n + 1..].contains(a), "{a} twice");

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use crate::attempt::{Phase, Source};
 use crate::commit::{self, CommitTime, Refusal};
@@ -42,7 +43,7 @@ pub struct Ref {
 
 /// A text without white space and control characters that is not empty, of bounded length.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Word(String);
+pub struct Word(SmolStr);
 
 /// One attempt of a Rollout. All times are whole seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -122,7 +123,7 @@ pub struct Beside {
 impl Id {
     /// The attempt `number` of a revision; a hash that is no word becomes `-`.
     pub fn new(revision: i64, number: u32, hash: &str) -> Self {
-        let hash = Word::new(hash, HASH).unwrap_or_else(|| Word("-".to_owned()));
+        let hash = Word::new(hash, HASH).unwrap_or_else(|| Word("-".into()));
         Self { revision, number, hash }
     }
 
@@ -136,7 +137,7 @@ impl Word {
     /// The text as a word of at most `bytes` bytes: white space becomes `_`. None if it is empty.
     pub fn new(text: &str, bytes: usize) -> Option<Self> {
         let word = bounded(text, bytes).replace(char::is_whitespace, "_");
-        (!word.is_empty()).then_some(Self(word))
+        (!word.is_empty()).then(|| Self(word.into()))
     }
 
     /// The word.

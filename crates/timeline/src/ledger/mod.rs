@@ -16,6 +16,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 pub use compact::Bounds;
 pub use line::{Beside, Exposed, Id, Kind, Line, Ref, Word};
@@ -28,7 +29,7 @@ use line::whole;
 /// The attempts of one Rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ledger {
-    rollout_uid: String,
+    rollout_uid: SmolStr,
     known_since: Option<Timestamp>,
     /// Newest first.
     lines: Vec<Line>,
@@ -53,15 +54,15 @@ pub struct Foreign {
     /// The attempt.
     pub id: Id,
     /// UID of its Rollout.
-    pub uid: String,
+    pub uid: SmolStr,
     /// UID of the ledger's Rollout.
-    pub ledger: String,
+    pub ledger: SmolStr,
 }
 
 impl Ledger {
     /// An empty one. `known_since` is when the Rollout was first looked at; none if it has been
     /// looked at from its creation on.
-    pub fn new(rollout_uid: impl Into<String>, known_since: Option<Timestamp>) -> Self {
+    pub fn new(rollout_uid: impl Into<SmolStr>, known_since: Option<Timestamp>) -> Self {
         Self {
             rollout_uid: rollout_uid.into(),
             known_since: known_since.map(whole),
@@ -73,7 +74,7 @@ impl Ledger {
 
     /// As it was stored.
     pub fn restored(
-        rollout_uid: impl Into<String>,
+        rollout_uid: impl Into<SmolStr>,
         known_since: Option<Timestamp>,
         lines: impl IntoIterator<Item = Line>,
         days: impl IntoIterator<Item = Day>,
@@ -98,7 +99,7 @@ impl Ledger {
     /// known since the oldest of them after which none is missing: Argo numbers revisions without
     /// a gap, and attempts of one revision are numbered on.
     pub fn rebuilt(
-        rollout_uid: impl Into<String>,
+        rollout_uid: impl Into<SmolStr>,
         lines: impl IntoIterator<Item = Line>,
         now: Timestamp,
     ) -> Self {

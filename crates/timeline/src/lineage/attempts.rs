@@ -133,7 +133,7 @@ impl Lineage {
     /// The journal of the newest attempt.
     pub(super) fn newest_journal(&self, key: &Key) -> Option<&Journal> {
         let (uid, newest) = self.newest(key)?;
-        self.journals.journal(&Key::new(&key.namespace, name(&identity(key, uid, newest))))
+        self.journals.journal(&Key::new(key.namespace.clone(), name(&identity(key, uid, newest))))
     }
 
     fn newest(&self, key: &Key) -> Option<(&str, &Attempt)> {
@@ -257,12 +257,12 @@ impl Lineage {
         for journal in names.iter().filter_map(|name| self.journals.journal(name)) {
             let failure = journal.failure.as_ref().filter(|_| !journal.open());
             let uid = &journal.identity.rollout_uid;
-            let reason = failure.map(|failure| &failure.reason);
+            let reason = failure.map(|failure| failure.reason.as_str());
             let attempts = rollout.chain.attempts_mut();
             if let Some(attempt) = attempts.iter_mut().find(|a| is(&journal.identity, uid, a))
-                && attempt.reason.as_ref() != reason
+                && attempt.reason.as_deref() != reason
             {
-                Arc::make_mut(attempt).reason = reason.cloned();
+                Arc::make_mut(attempt).reason = reason.map(Into::into);
             }
         }
     }
@@ -290,7 +290,7 @@ impl Lineage {
     /// Ends journals whose end a chain knows: that may have been stored after them.
     pub(super) fn end_as(&mut self, key: &Key, uid: &str, chain: &Chain, now: Timestamp) {
         for attempt in chain.attempts().iter().filter(|attempt| !attempt.open()) {
-            let name = Key::new(&key.namespace, name(&identity(key, uid, attempt)));
+            let name = Key::new(key.namespace.clone(), name(&identity(key, uid, attempt)));
             let at = Moment::inferred(Some(attempt.started), attempt.ended.unwrap_or(now));
             self.journals.fold(&name, now, |journal| journal.ended_as(attempt.phase, at, now));
         }
@@ -309,11 +309,11 @@ impl Lineage {
     /// Whose pods are to be watched: those of ReplicaSets with an attempt under way.
     pub(super) fn watch_pods(&mut self, key: &Key, effects: &mut Vec<Effect>) {
         let wanted = self.newest(key).and_then(|(uid, newest)| {
-            let name = Key::new(&key.namespace, name(&identity(key, uid, newest)));
+            let name = Key::new(key.namespace.clone(), name(&identity(key, uid, newest)));
             let open = self.journals.journal(&name).is_some_and(Journal::open);
             let set = newest.replica_set.as_ref().filter(|_| open)?;
-            let uid = self.index.uid(&Key::new(&key.namespace, set))?;
-            Some((newest.hash.clone(), uid.to_owned()))
+            let uid = self.index.uid(&Key::new(key.namespace.clone(), set.clone()))?;
+            Some((newest.hash.clone(), uid.clone()))
         });
         let watched = self.pods_watched.get(key);
         if watched == wanted.as_ref() {
@@ -326,7 +326,7 @@ impl Lineage {
         match wanted {
             Some((hash, uid)) => {
                 self.pods_watched.insert(key.clone(), (hash.clone(), uid));
-                effects.push(Effect::WatchPods(key.clone(), hash));
+                effects.push(Effect::WatchPods(key.clone(), hash.clone()));
             }
             None => {
                 self.pods_watched.remove(key);
@@ -338,7 +338,7 @@ impl Lineage {
 fn identity(rollout: &Key, uid: &str, attempt: &Attempt) -> Identity {
     Identity {
         rollout: rollout.clone(),
-        rollout_uid: uid.to_owned(),
+        rollout_uid: uid.into(),
         hash: attempt.hash.clone(),
         revision: attempt.revision,
         number: attempt.number,

@@ -1,5 +1,7 @@
 //! What is asked of the world.
 
+use smol_str::SmolStr;
+
 use crate::app_context::ContextWrite;
 use crate::delivery::AttemptWrite;
 use crate::journal::Identity;
@@ -21,11 +23,11 @@ pub enum Effect {
     /// Read up to so many RolloutAttempts again that wait in the cluster for the collector.
     Recall(usize),
     /// Read all RolloutAttempts that are left of a Rollout and its UID: its ledger is lost.
-    ReadAttempts(Key, String),
+    ReadAttempts(Key, SmolStr),
     /// An attempt is delivered: of its Rollout's, keep the newest so many.
     Prune(Identity, usize),
     /// Watch the pods of a Rollout that carry this pod-template-hash.
-    WatchPods(Key, String),
+    WatchPods(Key, SmolStr),
     /// Watch the pods of a Rollout no longer.
     LeavePods(Key),
 }
@@ -36,7 +38,7 @@ pub struct ReportWrite {
     /// There is no RolloutTrace yet.
     pub create: bool,
     /// UID of the Rollout that shall own it; none if it shall outlive its Rollout.
-    pub owner: Option<String>,
+    pub owner: Option<SmolStr>,
     /// Whether the owner has to be written.
     pub change_owner: bool,
     /// What it shall say.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use super::ledgers::Book;
 use super::{Lineage, REPORT_DELAY};
@@ -84,18 +85,18 @@ impl Lineage {
         let exists = rollout.exists();
         // Also those that it left: what is found out of an earlier attempt there is followed here.
         let attempts = rollout.chain.attempts().iter().filter(|_| exists);
-        let apps: BTreeSet<String> = attempts
+        let apps: BTreeSet<SmolStr> = attempts
             .filter_map(|attempt| attempt.workload.as_ref())
             .map(|workload| workload.app.clone())
             .collect();
         let before = std::mem::replace(&mut rollout.apps, apps.clone());
         for app in before.difference(&apps) {
-            let app = Key::new(&key.namespace, app);
+            let app = Key::new(key.namespace.clone(), app.clone());
             forget(&mut self.rollouts_of_app, &app, key);
             self.touched_apps.insert(app);
         }
         for app in apps {
-            let app = Key::new(&key.namespace, app);
+            let app = Key::new(key.namespace.clone(), app);
             if self.rollouts_of_app.entry(app.clone()).or_default().insert(key.clone()) {
                 // Its objects may have arrived before the Rollout that they belong to.
                 self.attribute(key);
@@ -128,10 +129,13 @@ impl Lineage {
         for index in (0..rollout.chain.attempts().len()).rev() {
             let attempt = &rollout.chain.attempts()[index];
             let app = attempt.workload.as_ref().map(|workload| workload.app.clone());
-            let set = attempt.replica_set.as_ref().map(|set| Key::new(&key.namespace, set));
-            let uid = set.and_then(|set| self.index.uid(&set));
+            let set = attempt
+                .replica_set
+                .as_ref()
+                .map(|set| Key::new(key.namespace.clone(), set.clone()));
+            let uid = set.and_then(|set| self.index.uid(&set)).map(SmolStr::as_str);
             let keptn = keptn.entry(app).or_insert_with_key(|app| match app {
-                Some(app) => self.index.keptn(&Key::new(&key.namespace, app)),
+                Some(app) => self.index.keptn(&Key::new(key.namespace.clone(), app.clone())),
                 None => KeptnObjects::default(),
             });
             attribute(rollout.chain.attempts_mut(), index, uid, keptn);

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 
 use super::{Effect, Lineage, REPORT_DELAY, Rollout};
 use crate::attempt::{Attempt, Phase, Relation};
@@ -53,7 +54,7 @@ impl Book {
 /// The line of a RolloutAttempt that was told.
 pub(super) struct Early {
     key: Key,
-    uid: String,
+    uid: SmolStr,
     line: Line,
 }
 
@@ -61,7 +62,7 @@ impl Early {
     /// None if it stands under a name that is not its own.
     pub(super) fn of(seen: &RolloutAttemptSeen) -> Option<Self> {
         let identity = &seen.journal.identity;
-        let own = Key::new(&identity.rollout.namespace, name(identity));
+        let own = Key::new(identity.rollout.namespace.clone(), name(identity));
         (seen.key == own).then(|| Self {
             key: identity.rollout.clone(),
             uid: identity.rollout_uid.clone(),
@@ -337,8 +338,8 @@ pub(super) fn beside(
 
 fn names(attempt: &Attempt, journal: &Journal) -> bool {
     let identity = &journal.identity;
-    (&attempt.hash, attempt.revision, attempt.number)
-        == (&identity.hash, identity.revision, identity.number)
+    (attempt.hash.as_str(), attempt.revision, attempt.number)
+        == (identity.hash.as_str(), identity.revision, identity.number)
 }
 
 /// Whether an attempt that is over came after the ledger is known, and has no line that says so.

@@ -58,6 +58,6 @@ impl Lineage {
 
     pub(super) fn touch_apps_of(&mut self, key: &Key) {
         let apps = self.rollouts.get(key).map(|rollout| rollout.apps.clone()).unwrap_or_default();
-        self.touched_apps.extend(apps.into_iter().map(|app| Key::new(&key.namespace, app)));
+        self.touched_apps.extend(apps.into_iter().map(|app| Key::new(key.namespace.clone(), app)));
     }
 }

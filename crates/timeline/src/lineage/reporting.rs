@@ -1,6 +1,7 @@
 //! When a RolloutTrace is written, and what it says then.
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 
 use super::{Effect, Lineage, REPORT_DELAY, ReportWrite};
 use crate::app_context::{AppContext, Standing};
@@ -103,7 +104,7 @@ impl Lineage {
         };
         let keep = trace.is_some_and(|trace| trace.settings.keep_after_delete);
         let owner = (!keep).then_some(uid);
-        let owners = trace.map_or(&[] as &[String], |trace| &trace.owners);
+        let owners = trace.map_or(&[] as &[SmolStr], |trace| &trace.owners);
         let change_owner = match &owner {
             Some(uid) => owners != std::slice::from_ref(uid),
             None => !owners.is_empty(),
@@ -126,7 +127,7 @@ impl Lineage {
     }
 
     fn app_standing(&self, key: &Key, app: &str, now: Timestamp) -> (String, Standing, usize) {
-        let app_key = Key::new(&key.namespace, app);
+        let app_key = Key::new(key.namespace.clone(), app);
         let (wanted, left_out) = self.wanted(&app_key);
         let nothing = AppContext::default();
         let context = self.contexts.get(&app_key).unwrap_or(&nothing);
@@ -138,7 +139,7 @@ impl Lineage {
     fn broken_trace(&self, key: &Key, chain: &Chain) -> Option<String> {
         let newest = chain.newest().filter(|newest| newest.trace.is_none())?;
         let workload = newest.workload.as_ref()?;
-        let app = Key::new(&key.namespace, &workload.app);
+        let app = Key::new(key.namespace.clone(), workload.app.clone());
         self.index.broken_trace(&app, workload)
     }
 

@@ -1,6 +1,7 @@
 //! What objects around a Rollout say about the attempt under way: AnalysisRuns, Experiments, pods.
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use super::Key;
 use crate::journal::{AnalysisKind, AnalysisPhase};
@@ -17,7 +18,7 @@ pub struct AnalysisRunSeen {
     /// Annotation `rollout.argoproj.io/revision`.
     pub revision: Option<i64>,
     /// Label `rollouts-pod-template-hash`; users' labels may have replaced it.
-    pub hash: Option<String>,
+    pub hash: Option<SmolStr>,
     /// Label `rollout-type`.
     pub kind: AnalysisKind,
     /// Label `step-index`.
@@ -110,7 +111,7 @@ pub struct PodSeen {
     /// Namespace and name.
     pub key: Key,
     /// UID of the ReplicaSet that controls it.
-    pub replica_set_uid: String,
+    pub replica_set_uid: SmolStr,
     /// `metadata.deletionTimestamp`: it is being deleted. That it is not ready says nothing then.
     pub deleted: Option<Timestamp>,
     /// The condition Ready is True.

@@ -9,6 +9,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 pub use evidence::{
     AnalysisRunSeen, ContainerSeen, EvidenceOwner, ExperimentSeen, MeasurementSeen, MetricSeen,
@@ -27,14 +28,14 @@ use crate::workload::{Container, Metadata, NoWorkload, Workload};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// `metadata.namespace`
-    pub namespace: String,
+    pub namespace: SmolStr,
     /// `metadata.name`
-    pub name: String,
+    pub name: SmolStr,
 }
 
 impl Key {
     /// The object `name` of `namespace`.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+    pub fn new(namespace: impl Into<SmolStr>, name: impl Into<SmolStr>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
     }
 }
@@ -182,15 +183,15 @@ pub struct RolloutSeen {
     /// Namespace and name.
     pub key: Key,
     /// `metadata.uid`
-    pub uid: String,
+    pub uid: SmolStr,
     /// `metadata.creationTimestamp`
     pub created: Option<Timestamp>,
     /// Annotation `rollout.argoproj.io/revision`.
     pub revision: Option<i64>,
     /// `status.currentPodHash`
-    pub current_hash: Option<String>,
+    pub current_hash: Option<SmolStr>,
     /// `status.stableRS`
-    pub stable_hash: Option<String>,
+    pub stable_hash: Option<SmolStr>,
     /// `status.abort`
     pub abort: bool,
     /// `status.abortedAt`
@@ -227,13 +228,13 @@ pub struct ReplicaSetSeen {
     /// Namespace and name.
     pub key: Key,
     /// `metadata.uid`
-    pub uid: String,
+    pub uid: SmolStr,
     /// Name of the Rollout that controls it.
-    pub rollout: String,
+    pub rollout: SmolStr,
     /// UID of that Rollout.
-    pub rollout_uid: String,
+    pub rollout_uid: SmolStr,
     /// Label `rollouts-pod-template-hash`.
-    pub hash: String,
+    pub hash: SmolStr,
     /// Annotation `rollout.argoproj.io/revision`.
     pub revision: Option<i64>,
     /// `metadata.creationTimestamp`
@@ -253,25 +254,25 @@ pub struct ReplicaSetSeen {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RevisionFacts {
     /// Name of the service (`service.name`).
-    pub service: Option<String>,
+    pub service: Option<SmolStr>,
     /// Version of the service (`service.version`).
-    pub version: Option<String>,
+    pub version: Option<SmolStr>,
     /// Deployment environment.
-    pub environment: Option<String>,
+    pub environment: Option<SmolStr>,
     /// Commit of the source.
-    pub commit: Option<String>,
+    pub commit: Option<SmolStr>,
     /// When it was made, by what can be right at any time: a look adds that it lies in the future.
     pub commit_time: CommitTime,
     /// It is declared to mend what it replaces.
     pub hotfix: bool,
     /// Repository of the source.
-    pub repository: Option<String>,
+    pub repository: Option<SmolStr>,
     /// Who made the change.
-    pub author: Option<String>,
+    pub author: Option<SmolStr>,
     /// Traceparent of the run that delivered it.
     pub origin: Option<Traceparent>,
     /// Images of the containers, `container=image`, at most 16.
-    pub images: Vec<String>,
+    pub images: Vec<SmolStr>,
     /// Digest of the template without what Argo and its upgrades add to it: equal digests are
     /// equal deployments.
     pub template_digest: u64,
@@ -292,9 +293,9 @@ pub struct AppVersionSeen {
     /// Namespace and name.
     pub key: Key,
     /// `spec.appName`
-    pub app: String,
+    pub app: SmolStr,
     /// `spec.workloads`: short name and version.
-    pub workloads: Vec<(String, String)>,
+    pub workloads: Vec<(SmolStr, SmolStr)>,
     /// `spec.spanLinks`: what Keptn was asked to link, as it stands there.
     pub span_links: Vec<String>,
     /// `metadata.creationTimestamp`
@@ -319,13 +320,13 @@ pub struct WorkloadVersionSeen {
     /// Namespace and name.
     pub key: Key,
     /// `spec.app`
-    pub app: String,
+    pub app: SmolStr,
     /// `spec.workloadName`
-    pub workload: String,
+    pub workload: SmolStr,
     /// `spec.version`
-    pub version: String,
+    pub version: SmolStr,
     /// `spec.resourceReference.uid`: the ReplicaSet of the last pod that was admitted.
-    pub replica_set_uid: Option<String>,
+    pub replica_set_uid: Option<SmolStr>,
     /// `spec.traceId.traceparent`
     pub trace: Option<Traceparent>,
 }
@@ -351,7 +352,7 @@ pub struct RolloutTraceSeen {
     /// `metadata.generation`
     pub generation: Option<i64>,
     /// UIDs of the Rollouts that own it.
-    pub owners: Vec<String>,
+    pub owners: Vec<SmolStr>,
     /// The settings of a person.
     pub settings: Settings,
     /// What was stored last, if anything.

@@ -1,6 +1,7 @@
 //! What a Rollout says about the attempt under way.
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use crate::journal::{PauseKind, Strategy};
 
@@ -18,7 +19,7 @@ pub struct Progress {
     /// `status.currentStepIndex`
     pub step: Option<u32>,
     /// `status.currentStepHash`
-    pub step_hash: Option<String>,
+    pub step_hash: Option<SmolStr>,
     /// `status.pauseConditions`, and `spec.paused`.
     pub pauses: Vec<PauseSeen>,
     /// `spec.strategy.blueGreen.autoPromotionSeconds`, if there are any.
@@ -30,9 +31,9 @@ pub struct Progress {
     /// `status.canary.weights.canary.weight`: only with a traffic router.
     pub weight: Option<u32>,
     /// `status.blueGreen.previewSelector`
-    pub preview: Option<String>,
+    pub preview: Option<SmolStr>,
     /// `status.blueGreen.activeSelector`
-    pub active: Option<String>,
+    pub active: Option<SmolStr>,
     /// The condition Progressing.
     pub progressing: Option<ConditionSeen>,
     /// The condition InvalidSpec, which exists only while it is true: its message.
@@ -44,17 +45,17 @@ pub struct Progress {
     /// `spec.replicas`
     pub replicas: Option<i32>,
     /// `status.canary.currentStepAnalysisRunStatus.name` and its like: the live AnalysisRuns.
-    pub runs: Vec<String>,
+    pub runs: Vec<SmolStr>,
 }
 
 /// A canary step as it is planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepPlan {
     /// Its key in the spec, e.g. `setWeight`.
-    pub kind: String,
+    pub kind: SmolStr,
     /// Its setting in short: `20` for a weight, `30s` for a pause, names of templates for an
     /// analysis; cut to 64 bytes.
-    pub setting: String,
+    pub setting: SmolStr,
     /// Planned length of a pause in seconds; none if it waits for a person, or is no pause.
     pub seconds: Option<u64>,
 }

@@ -11,8 +11,8 @@ use super::attributes::{
 pub(super) fn of(journal: &Journal) -> Vec<Attribute> {
     let (rollout, facts) = (&journal.identity.rollout, &journal.facts);
     let mut resource = Attributes::with_capacity(6);
-    resource.text(SERVICE, facts.service.as_ref().unwrap_or(&rollout.name));
-    resource.text(SERVICE_NAMESPACE, facts.app.as_ref().unwrap_or(&rollout.namespace));
+    resource.text(SERVICE, facts.service.as_deref().unwrap_or(&rollout.name));
+    resource.text(SERVICE_NAMESPACE, facts.app.as_deref().unwrap_or(&rollout.namespace));
     resource.known(SERVICE_VERSION, facts.version.as_deref());
     resource.text(NAMESPACE, &rollout.namespace);
     resource.known(REPLICA_SET, facts.replica_set.as_deref());

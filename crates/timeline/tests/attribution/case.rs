@@ -25,9 +25,9 @@ pub(crate) fn early_span(n: u32) -> Traceparent {
 
 pub(crate) fn workload(version: &str) -> Workload {
     Workload {
-        app: "shop".to_owned(),
-        name: "shop-cart".to_owned(),
-        version: version.to_owned(),
+        app: "shop".into(),
+        name: "shop-cart".into(),
+        version: version.into(),
         hashed: false,
     }
 }
@@ -35,9 +35,9 @@ pub(crate) fn workload(version: &str) -> Workload {
 pub(crate) fn attempt(revision: i64, version: &str, phase: Phase, began: i64) -> Attempt {
     Attempt {
         revision,
-        hash: format!("hash-{version}"),
+        hash: format!("hash-{version}").into(),
         number: 1,
-        replica_set: Some(format!("cart-{version}")),
+        replica_set: Some(format!("cart-{version}").into()),
         workload: Some(workload(version)),
         follows: Vec::new(),
         phase,
@@ -55,7 +55,7 @@ pub(crate) fn following(mut attempt: Attempt, followed: &Attempt, relation: Rela
         hash: followed.hash.clone(),
         revision: followed.revision,
         number: followed.number,
-        version: followed.version().map(str::to_owned),
+        version: followed.version().map(str::to_owned).map(Into::into),
         relation,
         trace: None,
     });
@@ -66,8 +66,8 @@ pub(crate) fn following(mut attempt: Attempt, followed: &Attempt, relation: Rela
 pub(crate) fn app_version(name: &str, version: &str, made: i64, n: u32) -> AppVersionSeen {
     AppVersionSeen {
         key: Key::new("ns", name),
-        app: "shop".to_owned(),
-        workloads: vec![("cart".to_owned(), version.to_owned())],
+        app: "shop".into(),
+        workloads: vec![("cart".into(), version.into())],
         span_links: Vec::new(),
         created: Some(at(made)),
         ended: None,
@@ -82,9 +82,9 @@ pub(crate) fn app_version(name: &str, version: &str, made: i64, n: u32) -> AppVe
 pub(crate) fn workload_version(version: &str, names: Option<u32>) -> WorkloadVersionSeen {
     WorkloadVersionSeen {
         key: Key::new("ns", format!("shop-cart-{version}")),
-        app: "shop".to_owned(),
-        workload: "shop-cart".to_owned(),
-        version: version.to_owned(),
+        app: "shop".into(),
+        workload: "shop-cart".into(),
+        version: version.into(),
         replica_set_uid: None,
         trace: names.map(trace),
     }

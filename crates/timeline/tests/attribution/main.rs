@@ -180,7 +180,7 @@ fn a_revision_of_the_same_version_has_no_trace_and_hands_on_what_it_follows() {
     let first = attempt(1, "1", Phase::Promoted, 0);
     let second = following(attempt(2, "1", Phase::Promoted, 100), &first, Relation::Successor);
     let mut case = Case {
-        attempts: vec![first, Attempt { hash: "another".to_owned(), ..second }],
+        attempts: vec![first, Attempt { hash: "another".into(), ..second }],
         app_versions: vec![app_version("k1", "1", 1, 1)],
         workload_versions: vec![workload_version("1", Some(1))],
         replica_set_uid: None,
@@ -196,7 +196,7 @@ fn a_hashed_version_is_the_one_that_keptn_found_for_the_replica_set() {
         attempts: vec![attempt(1, "111", Phase::Progressing, 0)],
         app_versions: vec![app_version("k1", "222", 1, 1)],
         workload_versions: vec![WorkloadVersionSeen {
-            replica_set_uid: Some("uid-of-the-set".to_owned()),
+            replica_set_uid: Some("uid-of-the-set".into()),
             ..workload_version("222", Some(1))
         }],
         replica_set_uid: Some("uid-of-the-set"),
@@ -214,7 +214,7 @@ fn a_workload_version_of_a_replica_set_that_is_not_there_corrects_nothing() {
             attempts: vec![attempt(1, "111", Phase::Progressing, 0)],
             app_versions: vec![app_version("k1", "222", 1, 1)],
             workload_versions: vec![WorkloadVersionSeen {
-                replica_set_uid: Some("gone".to_owned()),
+                replica_set_uid: Some("gone".into()),
                 ..workload_version("222", Some(1))
             }],
             replica_set_uid,
@@ -267,7 +267,7 @@ fn a_rollback_that_was_superseded_without_pods_does_not_take_the_trace_of_the_ne
 #[test]
 fn an_app_version_of_other_workloads_is_nobodys() {
     let mut case = second_revision(Phase::Progressing);
-    let others = vec![("pay".to_owned(), "2".to_owned())];
+    let others = vec![("pay".into(), "2".into())];
     case.app_versions.push(AppVersionSeen { workloads: others, ..app_version("k2", "2", 101, 2) });
     case.app_versions.push(AppVersionSeen {
         workloads: Vec::new(),

@@ -30,7 +30,7 @@ impl Story {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let rollout = RolloutSeen {
             key: key(),
-            uid: "uid-1".to_owned(),
+            uid: "uid-1".into(),
             created: Some(now),
             revision: None,
             current_hash: None,
@@ -71,10 +71,10 @@ impl Story {
             None => self.sets.push(self.set(hash)),
         }
         let rollout = &mut self.rollout;
-        rollout.current_hash = Some(hash.to_owned());
+        rollout.current_hash = Some(hash.into());
         (rollout.abort, rollout.aborted_at, rollout.healthy) = (false, None, false);
         let first = rollout.stable_hash.is_none();
-        let stable = rollout.stable_hash.get_or_insert(hash.to_owned()) == hash;
+        let stable = rollout.stable_hash.get_or_insert(hash.into()) == hash;
         if first || stable || rollout.completed.is_none_or(|(done, _)| done) {
             rollout.completed = Some((stable, self.now));
         }
@@ -159,16 +159,16 @@ impl Story {
     fn set(&self, hash: &str) -> ReplicaSetSeen {
         ReplicaSetSeen {
             key: Key::new("ns", format!("cart-{hash}")),
-            uid: format!("uid-of-{hash}"),
-            rollout: "cart".to_owned(),
+            uid: format!("uid-of-{hash}").into(),
+            rollout: "cart".into(),
             rollout_uid: self.rollout.uid.clone(),
-            hash: hash.to_owned(),
+            hash: hash.into(),
             revision: Some(self.revision),
             created: Some(self.now),
             template: Template::Decided(Ok(Workload {
-                app: "shop".to_owned(),
-                name: "shop-cart".to_owned(),
-                version: format!("version-{hash}"),
+                app: "shop".into(),
+                name: "shop-cart".into(),
+                version: format!("version-{hash}").into(),
                 hashed: false,
             })),
             available: 0,

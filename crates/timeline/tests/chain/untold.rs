@@ -124,7 +124,7 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
     let old = Story::of_a_live().applies("b").gets_promoted();
     let mut new = Story::begins();
     new.now = old.now + SignedDuration::from_mins(1);
-    new.rollout.uid = "uid-2".to_owned();
+    new.rollout.uid = "uid-2".into();
     let new = new.applies("b").gets_promoted();
 
     let condition =
@@ -143,7 +143,7 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
     let trace = RolloutTraceSeen {
         key: key(),
         generation: Some(1),
-        owners: vec![old.rollout.uid],
+        owners: vec![old.rollout.uid.to_string().into()],
         settings: Settings::default(),
         stored: Some(Box::new(stored)),
     };

@@ -86,7 +86,7 @@ impl Argo {
     pub(crate) fn new(name: &str, strategy: Strategy, plan: &[Plan], now: Timestamp) -> Self {
         let rollout = RolloutSeen {
             key: Key::new(NAMESPACE, name),
-            uid: String::new(),
+            uid: String::new().into(),
             created: None,
             revision: None,
             current_hash: None,
@@ -154,10 +154,10 @@ impl Argo {
                 Plan::Pause(Some(seconds)) => ("pause", format!("{seconds}s"), Some(*seconds)),
                 Plan::Analysis => ("analysis", "success-rate".to_owned(), None),
             };
-            StepPlan { kind: kind.to_owned(), setting, seconds }
+            StepPlan { kind: kind.to_owned().into(), setting: setting.into(), seconds }
         });
         self.rollout = RolloutSeen {
-            uid: format!("uid-{}-{}", self.rollout.key.name, self.made),
+            uid: format!("uid-{}-{}", self.rollout.key.name, self.made).into(),
             created: Some(whole(self.now)),
             revision: None,
             current_hash: None,
@@ -183,7 +183,7 @@ impl Argo {
     }
 
     fn current(&self) -> String {
-        self.rollout.current_hash.clone().unwrap_or_default()
+        self.rollout.current_hash.clone().unwrap_or_default().to_string()
     }
 
     /// Whether an attempt is under way and may go on.
@@ -213,7 +213,7 @@ impl Argo {
             rollout: self.rollout.key.clone(),
             rollout_uid: self.rollout.uid.clone(),
             number: u32::try_from(same.count()).unwrap() + 1,
-            hash,
+            hash: hash.into(),
             revision,
         };
         let outcome = Phase::Progressing;
@@ -239,16 +239,16 @@ impl Argo {
         let revision = self.rollout.revision.unwrap_or(0) + 1;
         let set = self.sets.entry(hash.to_owned()).or_insert_with(|| ReplicaSetSeen {
             key: Key::new(NAMESPACE, format!("{}-{hash}", self.rollout.key.name)),
-            uid: format!("{}-{hash}", self.rollout.uid),
+            uid: format!("{}-{hash}", self.rollout.uid).into(),
             rollout: self.rollout.key.name.clone(),
             rollout_uid: self.rollout.uid.clone(),
-            hash: hash.to_owned(),
+            hash: hash.into(),
             revision: None,
             created: Some(whole(self.now)),
             template: Template::Decided(Ok(Workload {
-                app: "shop".to_owned(),
-                name: format!("shop-{}", self.rollout.key.name),
-                version: format!("version-{hash}"),
+                app: "shop".into(),
+                name: format!("shop-{}", self.rollout.key.name).into(),
+                version: format!("version-{hash}").into(),
                 hashed: false,
             })),
             available: 0,
@@ -282,19 +282,19 @@ impl Argo {
             _ => Phase::Superseded,
         });
         self.stop_runs();
-        self.rollout.current_hash = Some(hash.to_owned());
+        self.rollout.current_hash = Some(hash.to_owned().into());
         (self.rollout.abort, self.rollout.aborted_at) = (false, None);
         if back {
             if self.turns == ended {
                 // Nothing ends, but what was before is seen no more.
                 self.turns += 1;
-                self.silent.push((self.rollout.uid.clone(), self.turns));
+                self.silent.push((self.rollout.uid.to_string(), self.turns));
             }
             let steps = u32::try_from(self.plan.len()).unwrap();
             self.resets(if self.strategy == Strategy::Canary { Some(steps) } else { None });
             self.rollout.completed = Some((true, whole(self.now)));
             if self.strategy == Strategy::BlueGreen {
-                self.rollout.progress.active = Some(hash.to_owned());
+                self.rollout.progress.active = Some(hash.to_owned().into());
             }
             self.write();
             self.shortly();
@@ -313,7 +313,7 @@ impl Argo {
         }
         self.write();
         if first {
-            self.rollout.stable_hash = Some(hash.to_owned());
+            self.rollout.stable_hash = Some(hash.to_owned().into());
             self.rollout.completed = Some((true, whole(self.now)));
             if self.strategy == Strategy::Canary {
                 self.rollout.progress.step = Some(u32::try_from(self.plan.len()).unwrap());
@@ -328,7 +328,7 @@ impl Argo {
         let progress = &mut self.rollout.progress;
         progress.up_to_date = true;
         progress.step = step;
-        progress.step_hash = step.map(|_| "steps-1".to_owned());
+        progress.step_hash = step.map(|_| "steps-1".to_owned()).map(Into::into);
         progress.pauses.clear();
         progress.controller_pause = false;
         progress.promote_full = false;
@@ -336,7 +336,7 @@ impl Argo {
         let words = format!("ReplicaSet \"{hash}\" is progressing.");
         progress.progressing = Some(condition(Some(true), "ReplicaSetUpdated", &words, now));
         if self.strategy == Strategy::BlueGreen {
-            progress.preview = Some(hash);
+            progress.preview = Some(hash.into());
         }
         if self.routed {
             progress.weight = Some(0);

@@ -196,7 +196,7 @@ impl World<'_> {
     /// Chains in memory and in RolloutTraces say what was.
     fn chains_must_be_true(&self) {
         for (rollout, uid) in &self.rollouts {
-            if self.dropped.contains(uid) || (self.forgot && self.crashes > 0) {
+            if self.dropped.contains(uid.as_str()) || (self.forgot && self.crashes > 0) {
                 continue;
             }
             let truth: Vec<_> = self

@@ -10,6 +10,7 @@ mod work;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 use timeline::delivery::Stage;
 use timeline::journal::Identity;
 use timeline::lineage::{Effect, Options};
@@ -82,7 +83,7 @@ pub(crate) struct World<'a> {
     saved: BTreeMap<Key, usize>,
     pub(crate) crashes: usize,
     /// More than one turn of the Rollouts of these UIDs was forgotten or never told.
-    pub(crate) dropped: BTreeSet<String>,
+    pub(crate) dropped: BTreeSet<SmolStr>,
     /// What a process that starts has read so far: RolloutTraces, RolloutAttempts, Rollouts.
     lists: Option<Lists>,
     /// The operator knew more than was stored when it died, or did not see every version.
@@ -221,7 +222,7 @@ impl<'a> World<'a> {
         let starting = self.now.duration_since(self.started) < STARTING;
         self.lossy |= self.crashes > 0 && (self.operator.is_none() || starting);
         if let Observation::Rollout(seen) = &change.what {
-            self.rollouts.insert(seen.key.clone(), seen.uid.clone());
+            self.rollouts.insert(seen.key.clone(), seen.uid.to_string());
             self.happened.insert(seen.key.clone(), change.turns);
         }
         if let Observation::Gone(Kind::Rollout, key) = &change.what {
@@ -323,7 +324,7 @@ impl<'a> World<'a> {
             match effect {
                 Effect::WatchPods(rollout, hash) => {
                     let pods = self.server.list_pods(&rollout, &hash);
-                    self.pods_watched.insert(rollout, hash);
+                    self.pods_watched.insert(rollout, hash.to_string());
                     for _ in 0..pods {
                         self.after(WATCH, Step::Deliver(Kind::Pod));
                     }
@@ -357,5 +358,5 @@ impl<'a> World<'a> {
 }
 
 pub(crate) fn attempt_key(identity: &Identity) -> Key {
-    Key::new(&identity.rollout.namespace, timeline::journal::name(identity))
+    Key::new(identity.rollout.namespace.clone(), timeline::journal::name(identity))
 }

@@ -18,8 +18,8 @@ use crate::build::{Told, UID, attempt, hour, second};
 fn journal(revision: i64) -> Journal {
     let identity = Identity {
         rollout: Key::new("shop", "cart"),
-        rollout_uid: UID.to_owned(),
-        hash: "6d5694bbbf".to_owned(),
+        rollout_uid: UID.to_owned().into(),
+        hash: "6d5694bbbf".into(),
         revision,
         number: 1,
     };

@@ -13,11 +13,11 @@ fn before(seconds: i64) -> Timestamp {
 pub(crate) fn rollout(reason: &str, message: &str) -> RolloutSeen {
     RolloutSeen {
         key: Key::new("shop", "cart"),
-        uid: "uid-1".to_owned(),
+        uid: "uid-1".into(),
         created: None,
         revision: Some(2),
-        current_hash: Some("b".to_owned()),
-        stable_hash: Some("a".to_owned()),
+        current_hash: Some("b".into()),
+        stable_hash: Some("a".into()),
         abort: false,
         aborted_at: None,
         healthy: false,

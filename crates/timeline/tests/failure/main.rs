@@ -46,7 +46,7 @@ fn words(reason: &str, message: &str) -> (String, String) {
 fn pod(name: &str, containers: Vec<ContainerSeen>) -> PodSeen {
     PodSeen {
         key: Key::new("shop", name),
-        replica_set_uid: "uid-b".to_owned(),
+        replica_set_uid: "uid-b".into(),
         deleted: None,
         ready: false,
         unscheduled: None,

@@ -8,10 +8,10 @@ use super::{NOW, words};
 pub(crate) fn set(failure: Option<(String, String)>) -> ReplicaSetSeen {
     ReplicaSetSeen {
         key: Key::new("shop", "cart-b"),
-        uid: "uid-b".to_owned(),
-        rollout: "cart".to_owned(),
-        rollout_uid: "uid-1".to_owned(),
-        hash: "b".to_owned(),
+        uid: "uid-b".into(),
+        rollout: "cart".into(),
+        rollout_uid: "uid-1".into(),
+        hash: "b".into(),
         revision: Some(2),
         created: None,
         template: Template::AskRollout(Vec::new()),

@@ -110,16 +110,16 @@ impl Cluster {
         let uid = rollout.uid.clone().unwrap();
         let set = rollout.sets.entry(template).or_insert_with(|| ReplicaSetSeen {
             key: Key::new(NAMESPACE, format!("{}-{}", ROLLOUTS[r], hash_of(template))),
-            uid: format!("{uid}-{template}"),
-            rollout: ROLLOUTS[r].to_owned(),
-            rollout_uid: uid,
-            hash: hash_of(template),
+            uid: format!("{uid}-{template}").into(),
+            rollout: ROLLOUTS[r].into(),
+            rollout_uid: uid.into(),
+            hash: hash_of(template).into(),
             revision: None,
             created: Some(whole(now)),
             template: Template::Decided(Ok(Workload {
-                app: APPS[app_of(template)].to_owned(),
-                name: format!("{}-{}", APPS[app_of(template)], ROLLOUTS[r]),
-                version: version_of(template).to_owned(),
+                app: APPS[app_of(template)].into(),
+                name: format!("{}-{}", APPS[app_of(template)], ROLLOUTS[r]).into(),
+                version: version_of(template).into(),
                 hashed: false,
             })),
             available: 0,
@@ -244,11 +244,11 @@ impl Cluster {
         let rollout = &self.rollouts[r];
         let seen = RolloutSeen {
             key: rollout_key(r),
-            uid: rollout.uid.clone().unwrap(),
+            uid: rollout.uid.clone().unwrap().into(),
             created: Some(rollout.created),
             revision: (rollout.revision > 0).then_some(rollout.revision),
-            current_hash: rollout.current.map(hash_of),
-            stable_hash: rollout.stable.map(hash_of),
+            current_hash: rollout.current.map(hash_of).map(Into::into),
+            stable_hash: rollout.stable.map(hash_of).map(Into::into),
             abort: rollout.aborted_at.is_some(),
             aborted_at: rollout.aborted_at,
             healthy: rollout.healthy,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 use timeline::observation::{AppVersionSeen, WorkloadVersionSeen};
 use timeline::{Key, Kind, Observation, Traceparent};
 
@@ -12,11 +13,11 @@ use crate::cluster::{APPS, Cluster, ROLLOUTS, app_key, app_of, version_of, whole
 /// A KeptnApp, which versions its pods brought, and the KeptnAppVersions made of that.
 #[derive(Default)]
 pub(crate) struct App {
-    pub(crate) versions: BTreeMap<String, String>,
+    pub(crate) versions: BTreeMap<SmolStr, SmolStr>,
     pub(crate) made: Vec<AppVersion>,
     /// The trace that Keptn took for a workload's version when it first had pods.
-    pub(crate) named: BTreeMap<(String, String), Traceparent>,
-    unnamed: BTreeMap<(String, String), String>,
+    pub(crate) named: BTreeMap<(SmolStr, SmolStr), Traceparent>,
+    unnamed: BTreeMap<(SmolStr, SmolStr), String>,
 }
 
 pub(crate) struct AppVersion {
@@ -43,7 +44,7 @@ impl Cluster {
         };
         let (app, version) = (app_of(template), version_of(template));
         let key = workload_version_key(app, r, template);
-        let name = (ROLLOUTS[r].to_owned(), version.to_owned());
+        let name: (SmolStr, SmolStr) = (ROLLOUTS[r].into(), version.into());
         let set = self.rollouts[r].sets[&template].uid.clone();
         let this = &mut self.apps[app];
         let before = this.versions.insert(name.0.clone(), name.1.clone());
@@ -52,12 +53,12 @@ impl Cluster {
         }
         let this = &mut self.apps[app];
         if !this.named.contains_key(&name) {
-            this.unnamed.insert(name.clone(), set.clone());
+            this.unnamed.insert(name.clone(), set.to_string());
         }
         let seen = WorkloadVersionSeen {
             key: key.clone(),
-            app: APPS[app].to_owned(),
-            workload: format!("{}-{}", APPS[app], name.0),
+            app: APPS[app].into(),
+            workload: format!("{}-{}", APPS[app], name.0).into(),
             version: name.1.clone(),
             replica_set_uid: Some(set),
             trace: this.named.get(&name).copied(),
@@ -91,10 +92,10 @@ impl Cluster {
                 let workload = format!("{}-{}", APPS[index], name.0);
                 let seen = WorkloadVersionSeen {
                     key: Key::new(NAMESPACE, format!("{workload}-{}", name.1)),
-                    app: APPS[index].to_owned(),
-                    workload,
+                    app: APPS[index].into(),
+                    workload: workload.into(),
                     version: name.1,
-                    replica_set_uid: set,
+                    replica_set_uid: set.map(Into::into),
                     trace: Some(trace),
                 };
                 let key = seen.key.clone();
@@ -125,7 +126,7 @@ impl Cluster {
         let version = AppVersion {
             seen: AppVersionSeen {
                 key: Key::new(NAMESPACE, format!("{}-v-{number}", APPS[app])),
-                app: APPS[app].to_owned(),
+                app: APPS[app].into(),
                 workloads,
                 span_links: links,
                 created: Some(whole(now)),
@@ -145,7 +146,7 @@ impl Cluster {
 }
 
 impl AppVersion {
-    pub(crate) fn lists(&self, name: &(String, String)) -> bool {
+    pub(crate) fn lists(&self, name: &(SmolStr, SmolStr)) -> bool {
         self.seen.workloads.contains(name)
     }
 

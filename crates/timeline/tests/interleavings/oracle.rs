@@ -71,7 +71,7 @@ fn standing(cluster: &Cluster, r: usize, rollout: &Rollout, index: usize) -> Opt
 fn own(cluster: &Cluster, r: usize, rollout: &Rollout, index: usize) -> Option<Traceparent> {
     let attempt = &rollout.attempts[index];
     let (app, version) = (app_of(attempt.template), version_of(attempt.template));
-    let name = (ROLLOUTS[r].to_owned(), version.to_owned());
+    let name = (ROLLOUTS[r].into(), version.into());
     let same = |other: &&crate::cluster::Tried| {
         app_of(other.template) == app && version_of(other.template) == version
     };

@@ -198,7 +198,7 @@ impl World {
             };
             let uid = &self.cluster.rollouts[r].uid;
             if !seen.owners.is_empty()
-                && !seen.owners.iter().any(|owner| Some(owner) == uid.as_ref())
+                && !seen.owners.iter().any(|owner| Some(owner.as_str()) == uid.as_deref())
             {
                 self.server.delete(Kind::RolloutTrace, &key, self.now);
             }

@@ -82,7 +82,7 @@ impl World {
             _ => report.owner.iter().cloned().collect(),
         };
         let r = index_of(key);
-        if self.cluster.rollouts[r].uid.as_ref() == Some(&report.report.rollout_uid) {
+        if self.cluster.rollouts[r].uid.as_ref() == Some(&report.report.rollout_uid.to_string()) {
             self.stored[r] = self.stored[r].max(write.told[r]);
         }
         let seen = RolloutTraceSeen {

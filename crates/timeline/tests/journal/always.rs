@@ -82,7 +82,7 @@ fn pause() -> impl Strategy<Value = PauseSeen> {
 fn plan() -> impl Strategy<Value = Vec<StepPlan>> {
     let seconds = prop::option::of(prop_oneof![Just(u64::MAX), 0u64..100]);
     let step = (prop::sample::select(vec!["a", "\u{0}\n"]), seconds).prop_map(|(kind, seconds)| {
-        StepPlan { kind: kind.to_owned(), setting: kind.repeat(40), seconds }
+        StepPlan { kind: kind.to_owned().into(), setting: kind.repeat(40).into(), seconds }
     });
     prop::collection::vec(step, 0..8)
 }
@@ -106,14 +106,14 @@ fn progress() -> impl Strategy<Value = Progress> {
             steps,
             step_count,
             step,
-            step_hash: Some(step_hash.to_string()),
+            step_hash: Some(step_hash.to_string().into()),
             pauses: pauses.0,
             auto_promotion: rest.0.map(|at| at.as_second().unsigned_abs()),
             controller_pause: pauses.1,
             promote_full: pauses.2,
             weight: traffic.0,
-            preview: traffic.1.flatten(),
-            active: traffic.2,
+            preview: traffic.1.flatten().map(Into::into),
+            active: traffic.2.map(Into::into),
             progressing: Some(ConditionSeen {
                 status: None,
                 reason: reasons[usize::from(rest.2)].to_owned(),
@@ -136,11 +136,11 @@ fn version() -> impl Strategy<Value = Version> {
     (attempt, hashes, around, progress()).prop_map(|(attempt, hashes, around, progress)| Version {
         rollout: RolloutSeen {
             key: Key::new("ns", "cart"),
-            uid: "uid-1".to_owned(),
+            uid: "uid-1".into(),
             created: None,
             revision: Some(2),
-            current_hash: hashes.0,
-            stable_hash: hashes.1,
+            current_hash: hashes.0.map(Into::into),
+            stable_hash: hashes.1.map(Into::into),
             abort: hashes.2,
             aborted_at: hashes.3,
             healthy: hashes.4,
@@ -242,7 +242,7 @@ impl World {
     fn look(&mut self, version: &Version) -> Turn {
         let attempt = Attempt {
             revision: 2,
-            hash: "b".to_owned(),
+            hash: "b".into(),
             number: 1,
             replica_set: None,
             workload: None,
@@ -257,10 +257,10 @@ impl World {
         };
         let set = version.available.map(|available| ReplicaSetSeen {
             key: Key::new("ns", "cart-b"),
-            uid: "uid-of-b".to_owned(),
-            rollout: "cart".to_owned(),
-            rollout_uid: "uid-1".to_owned(),
-            hash: "b".to_owned(),
+            uid: "uid-of-b".into(),
+            rollout: "cart".into(),
+            rollout_uid: "uid-1".into(),
+            hash: "b".into(),
             revision: Some(2),
             created: None,
             template: Template::Decided(Err(NoWorkload::Unnamed)),
@@ -291,8 +291,8 @@ proptest! {
     ) {
         let identity = Identity {
             rollout: Key::new("ns", "cart"),
-            rollout_uid: "uid-1".to_owned(),
-            hash: "b".to_owned(),
+            rollout_uid: "uid-1".into(),
+            hash: "b".into(),
             revision: 2,
             number: 1,
         };

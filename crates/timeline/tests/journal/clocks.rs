@@ -112,7 +112,7 @@ fn a_pause_stays_below_its_step_though_that_begins_again_on_a_clock_that_ran_bac
     assert!(left.is_some());
 
     let story = story.after(-100).version(|rollout| {
-        rollout.progress.step_hash = Some("steps-2".to_owned());
+        rollout.progress.step_hash = Some("steps-2".into());
         rollout.progress.step = Some(0);
     });
     let story = story.after(1).reaches(1).after(1).version(|_| {});

@@ -130,11 +130,11 @@ fn what_is_deleted_closes_at_once() {
 #[test]
 fn a_switch_back_after_a_failed_promotion_is_told_with_the_recovery() {
     let story = Story::blue_green().after(10).applies("b").after(5);
-    let story = story.version(|rollout| rollout.progress.active = Some("b".to_owned())).after(5);
+    let story = story.version(|rollout| rollout.progress.active = Some("b".into())).after(5);
     story
         .aborted(": Blue/green post-promotion analysis phase error/failed: no")
         .after(1)
-        .version(|rollout| rollout.progress.active = Some("a".to_owned()))
+        .version(|rollout| rollout.progress.active = Some("a".into()))
         .reads(&[
             "Preview to new 20.1",
             "Active to new 25.1",

@@ -18,7 +18,7 @@ pub(crate) fn run(name: &str, kind: AnalysisKind, created: Timestamp) -> Analysi
         uid: format!("uid-of-{name}"),
         owner: EvidenceOwner::Rollout("cart".to_owned(), "uid-1".to_owned()),
         revision: Some(2),
-        hash: Some("b".to_owned()),
+        hash: Some("b".into()),
         kind,
         step: (kind == AnalysisKind::Step).then_some(1),
         phase: AnalysisPhase::Pending,

@@ -186,7 +186,7 @@ fn steps_that_were_changed_while_away_are_known_by_their_plan() {
     let story = story.while_away(|story| {
         story.version(|rollout| {
             rollout.progress.steps[0] = step("setWeight", "10");
-            rollout.progress.step_hash = Some("steps-2".to_owned());
+            rollout.progress.step_hash = Some("steps-2".into());
         })
     });
     story

@@ -66,7 +66,7 @@ fn the_timer_alone_ends_a_blue_green_pause_without_a_trace_of_a_client() {
         story.version(|rollout| {
             rollout.progress.pauses.clear();
             rollout.progress.controller_pause = false;
-            rollout.progress.active = Some("b".to_owned());
+            rollout.progress.active = Some("b".into());
         })
     };
     switch(paused.clone().after(4)).after(2).promoted().healthy().reads(&[
@@ -127,7 +127,7 @@ fn a_blue_green_rollout_that_is_promoted_in_full_ends_its_pause_so() {
         .version(|rollout| {
             rollout.progress.pauses.clear();
             rollout.progress.controller_pause = false;
-            rollout.progress.active = Some("b".to_owned());
+            rollout.progress.active = Some("b".into());
         });
     assert_eq!(lines::lines(story.journal())[1], "pause BlueGreen ~10..20.2 FullPromotion");
 }
@@ -155,7 +155,7 @@ fn changed_steps_begin_again_in_the_same_attempt() {
         .version(|rollout| {
             rollout.progress.up_to_date = true;
             rollout.progress.step_count = 2;
-            rollout.progress.step_hash = Some("steps-2".to_owned());
+            rollout.progress.step_hash = Some("steps-2".into());
             rollout.progress.step = Some(0);
         });
     let expected = [
@@ -171,7 +171,7 @@ fn changed_steps_begin_again_in_the_same_attempt() {
 fn steps_that_change_at_the_first_of_them_begin_again_too() {
     let story = Story::canary().applies("b").after(20).version(|rollout| {
         rollout.progress.steps[0] = step("setWeight", "10");
-        rollout.progress.step_hash = Some("steps-2".to_owned());
+        rollout.progress.step_hash = Some("steps-2".into());
     });
     let story = story
         .reads(&["step 0 setWeight 20 Skipped ~10..30.1", "step 0 setWeight 10 Running 30.1.."])
@@ -181,7 +181,7 @@ fn steps_that_change_at_the_first_of_them_begin_again_too() {
     again.before = Some(again.rollout.clone());
     let before = again.before.as_mut().unwrap();
     before.progress.steps = canary();
-    before.progress.step_hash = Some("steps-1".to_owned());
+    before.progress.step_hash = Some("steps-1".into());
     assert_eq!(again.told().turn, Turn::Same);
 }
 
@@ -290,7 +290,7 @@ fn the_pods_of_a_canary_without_weights_are_exposed_at_once_and_a_preview_is_not
     assert!(story.after(1).available(1).journal().exposed);
     let story = Story::blue_green().applies("b").after(1).available(3);
     assert!(!story.journal().exposed);
-    let active = story.version(|rollout| rollout.progress.active = Some("b".to_owned()));
+    let active = story.version(|rollout| rollout.progress.active = Some("b".into()));
     assert!(active.journal().exposed);
 }
 

@@ -15,8 +15,8 @@ const OTHER: &str = "00-11111111111111111111111111111111-2222222222222222-01";
 fn trace(agreed: bool) -> Trace {
     Trace {
         traceparent: KEPTN.parse().unwrap(),
-        app_version: Some("shop-1".to_owned()),
-        workload_version: agreed.then(|| "shop-cart-1".to_owned()),
+        app_version: Some("shop-1".into()),
+        workload_version: agreed.then(|| "shop-cart-1".to_owned()).map(Into::into),
     }
 }
 
@@ -114,7 +114,7 @@ fn without_keptn_it_is_placed_as_soon_as_its_facts_are_known() {
 fn facts_freeze_with_the_placement() {
     let mut story = Story::canary().after(10).applies("b");
     let facts = story.journal().facts.clone();
-    story.sets[1].facts = RevisionFacts { version: Some("9".to_owned()), ..Default::default() };
+    story.sets[1].facts = RevisionFacts { version: Some("9".into()), ..Default::default() };
     assert_eq!(story.after(1).version(|_| {}).journal().facts, facts);
 }
 
@@ -123,7 +123,7 @@ fn a_name_and_a_version_that_nobody_gave_are_taken_from_the_next_best() {
     let with = WithKeptn::new();
     let mut story = with.story;
     story.journals.pop();
-    story.sets[1].facts.images = vec!["cart=registry:5000/cart:2.1@sha256:00".to_owned()];
+    story.sets[1].facts.images = vec!["cart=registry:5000/cart:2.1@sha256:00".into()];
     let mut attempt = story.chain.newest().unwrap().clone();
     attempt.workload = None;
     let begin = |attempt: &timeline::attempt::Attempt| {
@@ -170,8 +170,12 @@ fn a_revision_with_the_template_of_what_is_live_was_made_by_an_upgrade() {
 }
 
 fn root(story: &Story, hash: &str, revision: i64) -> Traceparent {
-    let identity =
-        Identity { hash: hash.to_owned(), revision, number: 1, ..story.journal().identity.clone() };
+    let identity = Identity {
+        hash: hash.to_owned().into(),
+        revision,
+        number: 1,
+        ..story.journal().identity.clone()
+    };
     Traceparent::sampled(identity.own_trace(), identity.span(&[]))
 }
 

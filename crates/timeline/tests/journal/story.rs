@@ -32,7 +32,7 @@ pub(crate) struct Story {
 
 pub(crate) fn step(kind: &str, setting: &str) -> StepPlan {
     let seconds = setting.strip_suffix('s').and_then(|seconds| seconds.parse().ok());
-    StepPlan { kind: kind.to_owned(), setting: setting.to_owned(), seconds }
+    StepPlan { kind: kind.to_owned().into(), setting: setting.to_owned().into(), seconds }
 }
 
 /// setWeight 20, pause 30s, setWeight 50, pause for a person.
@@ -46,7 +46,7 @@ impl Story {
         let now = Timestamp::from_millisecond(BEGIN * 1000 + 100).unwrap();
         let rollout = RolloutSeen {
             key: Key::new("ns", "cart"),
-            uid: "uid-1".to_owned(),
+            uid: "uid-1".into(),
             created: Some(floor(now)),
             revision: None,
             current_hash: None,
@@ -59,7 +59,7 @@ impl Story {
             progress: Progress {
                 strategy: Some(strategy),
                 step_count: u32::try_from(steps.len()).unwrap(),
-                step_hash: Some("steps-1".to_owned()),
+                step_hash: Some("steps-1".into()),
                 steps,
                 up_to_date: true,
                 replicas: Some(3),
@@ -89,8 +89,8 @@ impl Story {
     /// A blue-green Rollout with revision 1 of hash `a` live.
     pub(crate) fn blue_green() -> Self {
         Self::begins(Strategy::BlueGreen, Vec::new()).gets_live("a").version(|rollout| {
-            rollout.progress.preview = Some("a".to_owned());
-            rollout.progress.active = Some("a".to_owned());
+            rollout.progress.preview = Some("a".into());
+            rollout.progress.active = Some("a".into());
         })
     }
 
@@ -135,11 +135,11 @@ impl Story {
         self.version(|rollout| rollout.progress.up_to_date = false)
             .version(|rollout| rollout.revision = revision)
             .version(move |rollout| {
-                let stable = rollout.stable_hash.as_ref() == Some(&hash);
+                let stable = rollout.stable_hash.as_deref() == Some(hash.as_str());
                 if stable || rollout.completed.is_none_or(|(done, _)| done) {
                     rollout.completed = Some((stable, at));
                 }
-                rollout.current_hash = Some(hash.clone());
+                rollout.current_hash = Some(hash.clone().into());
                 (rollout.abort, rollout.aborted_at, rollout.healthy) = (false, None, false);
                 let progress = &mut rollout.progress;
                 progress.up_to_date = true;
@@ -150,7 +150,7 @@ impl Story {
                 let index = if stable { progress.step_count } else { 0 };
                 progress.step = (canary && progress.step_count > 0).then_some(index);
                 if !canary {
-                    progress.preview = Some(hash);
+                    progress.preview = Some(hash.into());
                 }
                 progress.progressing = Some(condition("ReplicaSetUpdated", "", at));
             })
@@ -296,14 +296,14 @@ impl Story {
                     self.journals.len() - 1
                 }
             };
-            let stable = self.rollout.stable_hash.as_ref();
+            let stable = self.rollout.stable_hash.as_deref();
             let turn = self.journals[known].observe(&Look {
                 rollout: &self.rollout,
                 before: self.before.as_ref(),
                 attempt,
                 newest: index == 0,
                 replica_set: self.sets.iter().find(|set| set.hash == attempt.hash),
-                stable_set: self.sets.iter().find(|set| Some(&set.hash) == stable),
+                stable_set: self.sets.iter().find(|set| Some(set.hash.as_str()) == stable),
                 keptn_may_come: self.keptn_may_come,
                 now: self.now,
             });
@@ -327,16 +327,16 @@ impl Story {
         let digest = hash.bytes().fold(7u64, |sum, byte| sum * 31 + u64::from(byte));
         ReplicaSetSeen {
             key: Key::new("ns", format!("cart-{hash}")),
-            uid: format!("uid-of-{hash}"),
-            rollout: "cart".to_owned(),
+            uid: format!("uid-of-{hash}").into(),
+            rollout: "cart".into(),
             rollout_uid: self.rollout.uid.clone(),
-            hash: hash.to_owned(),
+            hash: hash.into(),
             revision: Some(self.revision),
             created: Some(floor(self.now)),
             template: Template::Decided(Ok(Workload {
-                app: "shop".to_owned(),
-                name: "shop-cart".to_owned(),
-                version: format!("version-{hash}"),
+                app: "shop".into(),
+                name: "shop-cart".into(),
+                version: format!("version-{hash}").into(),
                 hashed: false,
             })),
             available: 0,

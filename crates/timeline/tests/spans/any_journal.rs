@@ -297,7 +297,13 @@ pub(crate) fn journals() -> impl Strategy<Value = Journal> {
         |(identity, started, facts, standing, entries, placed, order)| {
             let (namespace, name, rollout_uid, hash, revision, number) = identity;
             let rollout = Key::new(namespace, name);
-            let identity = Identity { rollout, rollout_uid, hash, revision, number };
+            let identity = Identity {
+                rollout,
+                rollout_uid: rollout_uid.into(),
+                hash: hash.into(),
+                revision,
+                number,
+            };
             let mut journal = Journal::begin(identity, started);
             journal.facts = facts;
             let own = Placement::own(&journal.identity);

@@ -36,8 +36,8 @@ pub(crate) fn trace(n: u32) -> Traceparent {
 pub(crate) fn attempt(hash: &str, revision: i64) -> Journal {
     let identity = Identity {
         rollout: Key::new("shop", "cart"),
-        rollout_uid: "5f0c9e2a-0000-4000-8000-000000000001".to_owned(),
-        hash: hash.to_owned(),
+        rollout_uid: "5f0c9e2a-0000-4000-8000-000000000001".into(),
+        hash: hash.to_owned().into(),
         revision,
         number: 1,
     };

@@ -152,7 +152,7 @@ impl Model {
                 if self.journals.is_some() {
                     self.reports.insert(key.clone(), *write);
                 }
-                Some(Answer::Report(key, owner))
+                Some(Answer::Report(key, owner.to_string()))
             }
             Effect::WriteAttempt(key, write) => {
                 self.writes.attempts += 1;
@@ -162,7 +162,7 @@ impl Model {
                 Some(Answer::Attempt(key))
             }
             Effect::Send(key, batch) => Some(Answer::Sent(key, batch.spans.len() as u64)),
-            Effect::ReadAttempts(key, uid) => Some(Answer::Read(key, uid)),
+            Effect::ReadAttempts(key, uid) => Some(Answer::Read(key, uid.to_string())),
             Effect::Recall(_)
             | Effect::Prune(..)
             | Effect::WatchPods(..)
@@ -183,7 +183,7 @@ impl Model {
                 let seen = RolloutTraceSeen {
                     key,
                     generation: Some(1),
-                    owners: vec![owner],
+                    owners: vec![owner.into()],
                     settings: Settings::default(),
                     stored: None,
                 };

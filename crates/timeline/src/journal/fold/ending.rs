@@ -118,9 +118,9 @@ impl Journal {
                 }
                 let strategy = view.progress.strategy;
                 if strategy == Some(Strategy::BlueGreen) {
-                    let active = view.progress.active.as_ref();
+                    let active = view.progress.active.as_deref();
                     let was = self.switches.iter().any(|switch| switch.service == Service::Active);
-                    if was && active != Some(&self.identity.hash) {
+                    if was && active != Some(self.identity.hash.as_str()) {
                         self.follow_switch(Service::Active, active, view);
                     }
                 }

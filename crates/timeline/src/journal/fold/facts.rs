@@ -88,12 +88,12 @@ impl Journal {
 impl Facts {
     fn tell(&mut self, set: &ReplicaSetSeen) {
         let told = &set.facts;
-        self.service = clean_option(told.service.as_ref(), FACT);
-        self.version = clean_option(told.version.as_ref(), FACT);
-        self.environment = clean_option(told.environment.as_ref(), FACT);
-        self.commit = clean_option(told.commit.as_ref(), FACT);
-        self.repository = clean_option(told.repository.as_ref(), FACT);
-        self.author = clean_option(told.author.as_ref(), FACT);
+        self.service = clean_option(told.service.as_deref(), FACT);
+        self.version = clean_option(told.version.as_deref(), FACT);
+        self.environment = clean_option(told.environment.as_deref(), FACT);
+        self.commit = clean_option(told.commit.as_deref(), FACT);
+        self.repository = clean_option(told.repository.as_deref(), FACT);
+        self.author = clean_option(told.author.as_deref(), FACT);
         self.origin = told.origin;
         let images = told.images.iter().take(IMAGES);
         self.images = images.map(|image| clean(image, FACT)).collect();

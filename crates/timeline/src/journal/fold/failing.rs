@@ -144,8 +144,8 @@ mod tests {
     fn journal() -> Journal {
         let identity = Identity {
             rollout: Key::new("ns", "cart"),
-            rollout_uid: "uid".to_owned(),
-            hash: "b".to_owned(),
+            rollout_uid: "uid".into(),
+            hash: "b".into(),
             revision: 2,
             number: 1,
         };
@@ -189,7 +189,7 @@ mod tests {
     fn ready_pods_take_back_what_kept_them_from_it_and_nothing_else() {
         let pod = PodSeen {
             key: Key::new("ns", "cart-b-1"),
-            replica_set_uid: "uid-of-b".to_owned(),
+            replica_set_uid: "uid-of-b".into(),
             deleted: None,
             ready: true,
             unscheduled: None,
@@ -213,7 +213,7 @@ mod tests {
     fn pods_that_are_being_deleted_neither_blame_nor_take_back() {
         let pod = |ready, deleted: bool| PodSeen {
             key: Key::new("ns", format!("cart-b-{deleted}")),
-            replica_set_uid: "uid-of-b".to_owned(),
+            replica_set_uid: "uid-of-b".into(),
             deleted: deleted.then(|| at(2)),
             ready,
             unscheduled: None,

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use smol_str::SmolStr;
+
 use super::super::Journal;
 use crate::failure::Failure;
 use crate::traceparent::Traceparent;
@@ -19,7 +21,7 @@ pub struct Memory {
     /// The Rollout is gone.
     pub(super) gone: bool,
     /// `status.currentStepHash` of the steps that were followed last.
-    pub(super) step_hash: Option<String>,
+    pub(super) step_hash: Option<SmolStr>,
     /// A failure was seen, and stored at once.
     pub(super) failed: bool,
     /// What Argo said of an abort before it gave its reason.

@@ -11,7 +11,7 @@ pub(super) fn clean(text: &str, limit: usize) -> String {
 }
 
 /// The same of an optional text; none if nothing is left.
-pub(super) fn clean_option(text: Option<&String>, limit: usize) -> Option<String> {
+pub(super) fn clean_option(text: Option<&str>, limit: usize) -> Option<String> {
     text.map(|text| clean(text, limit)).filter(|text| !text.trim().is_empty())
 }
 
@@ -25,7 +25,7 @@ mod tests {
         assert_eq!(clean("a\nb\u{1b}[0m\u{85}", 64), "a b [0m ");
         assert_eq!(clean("héé", 4), "hé");
         assert_eq!(clean("é", 1), "");
-        assert_eq!(clean_option(Some(&"\n\t".to_owned()), 8), None);
+        assert_eq!(clean_option(Some("\n\t"), 8), None);
     }
 
     proptest! {

@@ -49,18 +49,18 @@ impl Journal {
 
     /// Follows the selectors that Argo reads back from the Services.
     pub(super) fn follow_switches(&mut self, view: &View<'_>) {
-        self.follow_switch(Service::Preview, view.progress.preview.as_ref(), view);
-        self.follow_switch(Service::Active, view.progress.active.as_ref(), view);
+        self.follow_switch(Service::Preview, view.progress.preview.as_deref(), view);
+        self.follow_switch(Service::Active, view.progress.active.as_deref(), view);
     }
 
     pub(super) fn follow_switch(
         &mut self,
         service: Service,
-        selector: Option<&String>,
+        selector: Option<&str>,
         view: &View<'_>,
     ) {
         let Some(selector) = selector else { return };
-        let to_new = *selector == self.identity.hash;
+        let to_new = selector == self.identity.hash;
         let last = self.switches.iter().rev().find(|switch| switch.service == service);
         if to_new == last.is_some_and(|last| last.to_new) {
             return;

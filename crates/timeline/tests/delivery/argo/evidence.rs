@@ -30,9 +30,12 @@ impl Argo {
         let mut run = AnalysisRunSeen {
             key: Key::new(NAMESPACE, &name),
             uid: format!("{}-{name}", self.rollout.uid),
-            owner: EvidenceOwner::Rollout(self.rollout.key.name.clone(), self.rollout.uid.clone()),
+            owner: EvidenceOwner::Rollout(
+                self.rollout.key.name.to_string(),
+                self.rollout.uid.to_string(),
+            ),
             revision: Some(revision),
-            hash: Some(hash),
+            hash: Some(hash.into()),
             kind,
             step,
             phase: AnalysisPhase::Pending,
@@ -44,7 +47,7 @@ impl Argo {
             metric_count: 0,
         };
         self.tell_run(&run);
-        self.rollout.progress.runs = vec![name];
+        self.rollout.progress.runs = vec![name.into()];
         self.write();
         (run.phase, run.started) = (AnalysisPhase::Running, Some(whole(self.now)));
         for n in 0..2 {
@@ -96,8 +99,8 @@ impl Argo {
         let version = format!("version-{hash}");
         self.put(Observation::AppVersion(AppVersionSeen {
             key: Key::new(NAMESPACE, format!("shop-{name}-{hash}-{n}")),
-            app: "shop".to_owned(),
-            workloads: vec![(name.clone(), version.clone())],
+            app: "shop".into(),
+            workloads: vec![(name.clone(), version.clone().into())],
             span_links: Vec::new(),
             created: Some(whole(self.now)),
             ended: None,
@@ -110,9 +113,9 @@ impl Argo {
         self.shortly();
         self.put(Observation::WorkloadVersion(WorkloadVersionSeen {
             key: Key::new(NAMESPACE, format!("shop-{name}-{version}")),
-            app: "shop".to_owned(),
-            workload: format!("shop-{name}"),
-            version,
+            app: "shop".into(),
+            workload: format!("shop-{name}").into(),
+            version: version.into(),
             replica_set_uid: Some(uid),
             trace: Some(trace),
         }));

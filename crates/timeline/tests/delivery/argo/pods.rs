@@ -26,7 +26,7 @@ impl Argo {
             let pod = PodSeen {
                 deleted: None,
                 key: Key::new(NAMESPACE, format!("{}-{n}", set.key.name)),
-                replica_set_uid: set.uid.clone(),
+                replica_set_uid: set.uid.to_string().into(),
                 ready: false,
                 unscheduled: None,
                 failed: None,

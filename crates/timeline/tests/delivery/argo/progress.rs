@@ -94,7 +94,7 @@ impl Argo {
 
     pub(super) fn promotes(&mut self) -> &mut Self {
         let hash = self.current();
-        let was = self.rollout.stable_hash.replace(hash);
+        let was = self.rollout.stable_hash.replace(hash.into());
         self.ends(Phase::Promoted);
         self.stop_runs();
         self.rollout.progress.promote_full = false;

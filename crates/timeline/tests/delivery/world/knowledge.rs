@@ -74,7 +74,8 @@ impl World<'_> {
                 !happened || known.get(&identity.rollout).is_some_and(|it| turn <= *it)
             };
             let stored = outcomes.get(&attempt_key(identity));
-            let gone = self.rollouts.get(&identity.rollout) != Some(&identity.rollout_uid);
+            let gone =
+                self.rollouts.get(&identity.rollout) != Some(&identity.rollout_uid.to_string());
             // With a Rollout that is gone goes its RolloutTrace: a new process has nothing of it.
             let began = stored.is_some() || (told(tried.turns.0) && !(gone && anew));
             let ended = tried.turns.1.is_none_or(told)
@@ -87,7 +88,7 @@ impl World<'_> {
             let silent = self.story.silent.iter().filter(|(of, _)| of == uid);
             unknown.extend(silent.map(|(_, turn)| *turn).filter(|turn| !told(*turn)));
             if unknown.len() > 1 || (gone && !unknown.is_empty()) {
-                self.dropped.insert(identity.rollout_uid.clone());
+                self.dropped.insert(identity.rollout_uid.to_string().into());
             }
         }
     }

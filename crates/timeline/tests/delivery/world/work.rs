@@ -80,7 +80,7 @@ impl World<'_> {
             }
             Effect::WriteReport(key, write) => {
                 let stored = self.server.report(key, write);
-                if stored && self.rollouts.get(key) == Some(&write.report.rollout_uid) {
+                if stored && self.rollouts.get(key) == Some(&write.report.rollout_uid.to_string()) {
                     let told = work.told.get(key).copied().unwrap_or_default();
                     self.saved.insert(key.clone(), told);
                 }
