@@ -23,7 +23,7 @@ pub struct Attempt {
     /// What Keptn sees in it, once the ReplicaSet was seen.
     pub workload: Option<Workload>,
     /// What it follows: the live attempt first, then one that failed before it.
-    pub follows: Vec<Follow>,
+    pub follows: Box<[Follow]>,
     /// Where it stands.
     pub phase: Phase,
     /// When it began.

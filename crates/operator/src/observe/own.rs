@@ -84,7 +84,10 @@ fn stored(status: rtr::RolloutTraceStatus, settings: timeline::dora::Settings) -
     let ledger = dora::ledger(&status).map(Arc::new);
     let at = status.dora.as_ref().map_or(Timestamp::UNIX_EPOCH, |dora| dora.as_of);
     let rollout_uid = status.rollout_uid?;
-    let attempts = status.chain.into_iter().map(|entry| Arc::new(attempt(entry))).collect();
+    let mut attempts: Vec<_> =
+        status.chain.into_iter().map(|entry| Arc::new(attempt(entry))).collect();
+    // It took the place of the entries, which are much larger.
+    attempts.shrink_to_fit();
     let condition = |name: &str| {
         let found = status.conditions.iter().find(|condition| condition.type_ == name)?;
         Some(Condition {

@@ -225,7 +225,7 @@ fn attempt(n: i64, version: &str) -> Attempt {
             version: version.into(),
             hashed: false,
         }),
-        follows: vec![follow(Relation::Successor), follow(Relation::After)],
+        follows: vec![follow(Relation::Successor), follow(Relation::After)].into(),
         phase: Phase::Aborted,
         started: now(),
         started_source: Source::Status,

@@ -105,7 +105,7 @@ impl Chain {
     }
 
     /// What an attempt for `hash` follows: what is live, and the newest attempt if it is another.
-    pub(super) fn follows(&self, hash: &str, view: &View<'_>) -> Vec<Follow> {
+    pub(super) fn follows(&self, hash: &str, view: &View<'_>) -> Box<[Follow]> {
         let back = self.live().is_some_and(|live| {
             let was_live = |attempt: &Arc<Attempt>| {
                 attempt.hash == hash && matches!(attempt.phase, Phase::Promoted | Phase::Unknown)
@@ -127,7 +127,7 @@ pub(super) fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) 
         number: 1,
         replica_set: Some(set.key.name.clone()),
         workload: workload(set, &view.rollout.metadata).ok(),
-        follows: Vec::new(),
+        follows: Box::default(),
         phase,
         started: set.created.unwrap_or(view.now),
         started_source: Source::Inferred,
@@ -140,7 +140,7 @@ pub(super) fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) 
 
 /// What an attempt for `hash` follows that came after these, newest first; `back` if it was live
 /// before what is live now.
-pub(super) fn follows_of(attempts: &[Arc<Attempt>], hash: &str, back: bool) -> Vec<Follow> {
+pub(super) fn follows_of(attempts: &[Arc<Attempt>], hash: &str, back: bool) -> Box<[Follow]> {
     let mut follows = Vec::new();
     let attempts = || attempts.iter().map(Arc::as_ref);
     let live = attempts().find(|attempt| attempt.phase == Phase::Promoted);
@@ -158,7 +158,7 @@ pub(super) fn follows_of(attempts: &[Arc<Attempt>], hash: &str, back: bool) -> V
         };
         follows.push(follow(newest, relation));
     }
-    follows
+    follows.into()
 }
 
 fn follow(attempt: &Attempt, relation: Relation) -> Follow {

@@ -92,6 +92,9 @@ impl Ledger {
         }
         ledger.compacted = compacted;
         ledger.sort();
+        // Most are read once and never grow again.
+        ledger.lines.shrink_to_fit();
+        ledger.days.shrink_to_fit();
         ledger
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn attempt(revision: i64, version: &str, phase: Phase, began: i64) ->
         number: 1,
         replica_set: Some(format!("cart-{version}").into()),
         workload: Some(workload(version)),
-        follows: Vec::new(),
+        follows: Box::default(),
         phase,
         started: at(began),
         started_source: Source::Status,
@@ -51,14 +51,15 @@ pub(crate) fn attempt(revision: i64, version: &str, phase: Phase, began: i64) ->
 }
 
 pub(crate) fn following(mut attempt: Attempt, followed: &Attempt, relation: Relation) -> Attempt {
-    attempt.follows.push(Follow {
+    let follow = Follow {
         hash: followed.hash.clone(),
         revision: followed.revision,
         number: followed.number,
-        version: followed.version().map(str::to_owned).map(Into::into),
+        version: followed.version().map(Into::into),
         relation,
         trace: None,
-    });
+    };
+    attempt.follows = attempt.follows.into_iter().chain([follow]).collect();
     attempt
 }
 
