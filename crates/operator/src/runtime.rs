@@ -116,7 +116,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
 
-    let metrics = Metrics::new(now);
+    let metrics = Metrics::new(now, &run.dora_windows);
     let readiness = Readiness::default();
     let options = Options { observe_only: run.observe_only, export: exporter.is_some() };
     let watches = Watches {

@@ -71,7 +71,7 @@ fn journal() -> Journal {
 
 /// Each series of the registry, once something of everything has happened.
 fn text() -> String {
-    let metrics = Metrics::new(|| at(0));
+    let metrics = Metrics::new(|| at(0), &crate::dora::WINDOWS);
     let gone = Observation::Gone(Kind::Rollout, Key::new("shop", "old"));
     metrics.observed(&gone, at(0));
     metrics.announced(&Announcement {
@@ -196,7 +196,7 @@ fn every_value_of_a_label_is_documented() {
 
 #[test]
 fn lags_grow_until_what_is_behind_has_come_through() {
-    let metrics = Metrics::new(|| at(0));
+    let metrics = Metrics::new(|| at(0), &crate::dora::WINDOWS);
     let lag = |now| {
         let text = metrics.text_at(at(now)).unwrap();
         let of = |name: &str| {
@@ -235,7 +235,7 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
         })
     };
     let cart = Key::new("shop", "cart");
-    let metrics = Metrics::new(|| at(0));
+    let metrics = Metrics::new(|| at(0), &crate::dora::WINDOWS);
     let count = |result: &str| {
         let text = metrics.text_at(at(0)).unwrap();
         let name = format!("throughline_links_total{{result=\"{result}\"}} ");
@@ -255,7 +255,7 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
 
 #[test]
 fn a_rollout_that_is_gone_has_no_series_left() {
-    let metrics = Metrics::new(|| at(0));
+    let metrics = Metrics::new(|| at(0), &crate::dora::WINDOWS);
     let (cart, pay) = (Key::new("shop", "cart"), Key::new("shop", "pay"));
     metrics.ended.follow(&cart);
     metrics.ended.follow(&pay);

@@ -71,8 +71,8 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// With nothing counted yet; `clock` says how long ago is what is behind, and until when the
-    /// windows of DORA's metrics reach.
-    pub(crate) fn new(clock: fn() -> Timestamp) -> Self {
+    /// windows of DORA's metrics reach, of which those of so many days have gauges.
+    pub(crate) fn new(clock: fn() -> Timestamp, windows: &[u16]) -> Self {
         let mut registry = Registry::with_prefix("throughline");
         let events = Family::default();
         let context_writes = Family::<Outcome, Counter>::default();
@@ -135,7 +135,7 @@ impl Metrics {
             }
         }
         let ended = Attempts::register(&mut registry);
-        let dora = Dora::register(&mut registry, clock);
+        let dora = Dora::register(&mut registry, clock, windows);
         let health = Health::register(&mut registry);
         Self {
             registry: Arc::new(registry),
