@@ -167,7 +167,8 @@ impl Attempts {
     }
 
     /// The end of an attempt is stored.
-    pub(super) fn ended(&self, journal: &Journal) {
+    pub(super) fn ended(&self, journal: &Journal, now: Timestamp) {
+        let now = Some(now.into());
         let rollout = &journal.identity.rollout;
         let outcome = outcome(journal.phase);
         let trace = || Trace::of(journal);
@@ -178,14 +179,14 @@ impl Attempts {
             exposed: if journal.exposed { "true" } else { "false" },
             failure: journal.failure.as_ref().map_or("", |failure| failure.class.error_type()),
         };
-        self.ended.get_or_create(&ended).inc_by(1, trace(), None);
+        self.ended.get_or_create(&ended).inc_by(1, trace(), now);
         if matches!(journal.phase, Phase::Aborted | Phase::Reverted) {
-            self.failures.get_or_create(&Followed::of(rollout)).inc_by(1, trace(), None);
+            self.failures.get_or_create(&Followed::of(rollout)).inc_by(1, trace(), now);
         }
         let namespace = || rollout.namespace.clone();
         if let Some(seconds) = journal.ended.and_then(|end| seconds(journal.started, end)) {
             let lasted = Lasted { namespace: namespace(), outcome };
-            self.durations.get_or_create(&lasted).observe(seconds, trace(), None);
+            self.durations.get_or_create(&lasted).observe(seconds, trace(), now);
         }
         for step in journal.steps.iter().filter(|step| step.result == StepResult::Completed) {
             if let Some(seconds) = step.ended.and_then(|end| seconds(step.started, end)) {
@@ -283,7 +284,7 @@ mod tests {
 
     fn text_of(journal: &Journal) -> String {
         let mut registry = Registry::default();
-        Attempts::register(&mut registry).ended(journal);
+        Attempts::register(&mut registry).ended(journal, at(100));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         text

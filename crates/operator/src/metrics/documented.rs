@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use prost::Message as _;
 use timeline::app_context::{ContextWritten, WriteProblem};
 use timeline::delivery::AttemptWritten;
 use timeline::failure::{Failure, FailureClass};
@@ -9,6 +13,7 @@ use timeline::journal::{Identity, Journal, Pause, PauseKind, Step, StepResult};
 use timeline::moment::Moment;
 
 use super::*;
+use crate::export::metrics::{Requests, Resource};
 use timeline::attempt::Phase;
 
 const PAGE: &str = include_str!("../../../../docs/metrics.md");
@@ -85,6 +90,7 @@ fn text() -> String {
     metrics.stored(&AttemptWritten::Missing);
     metrics.sent(&Sent::Acknowledged, 3);
     metrics.failed("list", Kind::Rollout.resource(), "forbidden");
+    metrics.failed("send", "metrics", "timeout");
     metrics.text_at(at(100)).unwrap()
 }
 
@@ -159,6 +165,52 @@ fn every_metric_is_documented_as_it_is_and_no_other_is() {
     for (name, told) in documented {
         assert_eq!(Some(&told), encoded.get(&name), "{name}");
     }
+}
+
+/// What Prometheus calls a metric that it gets by OTLP, by its translation UnderscoreEscapingWithSuffixes:
+/// what no name may have becomes `_`, then come the unit, unless the name has it, and `_total`.
+fn translated(metric: &Metric) -> String {
+    let mut words: Vec<_> =
+        metric.name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let unit = match metric.unit.as_str() {
+        "s" => Some("seconds"),
+        "" => None,
+        other => panic!("{other} is no unit that is known here"),
+    };
+    words.extend(unit.filter(|unit| !words.contains(unit)));
+    if matches!(metric.data, Some(Data::Sum(_))) {
+        words.retain(|word| *word != "total");
+        words.push("total");
+    }
+    words.join("_")
+}
+
+#[test]
+fn every_metric_has_the_same_name_in_a_prometheus_that_gets_it_by_otlp() {
+    let resource = Resource { attributes: Vec::new(), started: at(0) };
+    let mut pushed: BTreeMap<String, String> = BTreeMap::new();
+    for request in Requests::new(text(), resource, at(100)) {
+        let request = ExportMetricsServiceRequest::decode(&*request.unwrap().message).unwrap();
+        for metric in &request.resource_metrics[0].scope_metrics[0].metrics {
+            assert!(metric.name.starts_with("throughline."), "{}", metric.name);
+            let kind = match metric.data.as_ref().unwrap() {
+                Data::Sum(_) => "counter",
+                Data::Gauge(_) => "gauge",
+                Data::Histogram(_) => "histogram",
+                other => panic!("{} is {other:?}", metric.name),
+            };
+            pushed.insert(translated(metric), kind.to_owned());
+        }
+    }
+    let served: BTreeMap<_, _> =
+        encoded().into_iter().map(|(name, told)| (name, told.kind)).collect();
+    for (name, kind) in &served {
+        // What has no series yet is not pushed.
+        let has_series = text().lines().any(|line| line.starts_with(name));
+        assert_eq!(pushed.get(name), has_series.then_some(kind), "{name}");
+    }
+    assert_eq!(pushed.keys().filter(|name| !served.contains_key(*name)).count(), 0);
+    assert!(documented().keys().all(|name| pushed.contains_key(name)), "{pushed:?}");
 }
 
 #[test]

@@ -99,14 +99,15 @@ impl Dora {
 
     /// What became of an attempt is stored.
     pub(super) fn told(&self, told: &Announcement) {
+        let now = Some((self.books.clock)().into());
         let namespace = || Namespace { namespace: told.journal.identity.rollout.namespace.clone() };
         if let Some(seconds) = told.lead {
             let leads = self.leads.get_or_create(&namespace());
-            leads.observe(f64::from(seconds), Trace::of(&told.journal), None);
+            leads.observe(f64::from(seconds), Trace::of(&told.journal), now);
         }
         for seconds in &told.recoveries {
             let recoveries = self.recoveries.get_or_create(&namespace());
-            recoveries.observe(f64::from(*seconds), Trace::of(&told.journal), None);
+            recoveries.observe(f64::from(*seconds), Trace::of(&told.journal), now);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Metrics in OpenMetrics text: the operator's own health here, what attempts came to in
+//! Metrics, served in OpenMetrics text and made into OTLP's from it: the operator's own health here, what attempts came to in
 //! [`attempts`], and what ledgers come to in [`dora`].
 //!
 //! No label ever holds a revision, hash, version, commit or message; a Rollout is named only by
@@ -259,7 +259,7 @@ impl Metrics {
     /// The beginning or the end of an attempt is stored.
     pub(crate) fn announced(&self, announcement: &Announcement) {
         if announcement.told == Told::Ended {
-            self.ended.ended(&announcement.journal);
+            self.ended.ended(&announcement.journal, (self.clock)());
         }
         self.dora.told(announcement);
     }
@@ -314,7 +314,8 @@ impl Metrics {
         self.text_at((self.clock)())
     }
 
-    fn text_at(&self, now: Timestamp) -> Result<String, std::fmt::Error> {
+    /// The same as they stand at a time.
+    pub(crate) fn text_at(&self, now: Timestamp) -> Result<String, std::fmt::Error> {
         self.health.at(now);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
