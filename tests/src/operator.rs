@@ -204,6 +204,23 @@ impl Operator {
         })
     }
 
+    /// Waits until the sum of a metric over all labels that contain `labels` is above 0.
+    pub async fn await_metric(&self, name: &str, labels: &str) -> Result<(), Error> {
+        let since = Instant::now();
+        while self.metric(name, labels).await <= 0.0 {
+            if since.elapsed() > PATIENCE {
+                return Err(Error::Waited {
+                    object: self.name.clone(),
+                    condition: format!("{name} with {labels}"),
+                    seconds: PATIENCE.as_secs(),
+                    state: self.get("metrics").await.map_or_else(String::new, |(_, text)| text),
+                });
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
     /// The sum of a metric over all labels that contain `labels`.
     pub async fn metric(&self, name: &str, labels: &str) -> f64 {
         let Some((true, text)) = self.get("metrics").await else {

@@ -17,12 +17,13 @@ const INSTANCE: &str = "throughline-5f7d8c-x2x9q";
 /// Name and labels of a series.
 type Series = (String, BTreeMap<String, String>);
 
-/// An operator that pushes to this Prometheus, and its spans elsewhere.
-fn pushing(prometheus: &Prometheus, milliseconds: &str) -> Settings {
+/// An operator that pushes to this endpoint this often, and sends its spans elsewhere.
+fn pushing(endpoint: &str, milliseconds: &str) -> Settings {
     let variables = [
-        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", prometheus.otlp().as_str()),
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", endpoint),
         ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf"),
         ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "2000"),
         ("OTEL_METRIC_EXPORT_INTERVAL", milliseconds),
         ("HOSTNAME", INSTANCE),
     ]
@@ -82,7 +83,7 @@ async fn a_prometheus_has_by_otlp_what_it_would_have_scraped() -> Outcome {
     let namespace = cluster.namespace_without_keptn("pushed").await?;
     let name = format!("prometheus-{}", namespace.name());
     let prometheus = Prometheus::receiver(cluster, &name).await?;
-    let settings = pushing(&prometheus, "200");
+    let settings = pushing(&prometheus.otlp(), "200");
     let operator = Operator::in_namespace_with(cluster, namespace.name(), settings).await?;
     operator.ready().await?;
 
@@ -138,11 +139,35 @@ async fn what_an_operator_counted_last_is_there_after_its_end() -> Outcome {
     let name = format!("prometheus-{}", namespace.name());
     let prometheus = Prometheus::receiver(cluster, &name).await?;
     // It ends long before the first interval does.
-    let settings = pushing(&prometheus, "600000");
+    let settings = pushing(&prometheus.otlp(), "600000");
     let operator = Operator::in_namespace_with(cluster, namespace.name(), settings).await?;
     operator.ready().await?;
     assert_eq!(prometheus.query("throughline_rollouts").await?, []);
     operator.terminate().await?;
     assert!(!prometheus.query("throughline_watch_events_total > 0").await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_collector_of_metrics_that_hangs_holds_up_neither_spans_nor_the_end() -> Outcome {
+    let cluster = Cluster::shared()?;
+    let namespace = cluster.namespace_without_keptn("pushed-hanging").await?;
+    // Connections wait here for ever.
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let endpoint = format!("http://{}/v1/metrics", nobody.local_addr()?);
+    let settings = pushing(&endpoint, "100");
+    let operator = Operator::in_namespace_with(cluster, namespace.name(), settings).await?;
+    operator.ready().await?;
+
+    let shop = Shop::new(&namespace);
+    let attempts = Attempts::of(&namespace, cluster.jaeger());
+    let mut cart = shop.rollout("cart").unnamed().version("1.0.0").apply().await?;
+    cart.healthy().await?;
+    attempts.delivered("cart", (1, 1)).await?;
+    let failed = "operation=\"send\",resource=\"metrics\",error_type=\"unavailable\"";
+    operator.await_metric("throughline_errors_total", failed).await?;
+    cart.apply_version("2.0.0").await?;
+    attempts.delivered("cart", (2, 1)).await?;
+    operator.terminate().await?;
     Ok(())
 }

@@ -148,9 +148,12 @@ async fn metrics_are_pushed_at_each_interval() {
     let pushing = tokio::spawn(push.run(CancellationToken::new()));
     collector.arrival().await;
     metrics.pod_watches(7);
-    while collector.value("throughline.pod_watches") != Some(Value::AsInt(7)) {
-        collector.arrival().await;
-    }
+    let seven = async {
+        while collector.value("throughline.pod_watches") != Some(Value::AsInt(7)) {
+            collector.arrival().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), seven).await.unwrap();
     pushing.abort();
 }
 
@@ -232,4 +235,40 @@ async fn many_series_come_through_one_request_after_the_other() {
     collector.is(Mood::IsAway);
     assert!(!push.push(Duration::from_mins(1), true).await);
     assert_eq!(collector.asked(), 3);
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_logged_when_it_begins_and_when_it_is_over() {
+    let (collector, url) = Collector::start(Mood::Takes).await;
+    let push = push(&url, &[NEVER]);
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO);
+    let subscriber = subscriber.with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _here = tracing::subscriber::set_default(subscriber);
+    let mut taken = true;
+    for mood in [Mood::Takes, Mood::IsAway, Mood::Refuses, Mood::IsAway, Mood::Takes, Mood::Takes] {
+        collector.is(mood);
+        taken = push.push(Duration::from_mins(1), taken).await;
+        assert_eq!(taken, mood == Mood::Takes);
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let [begins, ends] = lines[..] else { panic!("not two lines: {text}") };
+    assert!(begins.contains("WARN") && begins.contains("HTTP 503"), "{begins}");
+    assert!(ends.contains("metrics come through again"), "{ends}");
 }
