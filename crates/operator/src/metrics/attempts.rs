@@ -251,7 +251,7 @@ fn resumed_by(who: Option<ResumedBy>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use timeline::failure::{Failure, FailureClass};
-    use timeline::journal::{Identity, Step};
+    use timeline::journal::{Identity, Placement, Step};
 
     use super::*;
 
@@ -312,6 +312,23 @@ mod tests {
         assert!(text.contains(counted), "{text}");
         let sum = "attempt_duration_seconds_sum{namespace=\"shop\",outcome=\"aborted\"} 90.0";
         assert!(text.contains(sum), "{text}");
+    }
+
+    #[test]
+    fn an_exemplar_says_which_trace_and_when_it_was_counted() {
+        let mut journal = journal();
+        journal.phase = Phase::Aborted;
+        journal.ended = Some(Moment::status(at(90)));
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        journal.placed = Some(Placement { trace: trace.parse().unwrap(), parent: None });
+        let text = text_of(&journal);
+        let exemplar = |value| format!(" # {{trace_id=\"{trace}\"}} {value} 1800000100.0");
+        for (name, value) in
+            [("attempts_total", "1.0"), ("attempt_failures_total", "1.0"), ("_bucket", "90.0")]
+        {
+            let has = |line: &str| line.contains(name) && line.ends_with(&exemplar(value));
+            assert!(text.lines().any(has), "{name} in {text}");
+        }
     }
 
     #[test]
