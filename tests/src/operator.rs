@@ -25,11 +25,19 @@ pub struct Settings {
     /// Host and port that it sends spans to by OTLP over gRPC; the Jaeger of the cluster if nothing
     /// is said.
     pub collector: Option<String>,
+    /// Further variables.
+    pub variables: Vec<(String, String)>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { namespace: None, user: "throughline".into(), flags: Vec::new(), collector: None }
+        Self {
+            namespace: None,
+            user: "throughline".into(),
+            flags: Vec::new(),
+            collector: None,
+            variables: Vec::new(),
+        }
     }
 }
 
@@ -84,6 +92,7 @@ impl Operator {
             .args(&self.settings.flags)
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
             .env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+            .envs(self.settings.variables.iter().map(|(name, value)| (name, value)))
             .env("KUBECONFIG", self.cluster.kubeconfig_as(&self.settings.user)?);
         if let Some(namespace) = &self.settings.namespace {
             command.args(["--namespace", namespace]);
@@ -99,6 +108,26 @@ impl Operator {
         if let Some(process) = process {
             process.kill();
         }
+    }
+
+    /// Ends it as a kubelet does, by SIGTERM, and waits until it is gone.
+    pub async fn terminate(&self) -> Result<(), Error> {
+        self.signal("TERM")?;
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(process) = process else { return Ok(()) };
+        let since = Instant::now();
+        while process.ended().is_none() {
+            if since.elapsed() > PATIENCE {
+                return Err(Error::Waited {
+                    object: self.name.clone(),
+                    condition: "gone".into(),
+                    seconds: PATIENCE.as_secs(),
+                    state: process.tail(20),
+                });
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// Lets it stand still, as a node does that swaps; [`Operator::thaw`] lets it go on.
@@ -173,6 +202,23 @@ impl Operator {
                 hint: "the thread that waited for it is gone; run it again",
             })
         })
+    }
+
+    /// Waits until the sum of a metric over all labels that contain `labels` is above 0.
+    pub async fn await_metric(&self, name: &str, labels: &str) -> Result<(), Error> {
+        let since = Instant::now();
+        while self.metric(name, labels).await <= 0.0 {
+            if since.elapsed() > PATIENCE {
+                return Err(Error::Waited {
+                    object: self.name.clone(),
+                    condition: format!("{name} with {labels}"),
+                    seconds: PATIENCE.as_secs(),
+                    state: self.get("metrics").await.map_or_else(String::new, |(_, text)| text),
+                });
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// The sum of a metric over all labels that contain `labels`.

@@ -1,4 +1,5 @@
-//! Prometheus beside a cluster: it scrapes operators, evaluates rules and answers queries.
+//! Prometheus beside a cluster: it scrapes operators or takes what they push, evaluates rules and
+//! answers queries.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -77,6 +78,20 @@ impl Prometheus {
         target: SocketAddr,
         rules: &[PathBuf],
     ) -> Result<Self, Error> {
+        Self::launch(cluster, name, &configuration(target, rules), &[]).await
+    }
+
+    /// Starts one that scrapes nothing and takes metrics by OTLP.
+    pub async fn receiver(cluster: &Cluster, name: &str) -> Result<Self, Error> {
+        Self::launch(cluster, name, "", &["--web.enable-otlp-receiver"]).await
+    }
+
+    async fn launch(
+        cluster: &Cluster,
+        name: &str,
+        configuration: &str,
+        flags: &[&str],
+    ) -> Result<Self, Error> {
         let built = tokio::task::spawn_blocking(|| Program::Prometheus.path()).await;
         let path = built.unwrap_or_else(|error| {
             Err(Error::Absent { program: error.to_string(), hint: "its build panicked" })
@@ -84,7 +99,7 @@ impl Prometheus {
         let dir = cluster.dir().join(name);
         fs::create_dir_all(&dir).map_err(Error::file("create", &dir))?;
         let config = dir.join("prometheus.yaml");
-        fs::write(&config, configuration(target, rules)).map_err(Error::file("write", &config))?;
+        fs::write(&config, configuration).map_err(Error::file("write", &config))?;
         let address = format!("127.0.0.1:{}", free_port()?);
         let mut command = Command::new(path);
         command
@@ -92,7 +107,8 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", dir.join("data").display()))
             .arg(format!("--web.listen-address={address}"))
             .arg("--enable-feature=exemplar-storage")
-            .arg("--log.level=warn");
+            .arg("--log.level=warn")
+            .args(flags);
         let process = cluster.spawn(name, command)?;
         let base = format!("http://{address}");
         let prometheus = Self { name: name.into(), base, http: loopback(), process };
@@ -103,6 +119,11 @@ impl Prometheus {
     /// The address of its API.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Where a receiver takes metrics, over HTTP.
+    pub fn otlp(&self) -> String {
+        format!("{}/api/v1/otlp/v1/metrics", self.base)
     }
 
     async fn ready(&self) -> Result<(), Error> {
@@ -176,6 +197,19 @@ impl Prometheus {
         }
         let found: Vec<Series> = self.get("query_exemplars", query, &[("query", query)]).await?;
         Ok(found.into_iter().flat_map(|series| series.exemplars).collect())
+    }
+
+    /// Waits until something is true, by what it says is missing.
+    pub async fn await_same(
+        &self,
+        condition: &str,
+        mut missing: impl AsyncFnMut() -> Result<Vec<String>, Error>,
+    ) -> Result<(), Error> {
+        let found = self.until("series", condition, async || {
+            let missing = missing().await?;
+            Ok((missing.is_empty(), missing))
+        });
+        found.await.map(drop)
     }
 
     async fn until<T: std::fmt::Debug>(

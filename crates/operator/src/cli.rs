@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use timeline::Key;
 
 use crate::annotate::Annotate;
-use crate::dora::Output;
+use crate::dora::{Output, WINDOWS};
 use crate::export::OtlpArgs;
 
 /// Makes the history of an Argo Rollout readable as one connected trace.
@@ -89,6 +89,17 @@ pub(crate) struct Run {
     /// Where /livez, /readyz and /metrics are served.
     #[arg(long, default_value = "127.0.0.1:8080", env = "THROUGHLINE_ADMIN_ADDRESS")]
     pub(crate) admin_address: SocketAddr,
+    /// Which windows the DORA gauges at /metrics have, in days: any of 7, 30 and 90. Each is up to
+    /// 18 series for each Rollout. RolloutTraces and `throughline dora` have all of them.
+    #[arg(
+        long,
+        value_name = "DAYS,...",
+        value_delimiter = ',',
+        value_parser = window,
+        default_value = "7,30,90",
+        env = "THROUGHLINE_DORA_WINDOWS"
+    )]
+    pub(crate) dora_windows: Vec<u16>,
     /// How the log is written.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "THROUGHLINE_LOG_FORMAT")]
     pub(crate) log_format: LogFormat,
@@ -132,6 +143,11 @@ pub(crate) struct Dora {
     pub(crate) audit: bool,
 }
 
+fn window(text: &str) -> Result<u16, String> {
+    let days = text.trim().parse().ok().filter(|days| WINDOWS.contains(days));
+    days.ok_or_else(|| "it takes any of 7, 30 and 90, with commas".to_owned())
+}
+
 fn key(text: &str) -> Result<Key, String> {
     match text.split_once('/') {
         Some((namespace, name))
@@ -149,4 +165,28 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn windows(flags: &[&str]) -> Result<Vec<u16>, String> {
+        let flags = [&["throughline", "run"], flags].concat();
+        match Cli::try_parse_from(flags).map_err(|error| error.to_string())?.command {
+            Command::Run(run) => Ok(run.dora_windows),
+            _ => Err("another command".to_owned()),
+        }
+    }
+
+    #[test]
+    fn all_windows_have_gauges_unless_fewer_are_named() {
+        assert_eq!(windows(&[]), Ok(WINDOWS.to_vec()));
+        assert_eq!(windows(&["--dora-windows", "30"]), Ok(vec![30]));
+        assert_eq!(windows(&["--dora-windows", "7, 90"]), Ok(vec![7, 90]));
+        for wrong in ["14", "30d", "", "7;30"] {
+            let error = windows(&["--dora-windows", wrong]).unwrap_err();
+            assert!(error.contains("any of 7, 30 and 90"), "{wrong}: {error}");
+        }
+    }
 }

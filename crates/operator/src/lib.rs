@@ -4,7 +4,8 @@
 //! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
 //! for by `writer`: `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
-//! tells people by Events; and `pods` watches those of attempts under way. [`explain`] tells a
+//! tells people by Events; and `pods` watches those of attempts under way. What is counted on the way
+//! is served by `admin` and sent by `push`. [`explain`] tells a
 //! person what a RolloutAttempt says, [`dora`] what all ledgers come to, and by [`annotate`] a
 //! pipeline tells of a commit.
 
@@ -22,6 +23,7 @@ mod linker;
 mod metrics;
 pub mod observe;
 mod pods;
+mod push;
 mod readiness;
 mod recorder;
 pub mod report;

@@ -17,9 +17,11 @@ use crate::cli::{Cli, Command, Dora, Explain, LogFormat, Run};
 use crate::crds::{self, CrdError};
 use crate::dora::{self, DoraError};
 use crate::explain::{ExplainError, Wanted, explain};
-use crate::export::{Exporter, Settings, SettingsError};
+use crate::export::metrics::MetricsExporter;
+use crate::export::{Exporter, MetricsSettings, Settings, SettingsError};
 use crate::metrics::Metrics;
 use crate::pods::PodWatches;
+use crate::push::Push;
 use crate::readiness::Readiness;
 use crate::tracer::Tracer;
 use crate::watch::{self, Watches};
@@ -102,8 +104,10 @@ async fn tell(wanted: Explain) -> Result<(), RunError> {
 
 async fn operate(run: Run) -> Result<(), RunError> {
     start_logging(&run)?;
-    let settings = Settings::resolve(&run.otlp, |name| std::env::var(name).ok())?;
-    let exporter = Exporter::new(&settings)?;
+    let started = now();
+    let env = |name: &str| std::env::var(name).ok();
+    let exporter = Exporter::new(&Settings::resolve(&run.otlp, env)?)?;
+    let metrics_exporter = MetricsExporter::new(&MetricsSettings::resolve(&run.otlp, env)?)?;
     let mut config =
         kube::Config::infer().await.map_err(|error| RunError::NoCluster(Box::new(error)))?;
     // A 504 can follow a write that was stored, and kube would send it again for minutes: writes
@@ -116,7 +120,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
 
-    let metrics = Metrics::new(now);
+    let metrics = Metrics::new(now, &run.dora_windows);
     let readiness = Readiness::default();
     let options = Options { observe_only: run.observe_only, export: exporter.is_some() };
     let watches = Watches {
@@ -130,10 +134,16 @@ async fn operate(run: Run) -> Result<(), RunError> {
         observe_only = run.observe_only,
         admin = %listener.local_addr().unwrap_or(run.admin_address),
         export = exporter.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string),
+        metrics = metrics_exporter.as_ref().map_or_else(|| "served".to_owned(), ToString::to_string),
         "throughline starts"
     );
     let admin =
         tokio::spawn(admin::serve(listener, metrics.clone(), readiness.clone(), stop.clone()));
+    let counted = CancellationToken::new();
+    let push = metrics_exporter.map(|exporter| {
+        let push = Push { exporter, metrics: metrics.clone(), started, clock: now };
+        tokio::spawn(push.run(counted.clone()))
+    });
     let writer = Writer::new(client, run.namespace, exporter, metrics.clone());
     let pods = PodWatches::new(watches.clone());
     let tracer = Tracer::new(options, writer, pods, metrics, readiness);
@@ -141,6 +151,12 @@ async fn operate(run: Run) -> Result<(), RunError> {
     stop.cancel();
     if let Ok(Err(error)) = admin.await {
         tracing::warn!(%error, "the admin server ended badly");
+    }
+    counted.cancel();
+    if let Some(push) = push
+        && let Err(error) = push.await
+    {
+        tracing::warn!(%error, "the metrics of the end were not sent");
     }
     tracing::info!("throughline stopped");
     Ok(())

@@ -3,6 +3,7 @@
 mod dashboards;
 mod deployed;
 mod promql;
+mod pushed;
 mod rules;
 mod scraped;
 

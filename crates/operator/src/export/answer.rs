@@ -61,23 +61,23 @@ impl Answer {
     }
 }
 
-/// The collector took the batch; its message says whether all of it.
+/// The collector took the message; its own says whether all of it.
 ///
-/// A message that nobody can read changes nothing: the status has said that the batch was taken,
-/// and to send it again would be for ever.
-pub(super) fn taken(message: Option<&[u8]>, spans: u64) -> Delivered {
+/// An answer that nobody can read changes nothing: the status has said that the message was taken,
+/// and to send it again would be for ever. The answers of all signals have the same fields.
+pub(super) fn taken(message: Option<&[u8]>, items: u64) -> Delivered {
     let response = message.and_then(|message| ExportTraceServiceResponse::decode(message).ok());
     let Some(response) = response else {
-        tracing::debug!("the collector acknowledged spans with an answer that is not OTLP");
+        tracing::debug!("the collector acknowledged with an answer that is not OTLP");
         return Delivered::Acknowledged;
     };
     let Some(partial) = response.partial_success else { return Delivered::Acknowledged };
     let message = quoted(&partial.error_message);
     if let Ok(refused @ 1..) = u64::try_from(partial.rejected_spans) {
-        return Delivered::Partly { refused: refused.min(spans), message };
+        return Delivered::Partly { refused: refused.min(items), message };
     }
     if !message.is_empty() {
-        tracing::warn!(message, "the collector took all spans, and has something to say");
+        tracing::warn!(message, "the collector took everything, and has something to say");
     }
     Delivered::Acknowledged
 }

@@ -19,7 +19,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 use prost::Message as _;
 use timeline::span::{Attribute, Batch, SpanEvent, SpanKind, SpanLink, Value};
 
-const SCOPE: &str = "throughline";
+pub(super) const SCOPE: &str = "throughline";
 /// Changes when the same journal would give other spans than before. It is not the version of this
 /// program: backends compare the whole span, scope included, to find one that was sent twice.
 const SCOPE_VERSION: &str = "1";
@@ -133,7 +133,7 @@ fn attributes(attributes: &[Attribute]) -> Vec<KeyValue> {
     attributes.iter().map(|attribute| key_value(attribute.key, value(&attribute.value))).collect()
 }
 
-fn key_value<'a>(key: impl Into<Cow<'a, str>>, value: Any) -> KeyValue {
+pub(super) fn key_value<'a>(key: impl Into<Cow<'a, str>>, value: Any) -> KeyValue {
     let key = key.into().into_owned();
     KeyValue { key, value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
@@ -154,7 +154,7 @@ fn value(value: &Value) -> Any {
 
 /// Nanoseconds since 1970. A time before that is 0, one after 2262 the last that fits into 63 bits:
 /// backends in Go and Java read the field as a signed number.
-fn nanoseconds(at: Timestamp) -> u64 {
+pub(super) fn nanoseconds(at: Timestamp) -> u64 {
     let last = i64::MAX.cast_unsigned();
     u64::try_from(at.as_nanosecond().max(0)).map_or(last, |nanoseconds| nanoseconds.min(last))
 }

@@ -17,9 +17,6 @@ use super::answer::{Answer, Body, bounded, google, gunzip, quoted, taken, turned
 use super::encode::compressed;
 use super::settings::Target;
 
-/// The one method that is called.
-pub(super) const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-
 const ENCODING: &str = "grpc-encoding";
 const ACCEPTED: &str = "grpc-accept-encoding";
 const STATUS: &str = "grpc-status";
@@ -80,7 +77,7 @@ pub(super) fn request(target: &Target, message: &[u8]) -> std::io::Result<Reques
 }
 
 /// What the answer to it means.
-pub(super) fn judge(answer: &Answer, spans: u64) -> Delivered {
+pub(super) fn judge(answer: &Answer, items: u64) -> Delivered {
     // A call without a message has its status in the headers.
     let of = |name: &str| answer.trailers.get(name).or_else(|| answer.headers.get(name));
     let Some(status) = of(STATUS) else {
@@ -96,7 +93,7 @@ pub(super) fn judge(answer: &Answer, spans: u64) -> Delivered {
     let (code, name) =
         code.and_then(|code| Some((code, *CODES.get(code)?))).unwrap_or((2, CODES[2]));
     if code == 0 {
-        return taken(message(answer).as_deref(), spans);
+        return taken(message(answer).as_deref(), items);
     }
     let words = of(WORDS).map(|words| percent_decode(words.as_bytes()).decode_utf8_lossy());
     let message = match words.map(|words| quoted(&words)) {

@@ -27,7 +27,7 @@ pub(super) fn request(target: &Target, message: Bytes) -> std::io::Result<Reques
 }
 
 /// What the answer to it means.
-pub(super) fn judge(answer: &Answer, spans: u64) -> Delivered {
+pub(super) fn judge(answer: &Answer, items: u64) -> Delivered {
     if !answer.status.is_success() {
         return turned_down(answer);
     }
@@ -39,7 +39,7 @@ pub(super) fn judge(answer: &Answer, spans: u64) -> Delivered {
             message: "a web page came back: is the endpoint a collector's?".to_owned(),
         },
         // A proper answer has this type; a few servers give none.
-        None | Some("application/x-protobuf") => taken(answer.content().as_deref(), spans),
-        Some(_) => taken(None, spans),
+        None | Some("application/x-protobuf") => taken(answer.content().as_deref(), items),
+        Some(_) => taken(None, items),
     }
 }

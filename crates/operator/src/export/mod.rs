@@ -1,24 +1,27 @@
-//! Hands spans to an OpenTelemetry collector, by OTLP over gRPC or HTTP, and says what became of
-//! them.
+//! Hands spans and metrics to an OpenTelemetry collector, by OTLP over gRPC or HTTP, and says what
+//! became of them.
 //!
 //! `opentelemetry-otlp`'s exporter answers `Ok` to a partial success and hides whether an error is
 //! permanent, and tonic's client panics on a malformed `grpc-status-details-bin`. So we take the
 //! messages of `opentelemetry-proto`, speak the protocol over hyper ourselves, and read the standard
 //! `OTEL_*` variables in one file, [`settings`].
 //!
-//! `encode` makes the bytes, `grpc` and `http` put them into a request, `connection` sends it and
-//! `answer` judges what comes back, by the rules of OTLP (opentelemetry-proto,
-//! docs/specification.md). Nothing is kept here: what is not acknowledged is still in the journal.
+//! `encode` makes the bytes of spans and [`metrics`] those of metrics; `sender` brings them to a
+//! collector: `grpc` and `http` put them into a request, `connection` sends it and `answer` judges
+//! what comes back, by the rules of OTLP (opentelemetry-proto, docs/specification.md). Nothing is
+//! kept here: spans that are not acknowledged are still in the journal, and counts come again.
 
 mod answer;
 mod connection;
 mod encode;
 mod grpc;
 mod http;
+pub mod metrics;
+mod sender;
 pub mod settings;
+mod signal;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
@@ -26,10 +29,10 @@ use hyper::{HeaderMap, Response};
 use timeline::span::Batch;
 
 use answer::{Answer, Body};
-use connection::Connection;
 pub use encode::encoded;
-pub use settings::{OtlpArgs, Settings, SettingsError};
-use settings::{Protocol, Target};
+use sender::{Sender, judge};
+use settings::Protocol;
+pub use settings::{MetricsSettings, OtlpArgs, Settings, SettingsError};
 
 /// What a message may weigh, before compression, in both directions: what OTLP recommends and
 /// gRPC's servers enforce.
@@ -42,23 +45,22 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Sends batches to one collector. Cheap to clone; connects when first needed, and again by itself.
 #[derive(Clone)]
 pub struct Exporter {
-    target: Arc<Target>,
-    connection: Arc<Connection>,
+    sender: Sender,
 }
 
-/// What became of a batch.
+/// What became of a batch, or of a request of metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivered {
     /// The collector took all of it.
     Acknowledged,
-    /// The collector took it and threw some spans away. OTLP forbids to send it again.
+    /// The collector took it and threw some spans or points away. OTLP forbids to send it again.
     Partly {
-        /// How many spans were thrown away; never more than the batch had.
+        /// How many were thrown away; never more than there were.
         refused: u64,
         /// The collector's words, at most 256 bytes in one line.
         message: String,
     },
-    /// The collector will never take this batch.
+    /// The collector will never take it.
     Refused {
         /// Why, at most 512 bytes in one line.
         message: String,
@@ -87,8 +89,7 @@ impl Exporter {
                  the spans describe the service that is rolled out"
             );
         }
-        let connection = Connection::new(target)?;
-        Ok(Some(Self { target: Arc::clone(target), connection: Arc::new(connection) }))
+        Ok(Some(Self { sender: Sender::new(target)? }))
     }
 
     /// Sends a batch once and waits for the answer, at most as long as the timeout.
@@ -99,60 +100,21 @@ impl Exporter {
         if batch.spans.is_empty() {
             return Delivered::Acknowledged;
         }
-        let message = encode::message(batch, &self.target.resource);
-        if message.len() > MESSAGE_LIMIT {
-            let size = message.len();
-            let message = format!("{size} bytes are more than the {MESSAGE_LIMIT} of OTLP");
-            return Delivered::Refused { message };
-        }
-        let spans = batch.spans.len() as u64;
-        let exchange = self.exchange(Bytes::from(message), spans);
-        if let Ok(delivered) = tokio::time::timeout(self.target.timeout, exchange).await {
-            return delivered;
-        }
-        // The connection may be half open, and would then swallow the next one too.
-        self.connection.give_up();
-        let Target { shown, timeout, .. } = &*self.target;
-        let message = answer::one_line(
-            &format!("no answer from {shown} within {timeout:?}"),
-            answer::WORDS_LIMIT,
-        );
-        Delivered::Later { after: None, message }
-    }
-
-    async fn exchange(&self, message: Bytes, spans: u64) -> Delivered {
-        let request = match self.target.protocol {
-            Protocol::Grpc => grpc::request(&self.target, &message),
-            Protocol::HttpProtobuf => http::request(&self.target, message),
-        };
-        let answer = match request {
-            Ok(request) => self.connection.send(&self.target, request).await,
-            Err(error) => return Delivered::Refused { message: error.to_string() },
-        };
-        match answer {
-            Ok(answer) => judge(self.target.protocol, &answer, spans),
-            Err(message) => Delivered::Later { after: None, message },
-        }
+        let message = encode::message(batch, &self.sender.target.resource);
+        self.sender.send(message, batch.spans.len() as u64).await
     }
 }
 
 impl fmt::Debug for Exporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Exporter").field(&self.target).finish()
+        f.debug_tuple("Exporter").field(&self.sender).finish()
     }
 }
 
 impl fmt::Display for Exporter {
     /// Where it sends to and how, without secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} by {}", self.target.shown, self.target.protocol)
-    }
-}
-
-fn judge(protocol: Protocol, answer: &Answer, spans: u64) -> Delivered {
-    match protocol {
-        Protocol::Grpc => grpc::judge(answer, spans),
-        Protocol::HttpProtobuf => http::judge(answer, spans),
+        self.sender.fmt(f)
     }
 }
 

@@ -1,11 +1,12 @@
-//! Where spans are sent and how: the standard `OTEL_*` variables and the flags that win over them
+//! Where spans and metrics are sent and how: the standard `OTEL_*` variables and the flags that win over them
 //! (OpenTelemetry specification, protocol/exporter.md and configuration/sdk-environment-variables.md).
 //!
 //! A value that is not understood stops the start. The specification asks for a warning there and
-//! to go on without it, which sends spans in clear or to nobody.
+//! to go on without it, which sends in clear or to nobody.
 
 mod headers;
 mod list;
+mod metrics;
 mod resource;
 mod variables;
 
@@ -19,6 +20,8 @@ use clap::Args;
 use hyper::header::HeaderMap;
 use hyper::http::uri::{Scheme, Uri};
 
+use super::signal::Signal;
+pub use metrics::MetricsSettings;
 use variables::Variables;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,9 +31,13 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 #[command(next_help_heading = "Export by OTLP (also by OTEL_* variables, see docs/export.md)")]
 #[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
 pub struct OtlpArgs {
-    /// Where the collector is, e.g. `http://collector:4318`; without it no spans are sent.
+    /// Where the collector is, e.g. `http://collector:4318`; without it nothing is sent.
     #[arg(long, value_name = "URL")]
     otlp_endpoint: Option<String>,
+    /// Send metrics there too, each minute or each `OTEL_METRIC_EXPORT_INTERVAL` milliseconds. They
+    /// are served at /metrics in any case.
+    #[arg(long)]
+    otlp_metrics: bool,
     /// How it is spoken to [default: http/protobuf]
     #[arg(long, value_name = "PROTOCOL", value_parser = ["grpc", "http/protobuf"])]
     otlp_protocol: Option<String>,
@@ -95,11 +102,35 @@ pub(super) struct Target {
     pub(super) timeout: Duration,
     pub(super) gzip: bool,
     pub(super) certificates: Certificates,
-    /// What a batch's Resource gets if it has no such key itself, sorted by key.
+    /// Of spans, what a batch's Resource gets if it has no such key itself; of metrics, the whole
+    /// Resource. Sorted by key.
     pub(super) resource: Vec<(String, String)>,
 }
 
 impl Target {
+    /// The collector that takes this signal, with an empty Resource; none if no endpoint is given.
+    fn resolve(read: &Variables<'_>, args: &OtlpArgs) -> Result<Option<Self>, SettingsError> {
+        let endpoint = read.find("ENDPOINT", "--otlp-endpoint", args.otlp_endpoint.as_ref());
+        let Some(endpoint) = endpoint else { return Ok(None) };
+        let protocol = read
+            .find("PROTOCOL", "--otlp-protocol", args.otlp_protocol.as_ref())
+            .map_or(Ok(Protocol::HttpProtobuf), |protocol| protocol.protocol())?;
+        let (uri, shown) = endpoint.uri(read.signal, protocol, read.insecure()?)?;
+        let timeout = read.find("TIMEOUT", "--otlp-timeout", args.otlp_timeout.as_ref());
+        let compression =
+            read.find("COMPRESSION", "--otlp-compression", args.otlp_compression.as_ref());
+        Ok(Some(Self {
+            protocol,
+            uri,
+            shown,
+            headers: headers::all(args, read.find("HEADERS", "", None).as_ref())?,
+            timeout: timeout.map_or(Ok(DEFAULT_TIMEOUT), |timeout| timeout.duration())?,
+            gzip: compression.map_or(Ok(false), |compression| compression.gzip())?,
+            certificates: read.certificates(args)?,
+            resource: Vec::new(),
+        }))
+    }
+
     /// Only where the endpoint says http is anything sent in clear.
     pub(super) fn secure(&self) -> bool {
         self.uri.scheme() != Some(&Scheme::HTTP)
@@ -174,6 +205,12 @@ pub enum SettingsError {
         /// The variable or flag.
         name: String,
     },
+    /// Metrics are asked for, and nobody says where to.
+    #[error("{asked} asks for metrics by OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT to where they go")]
+    NoEndpoint {
+        /// The variable or flag that asks for them.
+        asked: String,
+    },
     /// A certificate without its key, or the other way round.
     #[error("{given} is given without {missing}: a client certificate goes with its key")]
     HalfIdentity {
@@ -215,38 +252,14 @@ impl Settings {
         args: &OtlpArgs,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsError> {
-        let read = |name: &str| {
-            env(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-        };
-        let read = Variables(&read);
+        let read = Variables::new(Signal::Traces, &env);
         let off = Self { target: None, left_out: Vec::new() };
         if read.switch("OTEL_SDK_DISABLED")? || !read.wanted()? {
             return Ok(off);
         }
-        let endpoint = read.find("ENDPOINT", "--otlp-endpoint", args.otlp_endpoint.as_ref());
-        let Some(endpoint) = endpoint else { return Ok(off) };
-        let protocol = read
-            .find("PROTOCOL", "--otlp-protocol", args.otlp_protocol.as_ref())
-            .map_or(Ok(Protocol::HttpProtobuf), |protocol| protocol.protocol())?;
-        let (uri, shown) = endpoint.uri(protocol, read.insecure()?)?;
-        let (resource, left_out) = match read.get("OTEL_RESOURCE_ATTRIBUTES") {
-            Some(setting) => resource::parse(&setting)?,
-            None => (Vec::new(), Vec::new()),
-        };
-        let timeout = read.find("TIMEOUT", "--otlp-timeout", args.otlp_timeout.as_ref());
-        let compression =
-            read.find("COMPRESSION", "--otlp-compression", args.otlp_compression.as_ref());
-        let target = Target {
-            protocol,
-            uri,
-            shown,
-            headers: headers::all(args, read.find("HEADERS", "", None).as_ref())?,
-            timeout: timeout.map_or(Ok(DEFAULT_TIMEOUT), |timeout| timeout.duration())?,
-            gzip: compression.map_or(Ok(false), |compression| compression.gzip())?,
-            certificates: read.certificates(args)?,
-            resource,
-        };
-        Ok(Self { target: Some(Arc::new(target)), left_out })
+        let Some(target) = Target::resolve(&read, args)? else { return Ok(off) };
+        let (resource, left_out) = resource::of_spans(&read)?;
+        Ok(Self { target: Some(Arc::new(Target { resource, ..target })), left_out })
     }
 }
 

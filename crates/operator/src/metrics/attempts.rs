@@ -167,7 +167,8 @@ impl Attempts {
     }
 
     /// The end of an attempt is stored.
-    pub(super) fn ended(&self, journal: &Journal) {
+    pub(super) fn ended(&self, journal: &Journal, now: Timestamp) {
+        let now = Some(now.into());
         let rollout = &journal.identity.rollout;
         let outcome = outcome(journal.phase);
         let trace = || Trace::of(journal);
@@ -178,14 +179,14 @@ impl Attempts {
             exposed: if journal.exposed { "true" } else { "false" },
             failure: journal.failure.as_ref().map_or("", |failure| failure.class.error_type()),
         };
-        self.ended.get_or_create(&ended).inc_by(1, trace(), None);
+        self.ended.get_or_create(&ended).inc_by(1, trace(), now);
         if matches!(journal.phase, Phase::Aborted | Phase::Reverted) {
-            self.failures.get_or_create(&Followed::of(rollout)).inc_by(1, trace(), None);
+            self.failures.get_or_create(&Followed::of(rollout)).inc_by(1, trace(), now);
         }
         let namespace = || rollout.namespace.to_string();
         if let Some(seconds) = journal.ended.and_then(|end| seconds(journal.started, end)) {
             let lasted = Lasted { namespace: namespace(), outcome };
-            self.durations.get_or_create(&lasted).observe(seconds, trace(), None);
+            self.durations.get_or_create(&lasted).observe(seconds, trace(), now);
         }
         for step in journal.steps.iter().filter(|step| step.result == StepResult::Completed) {
             if let Some(seconds) = step.ended.and_then(|end| seconds(step.started, end)) {
@@ -250,7 +251,7 @@ fn resumed_by(who: Option<ResumedBy>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use timeline::failure::{Failure, FailureClass};
-    use timeline::journal::{Identity, Step};
+    use timeline::journal::{Identity, Placement, Step};
 
     use super::*;
 
@@ -283,7 +284,7 @@ mod tests {
 
     fn text_of(journal: &Journal) -> String {
         let mut registry = Registry::default();
-        Attempts::register(&mut registry).ended(journal);
+        Attempts::register(&mut registry).ended(journal, at(100));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         text
@@ -311,6 +312,23 @@ mod tests {
         assert!(text.contains(counted), "{text}");
         let sum = "attempt_duration_seconds_sum{namespace=\"shop\",outcome=\"aborted\"} 90.0";
         assert!(text.contains(sum), "{text}");
+    }
+
+    #[test]
+    fn an_exemplar_says_which_trace_and_when_it_was_counted() {
+        let mut journal = journal();
+        journal.phase = Phase::Aborted;
+        journal.ended = Some(Moment::status(at(90)));
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        journal.placed = Some(Placement { trace: trace.parse().unwrap(), parent: None });
+        let text = text_of(&journal);
+        let exemplar = |value| format!(" # {{trace_id=\"{trace}\"}} {value} 1800000100.0");
+        for (name, value) in
+            [("attempts_total", "1.0"), ("attempt_failures_total", "1.0"), ("_bucket", "90.0")]
+        {
+            let has = |line: &str| line.contains(name) && line.ends_with(&exemplar(value));
+            assert!(text.lines().any(has), "{name} in {text}");
+        }
     }
 
     #[test]

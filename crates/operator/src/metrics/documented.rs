@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use prost::Message as _;
 use timeline::app_context::{ContextWritten, WriteProblem};
 use timeline::delivery::AttemptWritten;
 use timeline::failure::{Failure, FailureClass};
@@ -9,6 +13,7 @@ use timeline::journal::{Identity, Journal, Pause, PauseKind, Step, StepResult};
 use timeline::moment::Moment;
 
 use super::*;
+use crate::export::metrics::{Requests, Resource};
 use timeline::attempt::Phase;
 
 const PAGE: &str = include_str!("../../../../docs/metrics.md");
@@ -71,7 +76,7 @@ fn journal() -> Journal {
 
 /// Each series of the registry, once something of everything has happened.
 fn text() -> String {
-    let metrics = Metrics::new(|| at(0));
+    let metrics = Metrics::new(|| at(0), &crate::dora::WINDOWS);
     let gone = Observation::Gone(Kind::Rollout, Key::new("shop", "old"));
     metrics.observed(&gone, at(0));
     metrics.announced(&Announcement {
@@ -85,6 +90,7 @@ fn text() -> String {
     metrics.stored(&AttemptWritten::Missing);
     metrics.sent(&Sent::Acknowledged, 3);
     metrics.failed("list", Kind::Rollout.resource(), "forbidden");
+    metrics.failed("send", "metrics", "timeout");
     metrics.text_at(at(100)).unwrap()
 }
 
@@ -161,6 +167,52 @@ fn every_metric_is_documented_as_it_is_and_no_other_is() {
     }
 }
 
+/// What Prometheus calls a metric that it gets by OTLP, by its translation UnderscoreEscapingWithSuffixes:
+/// what no name may have becomes `_`, then come the unit, unless the name has it, and `_total`.
+fn translated(metric: &Metric) -> String {
+    let mut words: Vec<_> =
+        metric.name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let unit = match metric.unit.as_str() {
+        "s" => Some("seconds"),
+        "" => None,
+        other => panic!("{other} is no unit that is known here"),
+    };
+    words.extend(unit.filter(|unit| !words.contains(unit)));
+    if matches!(metric.data, Some(Data::Sum(_))) {
+        words.retain(|word| *word != "total");
+        words.push("total");
+    }
+    words.join("_")
+}
+
+#[test]
+fn every_metric_has_the_same_name_in_a_prometheus_that_gets_it_by_otlp() {
+    let resource = Resource { attributes: Vec::new(), started: at(0) };
+    let mut pushed: BTreeMap<String, String> = BTreeMap::new();
+    for request in Requests::new(text(), resource, at(100)) {
+        let request = ExportMetricsServiceRequest::decode(&*request.unwrap().message).unwrap();
+        for metric in &request.resource_metrics[0].scope_metrics[0].metrics {
+            assert!(metric.name.starts_with("throughline."), "{}", metric.name);
+            let kind = match metric.data.as_ref().unwrap() {
+                Data::Sum(_) => "counter",
+                Data::Gauge(_) => "gauge",
+                Data::Histogram(_) => "histogram",
+                other => panic!("{} is {other:?}", metric.name),
+            };
+            pushed.insert(translated(metric), kind.to_owned());
+        }
+    }
+    let served: BTreeMap<_, _> =
+        encoded().into_iter().map(|(name, told)| (name, told.kind)).collect();
+    for (name, kind) in &served {
+        // What has no series yet is not pushed.
+        let has_series = text().lines().any(|line| line.starts_with(name));
+        assert_eq!(pushed.get(name), has_series.then_some(kind), "{name}");
+    }
+    assert_eq!(pushed.keys().filter(|name| !served.contains_key(*name)).count(), 0);
+    assert!(documented().keys().all(|name| pushed.contains_key(name)), "{pushed:?}");
+}
+
 #[test]
 fn no_label_can_hold_what_has_no_bound() {
     for (name, told) in encoded() {
@@ -196,7 +248,7 @@ fn every_value_of_a_label_is_documented() {
 
 #[test]
 fn lags_grow_until_what_is_behind_has_come_through() {
-    let metrics = Metrics::new(|| at(0));
+    let metrics = Metrics::new(|| at(0), &crate::dora::WINDOWS);
     let lag = |now| {
         let text = metrics.text_at(at(now)).unwrap();
         let of = |name: &str| {
@@ -224,7 +276,7 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
             number: 1,
             replica_set: None,
             workload: None,
-            follows: Vec::new(),
+            follows: Box::default(),
             phase: Phase::Progressing,
             started: at(second),
             started_source: Source::Observed,
@@ -235,7 +287,7 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
         })
     };
     let cart = Key::new("shop", "cart");
-    let metrics = Metrics::new(|| at(0));
+    let metrics = Metrics::new(|| at(0), &crate::dora::WINDOWS);
     let count = |result: &str| {
         let text = metrics.text_at(at(0)).unwrap();
         let name = format!("throughline_links_total{{result=\"{result}\"}} ");
@@ -255,7 +307,7 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
 
 #[test]
 fn a_rollout_that_is_gone_has_no_series_left() {
-    let metrics = Metrics::new(|| at(0));
+    let metrics = Metrics::new(|| at(0), &crate::dora::WINDOWS);
     let (cart, pay) = (Key::new("shop", "cart"), Key::new("shop", "pay"));
     metrics.ended.follow(&cart);
     metrics.ended.follow(&pay);

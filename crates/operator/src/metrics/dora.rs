@@ -69,9 +69,15 @@ pub(super) struct Dora {
 }
 
 impl Dora {
-    pub(super) fn register(registry: &mut Registry, clock: fn() -> Timestamp) -> Self {
+    /// The gauges have series of these windows, in days, and of no other.
+    pub(super) fn register(
+        registry: &mut Registry,
+        clock: fn() -> Timestamp,
+        windows: &[u16],
+    ) -> Self {
+        let shown = WINDOWS.map(|days| windows.contains(&days));
         let dora = Self {
-            books: Books { clock, all: Arc::default() },
+            books: Books { clock, shown, all: Arc::default() },
             leads: Family::new_with_constructor(InSeconds),
             recoveries: Family::new_with_constructor(InSeconds),
         };
@@ -93,15 +99,16 @@ impl Dora {
 
     /// What became of an attempt is stored.
     pub(super) fn told(&self, told: &Announcement) {
+        let now = Some((self.books.clock)().into());
         let namespace =
             || Namespace { namespace: told.journal.identity.rollout.namespace.to_string() };
         if let Some(seconds) = told.lead {
             let leads = self.leads.get_or_create(&namespace());
-            leads.observe(f64::from(seconds), Trace::of(&told.journal), None);
+            leads.observe(f64::from(seconds), Trace::of(&told.journal), now);
         }
         for seconds in &told.recoveries {
             let recoveries = self.recoveries.get_or_create(&namespace());
-            recoveries.observe(f64::from(*seconds), Trace::of(&told.journal), None);
+            recoveries.observe(f64::from(*seconds), Trace::of(&told.journal), now);
         }
     }
 
@@ -120,6 +127,8 @@ impl Dora {
 #[derive(Clone)]
 struct Books {
     clock: fn() -> Timestamp,
+    /// Which windows have series.
+    shown: [bool; WINDOWS.len()],
     all: Arc<Mutex<BTreeMap<Key, Book>>>,
 }
 
@@ -291,7 +300,8 @@ impl Collector for Books {
             let mut metric =
                 encoder.encode_descriptor(name, &help, unit.as_ref(), MetricType::Gauge)?;
             for (key, made) in &figures {
-                for (days, values) in WINDOWS.iter().zip(made.iter()) {
+                let windows = WINDOWS.iter().zip(made.iter()).zip(self.shown);
+                for ((days, values), _) in windows.filter(|(_, shown)| *shown) {
                     let window = format!("{days}d");
                     for (labels, value) in values.iter().flat_map(samples) {
                         let mut all = vec![
@@ -310,83 +320,4 @@ impl Collector for Books {
 }
 
 #[cfg(test)]
-mod tests {
-    use timeline::ledger::Line;
-
-    use super::*;
-
-    fn now() -> Timestamp {
-        "2026-11-21T12:00:00Z".parse().unwrap()
-    }
-
-    fn scraped(books: &[(&str, &[&str])]) -> String {
-        let mut registry = Registry::with_prefix("throughline");
-        let dora = Dora::register(&mut registry, now);
-        for (name, lines) in books {
-            let lines = lines.iter().map(|line| line.parse::<Line>().unwrap());
-            let ledger = Ledger::restored("uid", None, lines, [], None);
-            dora.set(Key::new("shop", *name), Arc::new(ledger), Settings::default());
-        }
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-        // The second scrape takes what was kept, and says the same.
-        let mut again = String::new();
-        prometheus_client::encoding::text::encode(&mut again, &registry).unwrap();
-        assert_eq!(text, again);
-        text
-    }
-
-    #[test]
-    fn gauges_say_what_is_counted_by_hand() {
-        let text = scraped(&[(
-            "cart",
-            &[
-                // Live an hour after its commit, ten days ago.
-                "2.1@b Promoted 2026-11-11T10:00:00Z ended=+600 settled=+600 exposed=yes \
-                 commit=@-3000",
-                // Stopped yesterday after users could be hit for 60 s; 30 s until traffic was back.
-                "3.1@c Aborted 2026-11-20T10:00:00Z ended=+90 settled=+120 exposed=+30",
-                // Blocked.
-                "4.1@d Aborted 2026-11-20T11:00:00Z ended=+90",
-            ],
-        )]);
-        let has = |line: &str| {
-            assert!(text.contains(&format!("throughline_dora_{line}\n")), "{line} in {text}");
-        };
-        let of = |window: &str| format!("namespace=\"shop\",rollout=\"cart\",window=\"{window}\"");
-        has(&format!("deployments{{{}}} 0.0", of("7d")));
-        has(&format!("deployments{{{}}} 1.0", of("30d")));
-        has(&format!("failures{{{},kind=\"exposed\"}} 1.0", of("7d")));
-        has(&format!("failures{{{},kind=\"blocked\"}} 1.0", of("90d")));
-        has(&format!("lead_time_seconds{{{},percentile=\"50\"}} 3600.0", of("30d")));
-        has(&format!(
-            "recovery_time_seconds{{{},until=\"traffic\",percentile=\"90\"}} 90.0",
-            of("7d")
-        ));
-        has(&format!("samples{{{},of=\"lead_time\"}} 0.0", of("7d")));
-        has(&format!("at_least{{{}}} 0.0", of("7d")));
-        // Nothing was deployed within a week, so that there is no lead time.
-        assert!(!text.contains(&format!("lead_time_seconds{{{}", of("7d"))), "{text}");
-        assert!(!text.contains("until=\"revision\""), "{text}");
-    }
-
-    #[test]
-    fn where_nothing_is_counted_there_is_no_series() {
-        let text = scraped(&[("cart", &["1.1@a Promoted Initial 2026-11-20T10:00:00Z ended=+5"])]);
-        assert!(!text.contains("rollout=\"cart\""), "{text}");
-    }
-
-    #[test]
-    fn the_page_names_each_metric() {
-        let page = include_str!("../../../../docs/dora.md");
-        for (name, _, unit, _) in &METRICS {
-            let unit = unit.as_ref().map(|unit| format!("_{}", unit.as_str())).unwrap_or_default();
-            let row = format!("| `throughline_{name}{unit}` | gauge |");
-            assert!(page.contains(&row), "{row}");
-        }
-        for name in ["lead_time", "recovery"] {
-            let row = format!("| `throughline_{name}_seconds` | histogram |");
-            assert!(page.contains(&row), "{row}");
-        }
-    }
-}
+mod tests;

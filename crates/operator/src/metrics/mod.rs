@@ -1,4 +1,4 @@
-//! Metrics in OpenMetrics text: the operator's own health here, what attempts came to in
+//! Metrics, served in OpenMetrics text and made into OTLP's from it: the operator's own health here, what attempts came to in
 //! [`attempts`], and what ledgers come to in [`dora`].
 //!
 //! No label ever holds a revision, hash, version, commit or message; a Rollout is named only by
@@ -71,8 +71,8 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// With nothing counted yet; `clock` says how long ago is what is behind, and until when the
-    /// windows of DORA's metrics reach.
-    pub(crate) fn new(clock: fn() -> Timestamp) -> Self {
+    /// windows of DORA's metrics reach, of which those of so many days have gauges.
+    pub(crate) fn new(clock: fn() -> Timestamp, windows: &[u16]) -> Self {
         let mut registry = Registry::with_prefix("throughline");
         let events = Family::default();
         let context_writes = Family::<Outcome, Counter>::default();
@@ -135,7 +135,7 @@ impl Metrics {
             }
         }
         let ended = Attempts::register(&mut registry);
-        let dora = Dora::register(&mut registry, clock);
+        let dora = Dora::register(&mut registry, clock, windows);
         let health = Health::register(&mut registry);
         Self {
             registry: Arc::new(registry),
@@ -259,7 +259,7 @@ impl Metrics {
     /// The beginning or the end of an attempt is stored.
     pub(crate) fn announced(&self, announcement: &Announcement) {
         if announcement.told == Told::Ended {
-            self.ended.ended(&announcement.journal);
+            self.ended.ended(&announcement.journal, (self.clock)());
         }
         self.dora.told(announcement);
     }
@@ -314,7 +314,8 @@ impl Metrics {
         self.text_at((self.clock)())
     }
 
-    fn text_at(&self, now: Timestamp) -> Result<String, std::fmt::Error> {
+    /// The same as they stand at a time.
+    pub(crate) fn text_at(&self, now: Timestamp) -> Result<String, std::fmt::Error> {
         self.health.at(now);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;

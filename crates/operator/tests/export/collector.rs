@@ -32,13 +32,18 @@ pub(crate) struct Received {
 impl Received {
     /// What was sent over HTTP, decompressed.
     pub(crate) fn message(&self) -> ExportTraceServiceRequest {
+        ExportTraceServiceRequest::decode(&*self.plain()).unwrap()
+    }
+
+    /// The same as bytes.
+    pub(crate) fn plain(&self) -> Vec<u8> {
         let mut plain = Vec::new();
         if self.headers.contains_key("content-encoding") {
             flate2::read::GzDecoder::new(&*self.body).read_to_end(&mut plain).unwrap();
         } else {
             plain.extend(&self.body);
         }
-        ExportTraceServiceRequest::decode(&*plain).unwrap()
+        plain
     }
 }
 

@@ -6,6 +6,7 @@
 mod collector;
 mod grpc;
 mod http;
+mod metrics;
 mod sample;
 mod tls;
 

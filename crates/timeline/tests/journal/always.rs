@@ -246,7 +246,7 @@ impl World {
             number: 1,
             replica_set: None,
             workload: None,
-            follows: Vec::new(),
+            follows: Box::default(),
             phase: version.phase,
             started: version.started,
             started_source: Source::Status,

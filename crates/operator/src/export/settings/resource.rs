@@ -1,8 +1,9 @@
-//! `OTEL_RESOURCE_ATTRIBUTES`, as far as it is about the service that is rolled out.
+//! `OTEL_RESOURCE_ATTRIBUTES`: all of it describes this process, whose metrics are sent, and a part
+//! also the service that is rolled out, whose spans are.
 
 use std::collections::BTreeMap;
 
-use super::variables::Setting;
+use super::variables::Variables;
 use super::{SettingsError, list};
 
 /// What describes this process. The Resource of our spans is the service that is rolled out, and
@@ -21,10 +22,37 @@ const OF_THIS_PROCESS: [&str; 9] = [
 /// The one thing of `k8s.` that is the same for us and for what is rolled out.
 const OF_THE_CLUSTER: &str = "k8s.cluster.";
 
-/// Attributes for each Resource, sorted by key, and the keys that are left out.
-pub(super) type Attributes = (Vec<(String, String)>, Vec<String>);
+/// Attributes, sorted by key.
+type Attributes = Vec<(String, String)>;
 
-pub(super) fn parse(setting: &Setting) -> Result<Attributes, SettingsError> {
+/// What goes to the Resource of each span, and the keys that are left out.
+pub(super) fn of_spans(read: &Variables<'_>) -> Result<(Attributes, Vec<String>), SettingsError> {
+    let (left_out, kept): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        all(read)?.into_iter().partition(|(key, _)| of_this_process(key));
+    Ok((kept.into_iter().collect(), left_out.into_keys().collect()))
+}
+
+/// The Resource of metrics: this process.
+///
+/// In a pod `HOSTNAME` is the name of the pod, which tells instances apart.
+pub(super) fn of_metrics(read: &Variables<'_>) -> Result<Attributes, SettingsError> {
+    let mut resource: BTreeMap<_, _> = [
+        ("service.name".to_owned(), "throughline".to_owned()),
+        ("service.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+    ]
+    .into();
+    if let Some(host) = read.get("HOSTNAME") {
+        resource.insert("service.instance.id".to_owned(), host.value);
+    }
+    resource.extend(all(read)?);
+    if let Some(name) = read.get("OTEL_SERVICE_NAME") {
+        resource.insert("service.name".to_owned(), name.value);
+    }
+    Ok(resource.into_iter().collect())
+}
+
+fn all(read: &Variables<'_>) -> Result<BTreeMap<String, String>, SettingsError> {
+    let Some(setting) = read.get("OTEL_RESOURCE_ATTRIBUTES") else { return Ok(BTreeMap::new()) };
     let wrong = || setting.wrong("key=value,key2=value2 with values percent-encoded");
     let mut attributes = BTreeMap::new();
     for entry in list::entries(&setting.value) {
@@ -32,9 +60,7 @@ pub(super) fn parse(setting: &Setting) -> Result<Attributes, SettingsError> {
         let value = String::from_utf8(value).map_err(|_| wrong())?;
         attributes.insert(key.to_owned(), value);
     }
-    let (left_out, kept): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        attributes.into_iter().partition(|(key, _)| of_this_process(key));
-    Ok((kept.into_iter().collect(), left_out.into_keys().collect()))
+    Ok(attributes)
 }
 
 fn of_this_process(key: &str) -> bool {

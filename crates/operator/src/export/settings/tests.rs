@@ -3,6 +3,8 @@ use hyper::header::AUTHORIZATION;
 
 use super::*;
 
+mod metrics;
+
 #[derive(Debug, Parser)]
 struct Command {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! One setting: the flag, else the variable for traces, else the one for all signals.
+//! One setting: the flag, else the variable for the signal, else the one for all signals.
 
 use std::time::Duration;
 
@@ -6,17 +6,18 @@ use hyper::http::uri::{PathAndQuery, Uri};
 use jiff::SignedDuration;
 
 use super::{Certificates, File, OtlpArgs, Protocol, SettingsError};
-use crate::export::grpc;
+use crate::export::signal::Signal;
 
-/// The path that OTLP gives to traces.
-const TRACES_PATH: &str = "/v1/traces";
 /// A delivery has to end: 0, the specification's word for no limit, is not taken.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(10);
 /// As much of a wrong value as is shown, in characters.
 const SHOWN_LIMIT: usize = 128;
 
-/// The environment, with empty variables left out.
-pub(super) struct Variables<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
+/// The environment as it holds for a signal, with empty variables left out.
+pub(super) struct Variables<'a> {
+    pub(super) signal: Signal,
+    env: &'a dyn Fn(&str) -> Option<String>,
+}
 
 /// A value and where it comes from.
 pub(super) struct Setting {
@@ -28,27 +29,33 @@ pub(super) struct Setting {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
     Flag,
-    /// A variable for traces alone.
-    Traces,
+    /// A variable for this signal alone.
+    Signal,
     /// A variable for all signals.
     Generic,
 }
 
-impl Variables<'_> {
+impl<'a> Variables<'a> {
+    pub(super) fn new(signal: Signal, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { signal, env }
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<Setting> {
-        let value = (self.0)(name)?;
+        let value = (self.env)(name)?.trim().to_owned();
+        if value.is_empty() {
+            return None;
+        }
         Some(Setting { name: name.to_owned(), value, from: From::Generic })
     }
 
-    /// The flag, else the variable for traces, else the one for all signals.
+    /// The flag, else the variable for the signal, else the one for all signals.
     pub(super) fn find(&self, suffix: &str, flag: &str, given: Option<&String>) -> Option<Setting> {
         if let Some(value) = given {
             let (name, value) = (flag.to_owned(), value.clone());
             return Some(Setting { name, value, from: From::Flag });
         }
-        let traces = self.get(&format!("OTEL_EXPORTER_OTLP_TRACES_{suffix}"));
-        traces
-            .map(|setting| Setting { from: From::Traces, ..setting })
+        let own = self.get(&format!("OTEL_EXPORTER_OTLP_{}_{suffix}", self.signal.name()));
+        own.map(|setting| Setting { from: From::Signal, ..setting })
             .or_else(|| self.get(&format!("OTEL_EXPORTER_OTLP_{suffix}")))
     }
 
@@ -60,6 +67,7 @@ impl Variables<'_> {
         self.find("INSECURE", "", None).map_or(Ok(false), |setting| setting.switch())
     }
 
+    /// Whether spans are wanted.
     pub(super) fn wanted(&self) -> Result<bool, SettingsError> {
         let Some(setting) = self.get("OTEL_TRACES_EXPORTER") else { return Ok(true) };
         match setting.value.as_str() {
@@ -144,10 +152,11 @@ impl Setting {
 
     /// What requests ask for, and the same for people.
     ///
-    /// Over HTTP the endpoint for traces is taken as it is, the one for all signals gets the path of
-    /// traces appended. Over gRPC the path is the method's.
+    /// Over HTTP the endpoint for the signal is taken as it is, the one for all signals gets the path
+    /// of the signal appended. Over gRPC the path is the method's.
     pub(super) fn uri(
         &self,
+        signal: Signal,
         protocol: Protocol,
         insecure: bool,
     ) -> Result<(Uri, String), SettingsError> {
@@ -180,13 +189,14 @@ impl Setting {
             return Err(wrong());
         }
         let path = match (protocol, self.from) {
-            (Protocol::Grpc, _) => PathAndQuery::from_static(grpc::METHOD),
-            (Protocol::HttpProtobuf, From::Traces) => {
+            (Protocol::Grpc, _) => PathAndQuery::from_static(signal.method()),
+            (Protocol::HttpProtobuf, From::Signal) => {
                 given.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"))
             }
             (Protocol::HttpProtobuf, From::Flag | From::Generic) => {
                 let query = given.query().map(|query| format!("?{query}")).unwrap_or_default();
-                let path = format!("{}{TRACES_PATH}{query}", given.path().trim_end_matches('/'));
+                let base = given.path().trim_end_matches('/');
+                let path = format!("{base}{}{query}", signal.path());
                 path.parse().map_err(|_| wrong())?
             }
         };
