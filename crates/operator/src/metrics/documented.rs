@@ -243,14 +243,19 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
     };
     let (requested, applied, lost) = (LinkState::Requested, LinkState::Applied, LinkState::Lost);
     metrics.health.links_found(&cart, &[attempt(1, applied)]);
-    metrics.health.links_stored(&cart, &[attempt(2, requested), attempt(1, applied)]);
+    metrics.health.links_stored(&cart, &[attempt(2, requested), attempt(1, applied)], true);
     assert_eq!((count("applied"), count("lost")), ("0".into(), "0".into()));
     for _ in 0..2 {
-        metrics.health.links_stored(&cart, &[attempt(2, lost), attempt(1, applied)]);
+        metrics.health.links_stored(&cart, &[attempt(2, lost), attempt(1, applied)], true);
         assert_eq!((count("applied"), count("lost")), ("0".into(), "1".into()));
     }
-    metrics.health.links_stored(&cart, &[attempt(3, applied), attempt(2, lost)]);
+    metrics.health.links_stored(&cart, &[attempt(3, applied), attempt(2, lost)], true);
     assert_eq!((count("applied"), count("lost")), ("1".into(), "1".into()));
+    // One that nobody wanted, and then somebody wants links again.
+    for wanted in [false, true] {
+        metrics.health.links_stored(&cart, &[attempt(4, lost), attempt(3, applied)], wanted);
+        assert_eq!((count("applied"), count("lost")), ("1".into(), "1".into()));
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ use timeline::delivery::{AttemptWritten, Sent};
 use timeline::journals::{Announcement, Behind, Told};
 use timeline::ledger::Ledger;
 use timeline::observation::Unavailable;
-use timeline::report::Report;
+use timeline::report::{OBSERVE_ONLY, Report};
 use timeline::{Key, Kind, Observation};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -225,7 +225,8 @@ impl Metrics {
 
     /// A RolloutTrace that says this is stored.
     pub(crate) fn reported(&self, rollout: &Key, report: &Report) {
-        self.health.links_stored(rollout, &report.attempts);
+        let wanted = report.linked.reason != OBSERVE_ONLY;
+        self.health.links_stored(rollout, &report.attempts, wanted);
     }
 
     /// A write to a KeptnAppContext came back.
