@@ -74,6 +74,7 @@ fn text() -> String {
     let metrics = Metrics::new(|| at(0));
     let gone = Observation::Gone(Kind::Rollout, Key::new("shop", "old"));
     metrics.observed(&gone, at(0));
+    metrics.owned(&Key::new("shop", "cart"), "checkout");
     metrics.announced(&Announcement {
         journal: journal(),
         told: timeline::journals::Told::Ended,
@@ -152,8 +153,10 @@ fn documented() -> BTreeMap<String, Told> {
 #[test]
 fn every_metric_is_documented_as_it_is_and_no_other_is() {
     let documented = documented();
-    let encoded: BTreeMap<_, _> =
-        encoded().into_iter().filter(|(name, _)| !DORA.contains(&format!("`{name}`"))).collect();
+    let encoded: BTreeMap<_, _> = encoded()
+        .into_iter()
+        .filter(|(name, _)| !DORA.contains(&format!("| `{name}` |")))
+        .collect();
     let names = |all: &BTreeMap<String, Told>| all.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&documented), names(&encoded));
     for (name, told) in documented {
@@ -187,7 +190,7 @@ fn every_value_of_a_label_is_documented() {
         for pair in labels.rsplit_once('}').unwrap().0.split("\",") {
             let (label, value) = pair.split_once('=').unwrap();
             let value = value.trim_matches('"');
-            if !["le", "namespace", "rollout"].contains(&label) && !value.is_empty() {
+            if !["le", "namespace", "rollout", "team"].contains(&label) && !value.is_empty() {
                 assert!(listed(label).contains(&format!("`{value}`")), "{label}={value}");
             }
         }
@@ -264,9 +267,14 @@ fn a_rollout_that_is_gone_has_no_series_left() {
     let (cart, pay) = (Key::new("shop", "cart"), Key::new("shop", "pay"));
     metrics.ended.follow(&cart);
     metrics.ended.follow(&pay);
+    metrics.owned(&cart, "checkout");
+    metrics.owned(&pay, "");
     let counted = |rollout: &str| {
+        let text = metrics.text_at(at(0)).unwrap();
         let name = format!("attempt_failures_total{{namespace=\"shop\",rollout=\"{rollout}\"}} 0");
-        metrics.text_at(at(0)).unwrap().contains(&name)
+        let owned = format!("rollout_info{{namespace=\"shop\",rollout=\"{rollout}\",team=");
+        assert_eq!(text.contains(&name), text.contains(&owned), "{text}");
+        text.contains(&name)
     };
     assert!(counted("cart") && counted("pay"));
     metrics.observed(&Observation::Gone(Kind::Rollout, cart), at(0));
