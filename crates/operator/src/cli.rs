@@ -121,7 +121,7 @@ pub(crate) struct Dora {
     /// The Rollouts of one namespace only.
     #[arg(long, short)]
     pub(crate) namespace: Option<String>,
-    /// Only those whose RolloutTrace has these labels, as for kubectl.
+    /// Only Rollouts with these labels, as for kubectl; it needs to list Rollouts, too.
     #[arg(long, short = 'l')]
     pub(crate) selector: Option<String>,
     /// How many days, today in UTC included: 1d to 90d.

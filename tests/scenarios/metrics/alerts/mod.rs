@@ -1,6 +1,6 @@
-//! Each alert on a cluster, with a Prometheus that scrapes an operator: it fires for a real cause, in
-//! words for a person, and for no other; it goes with its cause. `ThroughlineRolloutFailed` is in
-//! [`super::scraped`].
+//! Each alert on a cluster, with a Prometheus that scrapes an operator: it fires for a real cause,
+//! in words for a person, and for no other; it goes with its cause. `ThroughlineRolloutFailed` is
+//! in [`super::scraped`].
 
 mod changes;
 mod links;
@@ -130,6 +130,7 @@ impl<'a> Grants<'a> {
                 .iter()
                 .all(|key| !super::list(rule, &format!("/{key}")).is_empty())
         });
+        let group = "rbac.authorization.k8s.io";
         let role = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "Role",
@@ -140,8 +141,8 @@ impl<'a> Grants<'a> {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "RoleBinding",
             "metadata": { "name": "throughline" },
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "throughline" },
-            "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": TENANT }],
+            "roleRef": { "apiGroup": group, "kind": "Role", "name": "throughline" },
+            "subjects": [{ "apiGroup": group, "kind": "User", "name": TENANT }],
         });
         Ok(self.namespace.apply(&format!("{role}\n---\n{binding}")).await?)
     }
