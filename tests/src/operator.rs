@@ -193,8 +193,13 @@ impl Operator {
 
     /// What another command of the same program prints, as a person with all permissions.
     pub async fn command(&self, args: &[&str]) -> Result<String, Error> {
+        self.command_as("admin", args).await
+    }
+
+    /// The same as another user of the cluster.
+    pub async fn command_as(&self, user: &str, args: &[&str]) -> Result<String, Error> {
         let mut command = Command::new(binary()?);
-        command.args(args).env("KUBECONFIG", self.cluster.kubeconfig());
+        command.args(args).env("KUBECONFIG", self.cluster.kubeconfig_as(user)?);
         let ended = tokio::task::spawn_blocking(move || run(&mut command)).await;
         ended.unwrap_or_else(|_| {
             Err(Error::Absent {

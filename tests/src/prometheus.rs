@@ -268,6 +268,7 @@ pub fn promtool(folder: &Path, args: &[&str]) -> Result<String, Error> {
     crate::cluster::run(command.args(args).current_dir(folder))
 }
 
+// The labels are those that a ServiceMonitor adds: what is scraped wins over them.
 fn configuration(target: SocketAddr, rules: &[PathBuf]) -> String {
     let files: Vec<_> =
         rules.iter().map(|file| format!("{:?}", file.display().to_string())).collect();
@@ -276,7 +277,10 @@ fn configuration(target: SocketAddr, rules: &[PathBuf]) -> String {
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 scrape_configs:
   - job_name: throughline
-    static_configs: [{{targets: [\"{target}\"]}}]
+    honor_labels: true
+    static_configs:
+      - targets: [\"{target}\"]
+        labels: {{namespace: throughline-system, pod: throughline-0, service: throughline-metrics}}
 rule_files: [{files}]
 ",
         files = files.join(", "),

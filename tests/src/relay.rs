@@ -1,4 +1,5 @@
-//! A way to a server on loopback that can be closed and opened, as a network that fails.
+//! A way to a server on loopback that can be closed and opened, as a network that fails, and led to
+//! another server, as a Service is.
 
 use std::net::SocketAddr;
 
@@ -14,8 +15,15 @@ use crate::cluster::Error;
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
-    open: watch::Sender<bool>,
+    way: watch::Sender<Way>,
     server: JoinHandle<()>,
+}
+
+/// Where it leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Way {
+    open: bool,
+    server: String,
 }
 
 impl Relay {
@@ -24,9 +32,9 @@ impl Relay {
         let refuse = |source| Error::Start { program: "the relay".into(), source };
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(refuse)?;
         let address = listener.local_addr().map_err(refuse)?;
-        let (open, is_open) = watch::channel(true);
-        let server = tokio::spawn(serve(listener, server.to_owned(), is_open));
-        Ok(Self { address, open, server })
+        let (way, ways) = watch::channel(Way { open: true, server: server.to_owned() });
+        let server = tokio::spawn(serve(listener, ways));
+        Ok(Self { address, way, server })
     }
 
     /// Host and port.
@@ -34,14 +42,24 @@ impl Relay {
         self.address.to_string()
     }
 
+    /// The same as an address.
+    pub fn socket(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Leads to another server from now on; connections to the one before are cut.
+    pub fn lead(&self, server: &str) {
+        self.way.send_modify(|way| server.clone_into(&mut way.server));
+    }
+
     /// Nothing gets through from now on.
     pub fn close(&self) {
-        self.open.send_replace(false);
+        self.way.send_modify(|way| way.open = false);
     }
 
     /// Everything gets through again.
     pub fn open(&self) {
-        self.open.send_replace(true);
+        self.way.send_modify(|way| way.open = true);
     }
 }
 
@@ -52,21 +70,22 @@ impl Drop for Relay {
     }
 }
 
-async fn serve(listener: TcpListener, server: String, open: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, ways: watch::Receiver<Way>) {
     while let Ok((mut inside, _)) = listener.accept().await {
-        let (server, mut open) = (server.clone(), open.clone());
+        let mut ways = ways.clone();
         tokio::spawn(async move {
-            if !*open.borrow() {
+            let taken = ways.borrow().clone();
+            if !taken.open {
                 return;
             }
             let carry = async {
-                let mut outside = TcpStream::connect(server).await?;
+                let mut outside = TcpStream::connect(&taken.server).await?;
                 copy_bidirectional(&mut inside, &mut outside).await
             };
             // Either way both ends learn of it: the connection is dropped.
             tokio::select! {
                 _ = carry => {}
-                _ = open.wait_for(|open| !open) => {}
+                _ = ways.wait_for(|way| *way != taken) => {}
             }
         });
     }
@@ -78,9 +97,9 @@ mod tests {
 
     use super::*;
 
-    async fn echo() -> SocketAddr {
+    async fn echo() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(async move {
@@ -99,7 +118,7 @@ mod tests {
 
     #[tokio::test]
     async fn closed_it_cuts_and_drops_connections_and_opened_it_carries_them_again() {
-        let relay = Relay::to(&echo().await.to_string()).await.unwrap();
+        let relay = Relay::to(&echo().await).await.unwrap();
         let mut early = TcpStream::connect(relay.address()).await.unwrap();
         assert!(says(&mut early).await);
         relay.close();
@@ -109,5 +128,17 @@ mod tests {
         relay.open();
         let mut late = TcpStream::connect(relay.address()).await.unwrap();
         assert!(says(&mut late).await);
+    }
+
+    #[tokio::test]
+    async fn led_to_another_server_it_cuts_the_connections_to_the_one_before() {
+        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let relay = Relay::to(&nobody.local_addr().unwrap().to_string()).await.unwrap();
+        let mut before = TcpStream::connect(relay.address()).await.unwrap();
+        drop(nobody.accept().await.unwrap());
+        relay.lead(&echo().await);
+        assert_eq!(before.read(&mut [0; 1]).await.unwrap_or(0), 0);
+        let mut after = TcpStream::connect(relay.address()).await.unwrap();
+        assert!(says(&mut after).await);
     }
 }

@@ -86,6 +86,9 @@ pub(crate) struct Run {
     /// Write no links: RolloutTraces show what they would be.
     #[arg(long, env = "THROUGHLINE_OBSERVE_ONLY", value_parser = FalseyValueParser::new())]
     pub(crate) observe_only: bool,
+    /// The label of a Rollout that names the team that owns it, for figures by team.
+    #[arg(long, value_name = "KEY", default_value = "team", env = "THROUGHLINE_TEAM_LABEL")]
+    pub(crate) team_label: String,
     /// Where /livez, /readyz and /metrics are served.
     #[arg(long, default_value = "127.0.0.1:8080", env = "THROUGHLINE_ADMIN_ADDRESS")]
     pub(crate) admin_address: SocketAddr,
@@ -129,7 +132,7 @@ pub(crate) struct Dora {
     /// The Rollouts of one namespace only.
     #[arg(long, short)]
     pub(crate) namespace: Option<String>,
-    /// Only those whose RolloutTrace has these labels, as for kubectl.
+    /// Only Rollouts with these labels, as for kubectl; it needs to list Rollouts, too.
     #[arg(long, short = 'l')]
     pub(crate) selector: Option<String>,
     /// How many days, today in UTC included: 1d to 90d.

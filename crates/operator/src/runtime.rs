@@ -127,6 +127,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
         client: client.clone(),
         namespace: run.namespace.clone(),
         metrics: metrics.clone(),
+        team_label: run.team_label.clone(),
     };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -19,7 +19,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use timeline::observation::{InvalidSeen, Unavailable};
-use timeline::{Key, Observation};
+use timeline::{Key, Kind, Observation};
 
 use crate::metrics::{Metrics, error_type, status_type};
 use crate::observe::{Observed, key};
@@ -62,6 +62,8 @@ pub(crate) struct Watches {
     pub(crate) namespace: Option<String>,
     /// Where their errors are counted.
     pub(crate) metrics: Metrics,
+    /// The label of a Rollout that names the team that owns it.
+    pub(crate) team_label: String,
 }
 
 impl Watches {
@@ -74,7 +76,7 @@ impl Watches {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
-        observe(api, selector, self.metrics.clone())
+        observe(api, selector, self.metrics.clone(), self.team_label.clone())
     }
 
     /// The pods of one ReplicaSet, by its pod-template-hash, for as long as the stream is polled.
@@ -89,7 +91,7 @@ impl Watches {
         let api: Api<DeserializeGuard<Pod>> = Api::namespaced(self.client.clone(), namespace);
         let selector = format!("{POD_TEMPLATE_HASH}={hash}");
         let mut known = BTreeSet::new();
-        observe(api, Some(&selector), self.metrics.clone())
+        observe(api, Some(&selector), self.metrics.clone(), String::new())
             .flat_map(move |observation| stream::iter(one_by_one(observation, &mut known)))
     }
 }
@@ -121,6 +123,7 @@ fn observe<K: Watched>(
     api: Api<DeserializeGuard<K>>,
     selector: Option<&str>,
     metrics: Metrics,
+    team_label: String,
 ) -> impl Stream<Item = Observation> + use<K> {
     let mut config = watcher::Config::default();
     if let Some(selector) = selector {
@@ -130,7 +133,10 @@ fn observe<K: Watched>(
     let mut listing = BTreeSet::new();
     watcher(api, config).backoff(backoff).filter_map(move |event| {
         std::future::ready(match event {
-            Ok(event) => read::<K>(event, &mut listing),
+            Ok(event) => {
+                own(&event, &team_label, &metrics);
+                read::<K>(event, &mut listing)
+            }
             Err(error) => {
                 let (operation, error_type) = failed(&error);
                 metrics.failed(operation, K::KIND.resource(), error_type);
@@ -157,6 +163,20 @@ fn one_by_one(observation: Observation, known: &mut BTreeSet<Key>) -> Vec<Observ
             gone.into_iter().map(|key| Observation::Gone(kind, key)).collect()
         }
         other => vec![other],
+    }
+}
+
+/// Tells the metrics which team owns a Rollout; nothing else follows from that.
+fn own<K: Observed + Resource<DynamicType = ()>>(
+    event: &Event<DeserializeGuard<K>>,
+    team_label: &str,
+    metrics: &Metrics,
+) {
+    let (Event::InitApply(object) | Event::Apply(object)) = event else { return };
+    if let (Kind::Rollout, Ok(object)) = (K::KIND, &object.0) {
+        let labels = object.meta().labels.as_ref();
+        let team = labels.and_then(|labels| labels.get(team_label));
+        metrics.owned(&key(object.meta()), team.map_or("", String::as_str));
     }
 }
 
@@ -242,7 +262,6 @@ pub(crate) fn all(watches: &Watches) -> impl Stream<Item = Observation> + use<> 
 
 #[cfg(test)]
 mod tests {
-    use timeline::Kind;
     use timeline::observation::PodSeen;
 
     use super::*;

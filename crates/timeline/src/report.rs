@@ -9,6 +9,9 @@ use crate::attempt::{Attempt, Phase};
 use crate::dora;
 use crate::ledger::Ledger;
 
+/// Reason of the condition `Linked` where no link is to be written, because a person wants none.
+pub const OBSERVE_ONLY: &str = "ObserveOnly";
+
 /// The content of `RolloutTrace.status`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Report {

@@ -7,7 +7,7 @@ use crate::app_context::{Standing, WriteProblem};
 use crate::attempt::Attempt;
 use crate::chain::Chain;
 use crate::observation::{Kind, Unavailable};
-use crate::report::{Condition, Report};
+use crate::report::{Condition, OBSERVE_ONLY, Report};
 
 /// All that the conditions of one Rollout are made of.
 pub(crate) struct RolloutView<'a> {
@@ -101,7 +101,7 @@ pub(crate) fn linked(view: &RolloutView<'_>, now: Timestamp) -> Condition {
 fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
     if view.observe_only {
         let message = "links are only observed: spec.mode of this RolloutTrace or --observe-only";
-        return (Some(false), "ObserveOnly", message.to_owned());
+        return (Some(false), OBSERVE_ONLY, message.to_owned());
     }
     for (kind, why) in &view.missing {
         if kind.decides_links() {

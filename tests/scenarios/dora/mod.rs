@@ -3,6 +3,7 @@
 
 mod figures;
 mod lost;
+mod teams;
 
 use std::error::Error;
 

@@ -40,10 +40,11 @@ fn panels(dashboards: &[Value]) -> Vec<(String, &Value)> {
 }
 
 /// The queries of all panels, as Grafana asks them for one Rollout.
-pub(super) fn queries(namespace: &str, rollout: &str) -> Vec<Query> {
+pub(super) fn queries(team: &str, namespace: &str, rollout: &str) -> Vec<Query> {
     let dashboards = dashboards();
     let fill = |expr: &str| {
-        expr.replace("$namespace", namespace)
+        expr.replace("$team", team)
+            .replace("$namespace", namespace)
             .replace("$rollout", rollout)
             .replace("$window", "30d")
             .replace("$__rate_interval", "1m")
@@ -97,7 +98,7 @@ fn no_two_panels_lie_in_the_same_place() {
 #[test]
 fn each_query_asks_for_what_there_is() {
     let series = series();
-    for Query { panel, expr } in queries("shop", "cart") {
+    for Query { panel, expr } in queries("checkout", "shop", "cart") {
         assert_eq!(promql::unknown(&expr, &series), BTreeSet::new(), "{panel}: {expr}");
         assert!(!expr.contains('$'), "{panel}: a variable without value: {expr}");
     }
@@ -112,9 +113,30 @@ fn each_query_asks_for_what_there_is() {
 }
 
 #[test]
+fn each_figure_of_dora_can_be_had_by_team_namespace_and_rollout() {
+    let dashboards = dashboards();
+    let dora = dashboards.iter().find(|it| words(it, "/uid") == "throughline-dora").unwrap();
+    let variables = list(dora, "/templating/list").iter().map(|it| words(it, "/name"));
+    let variables: Vec<_> = variables.collect();
+    assert_eq!(variables, ["datasource", "window", "team", "namespace", "rollout"]);
+    for panel in list(dora, "/panels") {
+        for target in list(panel, "/targets") {
+            let expr = words(target, "/expr");
+            let figures = expr.matches("throughline_dora_").count();
+            let chosen = expr.matches("throughline_rollout_info{team=~\"$team\"}").count();
+            assert_eq!(figures, chosen, "{expr}");
+            for variable in ["namespace=~\"$namespace\"", "rollout=~\"$rollout\""] {
+                assert!(expr.matches(variable).count() >= figures, "{expr}");
+            }
+        }
+    }
+}
+
+#[test]
 fn each_query_parses() {
     let mut rules = "groups: [{name: all, rules: [\n".to_owned();
-    for (number, Query { expr, .. }) in queries("shop", "cart").into_iter().enumerate() {
+    for (number, Query { expr, .. }) in queries("checkout", "shop", "cart").into_iter().enumerate()
+    {
         let expr = serde_json::to_string(&expr).unwrap();
         writeln!(rules, "  {{record: \"query:{number}\", expr: {expr}}},").unwrap();
     }

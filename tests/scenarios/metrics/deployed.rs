@@ -53,5 +53,7 @@ fn the_prometheus_operator_gets_the_rules_and_finds_the_service() {
     }
     let endpoint = &list(monitor, "/spec/endpoints")[0];
     assert_eq!(endpoint["port"], service["spec"]["ports"][0]["name"]);
+    // Labels of ours win over those that the scrape adds, here and in what the page says.
     assert_eq!(endpoint["honorLabels"], true);
+    assert!(super::read("docs/metrics.md").contains("\n    honor_labels: true\n"));
 }

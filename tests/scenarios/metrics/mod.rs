@@ -1,5 +1,6 @@
 //! Dashboards and rules: each query parses, asks only for metrics that there are, and finds data.
 
+mod alerts;
 mod dashboards;
 mod deployed;
 mod promql;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const FUNCTIONS: [&str; 9] =
     ["sum", "max", "count", "rate", "increase", "histogram_quantile", "absent", "time", "scalar"];
-const WORDS: [&str; 7] = ["by", "without", "and", "or", "unless", "on", "offset"];
+const WORDS: [&str; 8] = ["by", "without", "and", "or", "unless", "on", "group_left", "offset"];
 
 /// What is wrong with a query: series and labels that there are not.
 pub(super) fn unknown(
@@ -80,6 +80,10 @@ fn what_there_is_not_is_found() {
     let series = [("a_total".to_owned(), labels)].into();
     let query = r#"sum by (kind) (rate(a_total{namespace="b_total",kind!="x"}[5m])) / 30 > 0.5"#;
     assert_eq!(unknown(query, &series), BTreeSet::new());
+    let query = "a_total * on (namespace) group_left (kind) a_total";
+    assert_eq!(unknown(query, &series), BTreeSet::new());
+    let query = "a_total * on (namespace) group_left (team) a_total";
+    assert_eq!(unknown(query, &series), ["team".to_owned()].into());
     let query = r#"sum by (pod) (irate(a_total{rollout="x"}[5m])) + b_total{kind="y"}"#;
     let expected = ["a_total{rollout}", "b_total", "irate", "pod"].map(str::to_owned).into();
     assert_eq!(unknown(query, &series), expected);

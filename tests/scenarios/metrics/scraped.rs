@@ -45,6 +45,7 @@ async fn every_panel_finds_data_and_a_failed_rollout_fires() -> Outcome {
     shop.analysis_template("rate", &gauge.metric().count(1)).await?;
     let steps = [weight(50), pause_for(1), analysis("rate")];
     let manifest = shop.rollout("cart").unnamed().version("1.0.0").replicas(2).canary(steps);
+    let manifest = manifest.label("team", "checkout");
     let mut cart = manifest.apply().await?;
     cart.healthy().await?;
     attempts.delivered("cart", (1, 1)).await?;
@@ -98,7 +99,7 @@ async fn every_panel_finds_data_and_a_failed_rollout_fires() -> Outcome {
     }
 
     let ledger = read("docs/dora.md").contains("throughline_dora_deployments");
-    for query in queries(namespace.name(), "cart") {
+    for query in queries("checkout", namespace.name(), "cart") {
         if ledger || !asks_the_ledger(&query) {
             let Query { panel, expr } = query;
             let found = prometheus.await_data(&expr).await;

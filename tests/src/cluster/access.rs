@@ -51,6 +51,11 @@ impl User {
         Self::new("admin", "token-of-admin").group("system:masters")
     }
 
+    /// May do nothing but what a namespace grants it by a RoleBinding of its own.
+    pub fn tenant() -> Self {
+        Self::new("tenant", "token-of-tenant")
+    }
+
     /// What Throughline runs as: bound by the roles that it ships.
     pub fn throughline() -> Self {
         Self::service_account("throughline", "throughline-system", "throughline")

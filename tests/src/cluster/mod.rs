@@ -44,7 +44,7 @@ pub struct Options {
     pub jaeger: bool,
     /// An audit log of all requests, at level Metadata.
     pub audit: bool,
-    /// Further users, beside `admin` and `throughline`.
+    /// Further users, beside `admin`, `throughline` and `tenant`.
     pub users: Vec<User>,
     /// Further flags of kube-apiserver.
     pub api_server_flags: Vec<String>,
@@ -135,7 +135,7 @@ impl Cluster {
         &self.tools.kubeconfig
     }
 
-    /// The kubeconfig of a user: `admin`, `throughline` or one of the options.
+    /// The kubeconfig of a user: `admin`, `throughline`, `tenant` or one of the options.
     pub fn kubeconfig_as(&self, user: &str) -> Result<PathBuf, Error> {
         self.access.kubeconfig(user)
     }

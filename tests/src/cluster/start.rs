@@ -58,7 +58,7 @@ impl Cluster {
             otlp_http: ports.otlp_http.address(),
             query: ports.query.address(),
         };
-        let mut users = vec![User::admin(), User::throughline()];
+        let mut users = vec![User::admin(), User::throughline(), User::tenant()];
         users.extend(options.users.iter().cloned());
         let access = Access::write(&dir, &format!("https://{}", addresses.api), users)?;
         let tools = Tools {

@@ -50,6 +50,7 @@ pub struct Manifest {
     strategy: Strategy,
     naming: Naming,
     referring: bool,
+    labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     pod_annotations: BTreeMap<String, String>,
     node_selector: BTreeMap<String, String>,
@@ -73,6 +74,7 @@ impl Manifest {
             }),
             naming: Naming::Labels,
             referring: false,
+            labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
             pod_annotations: BTreeMap::new(),
             node_selector: BTreeMap::new(),
@@ -171,6 +173,13 @@ impl Manifest {
     #[must_use]
     pub fn workload_ref(mut self) -> Self {
         self.referring = true;
+        self
+    }
+
+    /// A label of the Rollout.
+    #[must_use]
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.labels.insert(key.into(), value.into());
         self
     }
 
@@ -277,6 +286,9 @@ impl Manifest {
         }
         if !annotations.is_empty() {
             metadata["annotations"] = json!(annotations);
+        }
+        if !self.labels.is_empty() {
+            metadata["labels"] = json!(self.labels);
         }
         let mut spec = json!({
             "progressDeadlineSeconds": self.deadline,

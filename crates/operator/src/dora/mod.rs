@@ -3,6 +3,7 @@
 mod audit;
 mod csv;
 mod json;
+mod labelled;
 mod page;
 mod select;
 mod stored;
@@ -16,6 +17,7 @@ use kube::api::ListParams;
 use kube::{Api, Client};
 use timeline::Key;
 
+use labelled::labelled;
 pub use page::{Output, WIDTH, render};
 pub use select::{Book, Wanted};
 pub(crate) use stored::write;
@@ -42,6 +44,18 @@ pub enum DoraError {
          namespace with --namespace"
     )]
     Forbidden(String),
+    /// The labels of Rollouts cannot be asked for: Argo's CRDs are not there.
+    #[error(
+        "this cluster serves no rollouts.argoproj.io, whose labels --selector asks for: leave \
+         --selector out to see what was known of them"
+    )]
+    NoArgo,
+    /// The labels of Rollouts cannot be asked for: a permission is missing.
+    #[error(
+        "no permission to list rollouts in {0}, whose labels --selector asks for: apply \
+         config/rbac, which gives it to the role `view`; or leave --selector out"
+    )]
+    RolloutsForbidden(String),
     /// The label selector is none.
     #[error(
         "--selector {selector:?} is refused ({reason}): write it as for kubectl, e.g. team=shop"
@@ -53,14 +67,27 @@ pub enum DoraError {
         reason: String,
     },
     /// The API server says something else.
-    #[error("cannot list rollouttraces: {0}")]
-    Api(String),
+    #[error("cannot list {resource}: {reason}")]
+    Api {
+        /// What was asked for.
+        resource: &'static str,
+        /// The API server's words.
+        reason: String,
+    },
     /// No Rollout is followed there.
-    #[error(
-        "no Rollout is followed in {0}: kubectl get rtr --all-namespaces lists those that are; a \
-         selector asks for labels of the RolloutTrace"
-    )]
+    #[error("no Rollout is followed in {0}: kubectl get rtr --all-namespaces lists those that are")]
     Nothing(String),
+    /// No Rollout that is followed has the labels.
+    #[error(
+        "no Rollout that is followed in {place} has the labels {selector:?}: kubectl get rollouts \
+         --all-namespaces --show-labels shows those that there are"
+    )]
+    NothingLabelled {
+        /// The label selector.
+        selector: String,
+        /// Where it was looked for.
+        place: String,
+    },
     /// There is no such window.
     #[error(transparent)]
     Window(#[from] timeline::dora::WindowError),
@@ -78,28 +105,35 @@ pub(crate) async fn dora(
     output: Output,
     now: Timestamp,
 ) -> Result<(), DoraError> {
+    let place =
+        namespace.map_or_else(|| "all namespaces".to_owned(), |it| format!("namespace {it}"));
+    let labelled = match selector {
+        Some(selector) => Some(labelled(client.clone(), namespace, selector, &place).await?),
+        None => None,
+    };
     let traces: Api<RolloutTrace> = match namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
-    let place =
-        namespace.map_or_else(|| "all namespaces".to_owned(), |it| format!("namespace {it}"));
     let mut params = ListParams::default().limit(PAGE);
-    if let Some(selector) = selector {
-        params = params.labels(selector);
-    }
     let mut books = Vec::new();
     loop {
-        let found = traces.list(&params).await.map_err(|error| failed(&error, &place, selector))?;
+        let found = traces.list(&params).await.map_err(|error| failed(&error, &place))?;
         // A RolloutTrace is large, and its ledger a small part of it.
-        books.extend(found.items.iter().filter_map(book));
+        let found_books = found.items.iter().filter_map(book);
+        books.extend(found_books.filter(|book| {
+            labelled.as_ref().is_none_or(|labelled| labelled.contains(&book.rollout))
+        }));
         params.continue_token = found.metadata.continue_.filter(|token| !token.is_empty());
         if params.continue_token.is_none() {
             break;
         }
     }
     if books.is_empty() {
-        return Err(DoraError::Nothing(place));
+        return Err(match selector {
+            Some(selector) => DoraError::NothingLabelled { selector: selector.to_owned(), place },
+            None => DoraError::Nothing(place),
+        });
     }
     let page = render(&books, wanted, output, now)?;
     std::io::stdout().write_all(page.as_bytes()).map_err(DoraError::Print)
@@ -116,15 +150,11 @@ pub fn book(trace: &RolloutTrace) -> Option<Book> {
     })
 }
 
-fn failed(error: &kube::Error, place: &str, selector: Option<&str>) -> DoraError {
+fn failed(error: &kube::Error, place: &str) -> DoraError {
     match error {
         kube::Error::Api(status) if status.code == 404 => DoraError::NotInstalled,
         kube::Error::Api(status) if status.is_forbidden() => DoraError::Forbidden(place.to_owned()),
-        kube::Error::Api(status) if status.code == 400 && selector.is_some() => {
-            let selector = selector.unwrap_or_default().to_owned();
-            DoraError::Selector { selector, reason: status.message.clone() }
-        }
-        other => DoraError::Api(words_of(other)),
+        other => DoraError::Api { resource: "rollouttraces", reason: words_of(other) },
     }
 }
 

@@ -79,6 +79,7 @@ fn text() -> String {
     let metrics = Metrics::new(|| at(0), &crate::dora::WINDOWS);
     let gone = Observation::Gone(Kind::Rollout, Key::new("shop", "old"));
     metrics.observed(&gone, at(0));
+    metrics.owned(&Key::new("shop", "cart"), "checkout");
     metrics.announced(&Announcement {
         journal: journal(),
         told: timeline::journals::Told::Ended,
@@ -158,8 +159,10 @@ fn documented() -> BTreeMap<String, Told> {
 #[test]
 fn every_metric_is_documented_as_it_is_and_no_other_is() {
     let documented = documented();
-    let encoded: BTreeMap<_, _> =
-        encoded().into_iter().filter(|(name, _)| !DORA.contains(&format!("`{name}`"))).collect();
+    let encoded: BTreeMap<_, _> = encoded()
+        .into_iter()
+        .filter(|(name, _)| !DORA.contains(&format!("| `{name}` |")))
+        .collect();
     let names = |all: &BTreeMap<String, Told>| all.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&documented), names(&encoded));
     for (name, told) in documented {
@@ -239,7 +242,7 @@ fn every_value_of_a_label_is_documented() {
         for pair in labels.rsplit_once('}').unwrap().0.split("\",") {
             let (label, value) = pair.split_once('=').unwrap();
             let value = value.trim_matches('"');
-            if !["le", "namespace", "rollout"].contains(&label) && !value.is_empty() {
+            if !["le", "namespace", "rollout", "team"].contains(&label) && !value.is_empty() {
                 assert!(listed(label).contains(&format!("`{value}`")), "{label}={value}");
             }
         }
@@ -295,14 +298,19 @@ fn a_link_counts_once_and_not_again_after_a_restart() {
     };
     let (requested, applied, lost) = (LinkState::Requested, LinkState::Applied, LinkState::Lost);
     metrics.health.links_found(&cart, &[attempt(1, applied)]);
-    metrics.health.links_stored(&cart, &[attempt(2, requested), attempt(1, applied)]);
+    metrics.health.links_stored(&cart, &[attempt(2, requested), attempt(1, applied)], true);
     assert_eq!((count("applied"), count("lost")), ("0".into(), "0".into()));
     for _ in 0..2 {
-        metrics.health.links_stored(&cart, &[attempt(2, lost), attempt(1, applied)]);
+        metrics.health.links_stored(&cart, &[attempt(2, lost), attempt(1, applied)], true);
         assert_eq!((count("applied"), count("lost")), ("0".into(), "1".into()));
     }
-    metrics.health.links_stored(&cart, &[attempt(3, applied), attempt(2, lost)]);
+    metrics.health.links_stored(&cart, &[attempt(3, applied), attempt(2, lost)], true);
     assert_eq!((count("applied"), count("lost")), ("1".into(), "1".into()));
+    // One that nobody wanted, and then somebody wants links again.
+    for wanted in [false, true] {
+        metrics.health.links_stored(&cart, &[attempt(4, lost), attempt(3, applied)], wanted);
+        assert_eq!((count("applied"), count("lost")), ("1".into(), "1".into()));
+    }
 }
 
 #[test]
@@ -311,9 +319,14 @@ fn a_rollout_that_is_gone_has_no_series_left() {
     let (cart, pay) = (Key::new("shop", "cart"), Key::new("shop", "pay"));
     metrics.ended.follow(&cart);
     metrics.ended.follow(&pay);
+    metrics.owned(&cart, "checkout");
+    metrics.owned(&pay, "");
     let counted = |rollout: &str| {
+        let text = metrics.text_at(at(0)).unwrap();
         let name = format!("attempt_failures_total{{namespace=\"shop\",rollout=\"{rollout}\"}} 0");
-        metrics.text_at(at(0)).unwrap().contains(&name)
+        let owned = format!("rollout_info{{namespace=\"shop\",rollout=\"{rollout}\",team=");
+        assert_eq!(text.contains(&name), text.contains(&owned), "{text}");
+        text.contains(&name)
     };
     assert!(counted("cart") && counted("pay"));
     metrics.observed(&Observation::Gone(Kind::Rollout, cart), at(0));

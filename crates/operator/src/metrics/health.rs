@@ -156,14 +156,15 @@ impl Health {
         known.entry(rollout.clone()).or_insert_with(|| decided(attempts).collect());
     }
 
-    /// A RolloutTrace was stored that tells of these attempts.
-    pub(super) fn links_stored(&self, rollout: &Key, attempts: &[Arc<Attempt>]) {
+    /// A RolloutTrace was stored that tells of these attempts. Where no links are wanted nothing is
+    /// lost, now or when they are wanted later.
+    pub(super) fn links_stored(&self, rollout: &Key, attempts: &[Arc<Attempt>], wanted: bool) {
         let mut known = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
         let before = known.entry(rollout.clone()).or_default();
         let after: Decided = decided(attempts).collect();
         for (attempt, state) in &after {
-            if before.get(attempt) != Some(state) {
-                let result = if *state == LinkState::Applied { "applied" } else { "lost" };
+            let result = if *state == LinkState::Applied { "applied" } else { "lost" };
+            if before.get(attempt) != Some(state) && (wanted || result == "applied") {
                 self.links.get_or_create(&LinkResult { result }).inc();
             }
         }

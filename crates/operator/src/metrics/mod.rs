@@ -3,14 +3,15 @@
 //!
 //! No label ever holds a revision, hash, version, commit or message; a Rollout is named only by
 //! `throughline_attempts`, which has a few series for each that had an attempt since the start, and
-//! by `throughline_attempt_failures`, which has one for each that there is. `docs/metrics.md` tells
-//! of all of them.
+//! by `throughline_attempt_failures` and `throughline_rollout_info`, which have one for each that
+//! there is. `docs/metrics.md` tells of all of them.
 
 mod attempts;
 #[cfg(test)]
 mod documented;
 mod dora;
 mod health;
+mod teams;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -26,12 +27,13 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use teams::Teams;
 use timeline::app_context::ContextWritten;
 use timeline::delivery::{AttemptWritten, Sent};
 use timeline::journals::{Announcement, Behind, Told};
 use timeline::ledger::Ledger;
 use timeline::observation::Unavailable;
-use timeline::report::Report;
+use timeline::report::{OBSERVE_ONLY, Report};
 use timeline::{Key, Kind, Observation};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,6 +68,7 @@ pub(crate) struct Metrics {
     ended: Attempts,
     dora: Dora,
     health: Health,
+    teams: Teams,
     clock: fn() -> Timestamp,
 }
 
@@ -137,6 +140,7 @@ impl Metrics {
         let ended = Attempts::register(&mut registry);
         let dora = Dora::register(&mut registry, clock, windows);
         let health = Health::register(&mut registry);
+        let teams = Teams::register(&mut registry);
         Self {
             registry: Arc::new(registry),
             events,
@@ -151,6 +155,7 @@ impl Metrics {
             ended,
             dora,
             health,
+            teams,
             clock,
         }
     }
@@ -196,6 +201,12 @@ impl Metrics {
     fn forget(&self, gone: impl Fn(&Key) -> bool) {
         self.ended.forget(&gone);
         self.health.forget(&gone);
+        self.teams.forget(&gone);
+    }
+
+    /// There is this Rollout, and this team owns it; empty if nobody says which.
+    pub(crate) fn owned(&self, rollout: &Key, team: &str) {
+        self.teams.own(rollout, team);
     }
 
     /// A request failed, or an object cannot be read.
@@ -225,7 +236,8 @@ impl Metrics {
 
     /// A RolloutTrace that says this is stored.
     pub(crate) fn reported(&self, rollout: &Key, report: &Report) {
-        self.health.links_stored(rollout, &report.attempts);
+        let wanted = report.linked.reason != OBSERVE_ONLY;
+        self.health.links_stored(rollout, &report.attempts, wanted);
     }
 
     /// A write to a KeptnAppContext came back.
