@@ -19,8 +19,8 @@ struct Owned {
 impl Owned {
     fn of(rollout: &Key, team: &str) -> Self {
         Self {
-            namespace: rollout.namespace.clone(),
-            rollout: rollout.name.clone(),
+            namespace: rollout.namespace.to_string(),
+            rollout: rollout.name.to_string(),
             team: team.to_owned(),
         }
     }
