@@ -180,7 +180,7 @@ impl Operator {
     /// Where its admin server listens, as it said last.
     pub fn admin(&self) -> Option<SocketAddr> {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        let log = std::fs::read_to_string(process.as_ref()?.log()).ok()?;
+        let log = process.as_ref()?.logged().ok()?;
         let (_, said) = log.rsplit_once("admin=")?;
         said.split_whitespace().next()?.parse().ok()
     }

@@ -20,7 +20,7 @@ pub mod export;
 pub mod journal;
 mod journalist;
 mod linker;
-mod metrics;
+pub mod metrics;
 pub mod observe;
 mod pods;
 mod push;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use timeline::journals::Told;
-use timeline::lineage::{Effect, Options};
+use timeline::lineage::{Effect, LedgerChange, Options};
 use timeline::{Lineage, Observation};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
@@ -149,12 +149,10 @@ impl Tracer {
     }
 
     fn tell(&mut self) {
-        for key in self.lineage.ledgers_changed() {
-            match self.lineage.stored_ledger(&key) {
-                Some((ledger, settings)) => self.metrics.ledger(key, ledger, settings),
-                // One whose write is under way or failed is told of again.
-                None if self.lineage.has(&key) => {}
-                None => self.metrics.no_ledger(&key),
+        for LedgerChange { rollout, stored } in self.lineage.ledgers_changed() {
+            match stored {
+                Some((ledger, settings)) => self.metrics.ledger(rollout, ledger, settings),
+                None => self.metrics.no_ledger(&rollout),
             }
         }
         self.metrics.rollouts(self.lineage.rollouts());

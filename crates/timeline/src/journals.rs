@@ -93,6 +93,9 @@ impl Journals {
 
     /// Begins the journal of an attempt, unless there is one.
     pub(crate) fn begin(&mut self, identity: &Identity, started: Moment, now: Timestamp) {
+        if self.of_attempt(identity).is_some() {
+            return;
+        }
         let key = Key::new(identity.rollout.namespace.clone(), name(identity));
         if !self.deliveries.contains_key(&key) {
             let journal = Journal::begin(identity.clone(), started);
@@ -167,6 +170,13 @@ impl Journals {
         if let Some(delivery) = self.deliveries.get_mut(key) {
             delivery.keeps(attempts, after_delete);
         }
+    }
+
+    /// The journal of an attempt. There are few of a Rollout: to look at each costs less than to make
+    /// a name.
+    pub(crate) fn of_attempt(&self, identity: &Identity) -> Option<&Journal> {
+        let names = self.of_rollout.get(&identity.rollout).into_iter().flatten();
+        names.filter_map(|name| self.journal(name)).find(|journal| journal.identity == *identity)
     }
 
     pub(crate) fn journal(&self, key: &Key) -> Option<&Journal> {

@@ -37,6 +37,7 @@ use crate::observation::{Key, Kind, Observation, RolloutSeen, RolloutTraceSeen, 
 use crate::report::Report;
 pub use effect::{Effect, ReportWrite};
 use ledgers::Book;
+pub use ledgers::LedgerChange;
 use watches::Watch;
 
 /// Facts of one transition arrive within about a second of each other; they are stored together.
@@ -173,6 +174,7 @@ impl Lineage {
                 rollout.problem = Some(seen.problem);
                 // One that was never read has no other name to be reported under.
                 rollout.uid = rollout.uid.take().or(seen.uid.map(Into::into));
+                self.ledgers_changed.insert(seen.key.clone());
                 self.touched_rollouts.insert(seen.key);
             }
             Observation::Listing(_) | Observation::Invalid(..) => {}
@@ -287,6 +289,10 @@ impl Lineage {
         }
         self.gone_early.remove(&key);
         let before = rollout.seen.take();
+        if before.is_none() {
+            // Its RolloutTrace may have been told before it.
+            self.ledgers_changed.insert(key.clone());
+        }
         let same = before.as_ref() == Some(&seen);
         if same {
             rollout.gap = false;

@@ -14,6 +14,9 @@ const FOLDED: f64 = 50_000.0;
 const ENCODED: f64 = 100_000.0;
 const REVISION: f64 = 160.0;
 const WRITES: f64 = 4.0;
+/// Bytes of a RolloutTrace with so many lines.
+const OBJECT: usize = 40_000;
+const FULL: usize = 200;
 /// Seconds for the figures of ten thousand Rollouts.
 const FIGURES: f64 = 1.0;
 const P50: Duration = Duration::from_millis(10);
@@ -79,11 +82,29 @@ fn core(report: &mut Report, it: &Core) {
 fn ledgers(report: &mut Report, it: &Ledgers) {
     let met = it.figures.median() <= FIGURES;
     let measure = format!("DORA's figures of {ROLLOUTS} Rollouts with full ledgers, 3 windows");
-    let seconds = samples_of(&it.figures, |seconds| format!("{seconds:.2} s"));
-    report.goal(measure, seconds, "<= 1 s", met);
-    let ((lines, of_lines), (days, of_days)) = (it.lines, it.days);
-    let measure = format!("  text of a full ledger: {lines} lines; sums of {days} days");
-    report.row(measure, format!("{of_lines} B; {of_days} B"));
+    let seconds = |of: &Samples| samples_of(of, |seconds| format!("{seconds:.2} s"));
+    report.goal(measure, seconds(&it.figures), "<= 1 s", met);
+    let (bytes, series) = it.scraped;
+    let [first, again] = &it.scrapes;
+    report.row("  a scrape of them, the first of a day", seconds(first));
+    report.row("  each one after it", seconds(again));
+    let size = format!("{series}; {}", megabytes(bytes as u64));
+    report.row("  its series; its size", size);
+    let memory = samples_of(&it.memory, |bytes| format!("{bytes:.0} B"));
+    report.row("  memory of each ledger", memory);
+    for size in &it.sizes {
+        let ((lines, of_lines), (days, of_days)) = (size.lines, size.days);
+        let often = size.a_day;
+        let measure =
+            format!("RolloutTrace at {often} a day: {lines} lines, {days} days summed up");
+        let object = format!("{} B", size.object);
+        if lines == FULL {
+            report.goal(measure, object, "< 40,000 B", size.object < OBJECT);
+        } else {
+            report.row(measure, object);
+        }
+        report.row("  of these lines; sums", format!("{of_lines} B; {of_days} B"));
+    }
 }
 
 fn writes(report: &mut Report, it: &Counts, keptn: &str) {

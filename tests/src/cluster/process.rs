@@ -69,6 +69,7 @@ impl Group {
         let log = self.logs.join(format!("{name}.log"));
         let open = || OpenOptions::new().create(true).append(true).open(&log);
         let stdout = open().map_err(Error::file("write", &log))?;
+        let before = stdout.metadata().map_err(Error::file("read", &log))?.len();
         let stderr = open().map_err(Error::file("write", &log))?;
         // Nothing of a cluster leaves loopback.
         for name in ["http_proxy", "https_proxy", "all_proxy"] {
@@ -84,7 +85,7 @@ impl Group {
                 program: format!("{name} ({})", command.get_program().to_string_lossy()),
                 source,
             })?;
-        Ok(Process { name: name.into(), log, id: child.id(), child: Mutex::new(child) })
+        Ok(Process { name: name.into(), log, before, id: child.id(), child: Mutex::new(child) })
     }
 }
 
@@ -107,6 +108,8 @@ fn quiet(command: &mut Command) -> &mut Command {
 pub struct Process {
     name: String,
     log: PathBuf,
+    /// What stood in the log when it began.
+    before: u64,
     id: u32,
     child: Mutex<Child>,
 }
@@ -122,9 +125,13 @@ impl Process {
         self.id
     }
 
-    /// The file it logs into.
-    pub fn log(&self) -> &Path {
-        &self.log
+    /// What it has logged. One that ran before under the same name logged into the same file.
+    pub fn logged(&self) -> std::io::Result<String> {
+        let mut file = std::fs::File::open(&self.log)?;
+        file.seek(SeekFrom::Start(self.before))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// How it ended, or `None` while it runs.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::HistogramWithExemplars;
@@ -120,6 +121,40 @@ impl Dora {
     /// A Rollout is gone.
     pub(super) fn remove(&self, rollout: &Key) {
         self.books.all().remove(rollout);
+    }
+}
+
+/// The part of the metrics that is made of ledgers, alone: what a scrape of it costs is measured by
+/// the benchmarks.
+pub struct Gauges {
+    registry: Registry,
+    dora: Dora,
+}
+
+impl Gauges {
+    /// With no ledger yet, and these windows.
+    pub fn new(clock: fn() -> Timestamp, windows: &[u16]) -> Self {
+        let mut registry = Registry::with_prefix("throughline");
+        let dora = Dora::register(&mut registry, clock, windows);
+        Self { registry, dora }
+    }
+
+    /// A ledger is stored.
+    pub fn set(&self, rollout: Key, ledger: Arc<Ledger>, settings: Settings) {
+        self.dora.set(rollout, ledger, settings);
+    }
+
+    /// What a scrape finds.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl fmt::Debug for Gauges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gauges").finish_non_exhaustive()
     }
 }
 

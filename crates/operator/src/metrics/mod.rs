@@ -18,6 +18,7 @@ use std::sync::atomic::AtomicU64;
 
 use attempts::Attempts;
 use dora::Dora;
+pub use dora::Gauges;
 use health::Health;
 pub(crate) use health::{error_type, status_type};
 use jiff::Timestamp;
@@ -277,8 +278,8 @@ impl Metrics {
     }
 
     /// The ledger of a Rollout is stored.
-    pub(crate) fn ledger(&self, rollout: Key, ledger: &Arc<Ledger>, settings: dora::Settings) {
-        self.dora.set(rollout, Arc::clone(ledger), settings);
+    pub(crate) fn ledger(&self, rollout: Key, ledger: Arc<Ledger>, settings: dora::Settings) {
+        self.dora.set(rollout, ledger, settings);
     }
 
     /// A Rollout is gone.

@@ -133,7 +133,7 @@ impl Lineage {
     /// The journal of the newest attempt.
     pub(super) fn newest_journal(&self, key: &Key) -> Option<&Journal> {
         let (uid, newest) = self.newest(key)?;
-        self.journals.journal(&Key::new(key.namespace.clone(), name(&identity(key, uid, newest))))
+        self.journals.of_attempt(&identity(key, uid, newest))
     }
 
     fn newest(&self, key: &Key) -> Option<(&str, &Attempt)> {
@@ -309,8 +309,8 @@ impl Lineage {
     /// Whose pods are to be watched: those of ReplicaSets with an attempt under way.
     pub(super) fn watch_pods(&mut self, key: &Key, effects: &mut Vec<Effect>) {
         let wanted = self.newest(key).and_then(|(uid, newest)| {
-            let name = Key::new(key.namespace.clone(), name(&identity(key, uid, newest)));
-            let open = self.journals.journal(&name).is_some_and(Journal::open);
+            let open = self.journals.of_attempt(&identity(key, uid, newest));
+            let open = open.is_some_and(Journal::open);
             let set = newest.replica_set.as_ref().filter(|_| open)?;
             let uid = self.index.uid(&Key::new(key.namespace.clone(), set.clone()))?;
             Some((newest.hash.clone(), uid.clone()))

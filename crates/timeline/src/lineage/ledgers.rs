@@ -51,6 +51,15 @@ impl Book {
     }
 }
 
+/// What is stored of a Rollout's attempts.
+#[derive(Debug, Clone)]
+pub struct LedgerChange {
+    /// The Rollout.
+    pub rollout: Key,
+    /// Its ledger, and how its figures are made; none if the Rollout is not there.
+    pub stored: Option<(Arc<Ledger>, dora::Settings)>,
+}
+
 /// The line of a RolloutAttempt that was told.
 pub(super) struct Early {
     key: Key,
@@ -151,16 +160,20 @@ impl Lineage {
         rollout.book.ledger = Some(Arc::new(ledger));
     }
 
-    /// The ledger of a Rollout as it is stored, and how its figures are made.
-    pub fn stored_ledger(&self, key: &Key) -> Option<(&Arc<Ledger>, dora::Settings)> {
-        let rollout = self.rollouts.get(key).filter(|rollout| rollout.exists())?;
-        let report = rollout.report.as_ref().filter(|_| !rollout.reporting)?;
-        Some((report.ledger.as_ref()?, report.dora))
-    }
-
-    /// The Rollouts whose stored ledgers have changed, or that are gone, since this was asked last.
-    pub fn ledgers_changed(&mut self) -> Vec<Key> {
-        std::mem::take(&mut self.ledgers_changed).into_iter().collect()
+    /// The stored ledgers that have changed since this was asked last.
+    pub fn ledgers_changed(&mut self) -> Vec<LedgerChange> {
+        let changed = std::mem::take(&mut self.ledgers_changed).into_iter();
+        changed
+            .filter_map(|key| match self.rollouts.get(&key).filter(|rollout| rollout.exists()) {
+                None => Some(LedgerChange { rollout: key, stored: None }),
+                Some(rollout) => {
+                    // One whose write is under way or failed is told of again.
+                    let report = rollout.report.as_ref().filter(|_| !rollout.reporting)?;
+                    let ledger = Arc::clone(report.ledger.as_ref()?);
+                    Some(LedgerChange { rollout: key, stored: Some((ledger, report.dora)) })
+                }
+            })
+            .collect()
     }
 
     /// Whether a report has to wait for what the ledger begins with; asks for that.

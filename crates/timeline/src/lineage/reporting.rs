@@ -39,6 +39,7 @@ impl Lineage {
             && !ours.tells_of_the_same(&told)
         {
             rollout.report = Some(told);
+            self.ledgers_changed.insert(key.clone());
             self.schedule_report(key, now + REPORT_DELAY);
         }
     }

@@ -2,12 +2,14 @@
 //! same story in which nothing went wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use timeline::attempt::Phase;
 use timeline::chain::Chain;
 use timeline::delivery::Stage;
+use timeline::dora::{Settings, Window, figures_of};
 use timeline::journal::{Exported, Journal, MarkKind};
-use timeline::ledger::Id;
+use timeline::ledger::{Id, Ledger};
 use timeline::{Key, spans};
 
 use crate::world::{World, attempt_key};
@@ -59,6 +61,7 @@ impl World<'_> {
         }
         self.chains_must_be_true();
         self.ledgers_must_be_complete();
+        self.ledgers_must_be_shown();
     }
 
     fn attempts_must_be_done(&self) {
@@ -160,6 +163,20 @@ impl World<'_> {
     }
 
     /// Every attempt that is over has one line, and no line is without its attempt.
+    /// Gauges say what is stored, whatever was told first.
+    fn ledgers_must_be_shown(&self) {
+        let quarter = Window::days(90, self.now).unwrap();
+        let of = |ledger: &Ledger| figures_of([ledger], [quarter], &Settings::default());
+        for rollout in self.rollouts.keys() {
+            let stored = self.server.trace(rollout).and_then(|trace| trace.ledger.as_deref());
+            let shown = self.shown.get(rollout).map(Arc::as_ref);
+            assert_eq!(shown.map(of), stored.map(of), "the figures of {rollout} that are shown");
+        }
+        for rollout in self.shown.keys() {
+            assert!(self.rollouts.contains_key(rollout), "{rollout} is gone and still shown");
+        }
+    }
+
     fn ledgers_must_be_complete(&self) {
         for (rollout, uid) in &self.rollouts {
             let told = self.server.trace(rollout).and_then(|trace| trace.ledger.as_ref());

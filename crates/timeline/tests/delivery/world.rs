@@ -8,12 +8,14 @@ mod words;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 use timeline::delivery::Stage;
 use timeline::journal::Identity;
-use timeline::lineage::{Effect, Options};
+use timeline::ledger::Ledger;
+use timeline::lineage::{Effect, LedgerChange, Options};
 use timeline::{Key, Kind, Lineage, Observation};
 
 use crate::api_server::ApiServer;
@@ -76,6 +78,8 @@ pub(crate) struct World<'a> {
     pods_watched: BTreeMap<Key, String>,
     /// What the process that started then has told.
     announced: BTreeSet<(Key, u8, Timestamp)>,
+    /// The ledgers that it shows.
+    pub(crate) shown: BTreeMap<Key, Arc<Ledger>>,
     pub(crate) rollouts: BTreeMap<Key, String>,
     /// Turns of each Rollout that happened, that the operator knows, and that are stored.
     happened: BTreeMap<Key, usize>,
@@ -119,6 +123,7 @@ impl<'a> World<'a> {
             started: start,
             pods_watched: BTreeMap::new(),
             announced: BTreeSet::new(),
+            shown: BTreeMap::new(),
             rollouts: BTreeMap::new(),
             happened: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -260,6 +265,7 @@ impl<'a> World<'a> {
         self.started = self.now;
         self.lists = Some((None, None, None));
         self.pods_watched.clear();
+        self.shown.clear();
         self.server.disconnect();
         for (n, kind) in (0..).zip(KINDS) {
             // Not in the same order each time.
@@ -303,6 +309,12 @@ impl<'a> World<'a> {
             return;
         };
         let effects = operator.effects(self.now);
+        for LedgerChange { rollout, stored } in operator.ledgers_changed() {
+            match stored {
+                Some((ledger, _)) => drop(self.shown.insert(rollout, ledger)),
+                None => drop(self.shown.remove(&rollout)),
+            }
+        }
         let due = operator.due();
         assert!(
             due.is_none_or(|due| due > self.now),

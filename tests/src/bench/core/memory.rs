@@ -30,6 +30,8 @@ pub enum Shape {
     ReplicaSets,
     /// Keptn's objects for all ten, too.
     Keptn,
+    /// A full ledger alone.
+    Ledger,
 }
 
 /// Objects of one Rollout, to be copied.
@@ -40,6 +42,9 @@ struct Sample {
 
 /// Bytes by which the resident memory of this process grows when it reads so many Rollouts.
 pub fn weigh(shape: Shape, rollouts: usize) -> Result<u64, Error> {
+    if shape == Shape::Ledger {
+        return super::ledgers::weigh(rollouts);
+    }
     let sample = sample(shape)?;
     let mut model = Model::new(shape == Shape::Keptn, sample.at);
     let mut at = sample.at;
@@ -78,6 +83,13 @@ pub(super) fn measure(shape: Shape, rollouts: usize) -> Result<u64, Error> {
     told.trim().parse().map_err(|_| {
         failed(String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("?").to_owned())
     })
+}
+
+/// An object of a Rollout with ten revisions, each with a trace of Keptn's.
+pub(super) fn stored(kind: Kind) -> Result<String, Error> {
+    let objects = sample(Shape::Keptn)?.objects;
+    let stored = objects.into_iter().find(|(of, _)| *of == kind).map(|(_, text)| text);
+    stored.ok_or(Error::Sample { kind: kind.resource() })
 }
 
 /// Rolls one Rollout out revision by revision, and takes what is then in the cluster.

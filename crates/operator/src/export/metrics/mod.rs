@@ -2,8 +2,8 @@
 //! out of the registry say the same.
 //!
 //! The rules are those of OpenTelemetry's specification, compatibility/prometheus_and_openmetrics.md.
-//! prometheus-client can also give its metrics as protobuf messages. For 10,000 Rollouts these take
-//! 200 MiB, where the text takes 50, and they bring a compiler of protobuf into the build.
+//! prometheus-client can also give its metrics as protobuf messages. These take several times the
+//! memory of the text, and bring a compiler of protobuf into the build.
 
 mod point;
 mod request;

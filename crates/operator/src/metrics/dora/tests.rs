@@ -11,19 +11,15 @@ fn scraped(books: &[(&str, &[&str])]) -> String {
 }
 
 fn scraped_with(windows: &[u16], books: &[(&str, &[&str])]) -> String {
-    let mut registry = Registry::with_prefix("throughline");
-    let dora = Dora::register(&mut registry, now, windows);
+    let gauges = Gauges::new(now, windows);
     for (name, lines) in books {
         let lines = lines.iter().map(|line| line.parse::<Line>().unwrap());
         let ledger = Ledger::restored("uid", None, lines, [], None);
-        dora.set(Key::new("shop", *name), Arc::new(ledger), Settings::default());
+        gauges.set(Key::new("shop", *name), Arc::new(ledger), Settings::default());
     }
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let text = gauges.text().unwrap();
     // The second scrape takes what was kept, and says the same.
-    let mut again = String::new();
-    prometheus_client::encoding::text::encode(&mut again, &registry).unwrap();
-    assert_eq!(text, again);
+    assert_eq!(text, gauges.text().unwrap());
     text
 }
 
