@@ -1,5 +1,5 @@
-//! Metrics, served in OpenMetrics text and made into OTLP's from it: the operator's own health here, what attempts came to in
-//! [`attempts`], and what ledgers come to in [`dora`].
+//! Metrics in OpenMetrics text, which is served, and made into OTLP's: the operator's own health
+//! here, what attempts came to in [`attempts`], and what ledgers come to in [`dora`].
 //!
 //! No label ever holds a revision, hash, version, commit or message; a Rollout is named only by
 //! `throughline_attempts`, which has a few series for each that had an attempt since the start, and
