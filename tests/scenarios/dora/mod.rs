@@ -2,6 +2,7 @@
 //! in the metrics and in what `throughline dora` prints.
 
 mod figures;
+mod kept;
 mod lost;
 mod teams;
 
