@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use throughline_tests::bench::{Error, Part, Shape, Sizes, run, weigh};
 
 /// Measures what `throughline` gets done and what it costs: events, spans, memory and writes of its
-/// core alone (`--only core`, no cluster, under a minute); link latency, writes, idle requests,
+/// core alone (`--only core`, no cluster, three minutes); link latency, writes, idle requests,
 /// memory and cold start on a cluster.
 ///
 /// A missed goal is no failure: the table says so.

@@ -64,7 +64,7 @@ pub(super) struct Counts {
     pub(super) contexts: Samples,
 }
 
-/// Measures all of it, in less than a minute.
+/// Measures all of it, in about three minutes.
 pub(super) fn measure(sizes: &Sizes) -> Result<Core, Error> {
     say(&format!("core: {} canaries of six steps at a time", sizes.in_flight));
     let texts = texts(sizes.in_flight, false);
