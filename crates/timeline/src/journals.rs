@@ -1,11 +1,13 @@
-//! All journals that are not delivered yet, and the one way out to the collector.
+//! All journals that are not delivered yet; [`gate`] is their one way out to the collector.
 //!
 //! While a collector is away, attempts that are over and stored wait in the cluster and not here:
 //! a few are kept in memory, the others are recalled when it takes spans again.
 
+mod gate;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::chain::Turn;
 use crate::delivery::{AttemptWritten, Delivery, Sent};
@@ -15,13 +17,10 @@ use crate::lineage::Effect;
 use crate::moment::Moment;
 use crate::observation::{Key, RolloutAttemptSeen};
 use crate::standing::Export;
+use gate::Gate;
 
-/// Requests to a collector at one time; one while it is not known to answer.
-const SENDING_AT_ONCE: usize = 8;
 /// Journals in memory that only wait for a collector.
 const WAITING_INSIDE: usize = 128;
-const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(1);
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
 /// The journals that are not delivered yet, by the name of their RolloutAttempt.
 #[derive(Debug, Default)]
@@ -51,15 +50,6 @@ pub struct Behind {
     pub journal: Option<Timestamp>,
     /// When the oldest entry ended that is stored and that no collector has acknowledged.
     pub export: Option<Timestamp>,
-}
-
-/// What is known of the collector.
-#[derive(Debug, Default)]
-struct Gate {
-    sending: usize,
-    failures: u32,
-    resume: Option<Timestamp>,
-    problem: bool,
 }
 
 /// What became of an attempt, told once, when it is stored.
@@ -278,7 +268,7 @@ impl Journals {
                 self.gate.hold(*after, jitter, now);
                 self.let_wait_outside();
             }
-            _ => self.gate = Gate { sending: self.gate.sending, ..Gate::default() },
+            _ => self.gate.open(),
         }
         if let Some(delivery) = self.deliveries.get_mut(key) {
             delivery.sent(sent, spans, now);
@@ -396,53 +386,5 @@ impl Journals {
             self.timers.insert((due, key.clone()));
             self.timer_of.insert(key.clone(), due);
         }
-    }
-
-    /// Drops journals that can be read again, until no more are left in memory than may wait there.
-    fn let_wait_outside(&mut self) {
-        let surplus = self.waiting_inside.len().saturating_sub(WAITING_INSIDE);
-        let can = |key: &&Key| self.deliveries.get(*key).is_some_and(Delivery::can_wait_outside);
-        let outside: Vec<Key> =
-            self.waiting_inside.iter().rev().filter(can).take(surplus).cloned().collect();
-        for key in outside {
-            let unsent = self.deliveries.get(&key).and_then(Delivery::unsent);
-            self.remove(&key);
-            self.leave_outside(unsent);
-        }
-    }
-
-    /// Hands out spans while the collector takes them.
-    fn let_out(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        if self.gate.resume.is_some_and(|resume| resume > now) {
-            return;
-        }
-        let at_once = if self.gate.problem { 1 } else { SENDING_AT_ONCE };
-        while self.gate.sending < at_once
-            && let Some(key) = self.waiting_inside.pop_first()
-        {
-            if let Some(batch) = self.deliveries.get_mut(&key).and_then(Delivery::send) {
-                self.gate.sending += 1;
-                effects.push(Effect::Send(key, Box::new(batch)));
-            }
-        }
-        let room = self.waiting_inside.is_empty() && !self.gate.problem;
-        if self.waiting_outside && !self.recalling && room {
-            self.waiting_outside = false;
-            self.recalling = true;
-            effects.push(Effect::Recall(WAITING_INSIDE));
-        }
-    }
-}
-
-impl Gate {
-    /// Nothing leaves for a while: doubling, spread, and not before the collector said.
-    fn hold(&mut self, after: Option<SignedDuration>, jitter: u32, now: Timestamp) {
-        self.problem = true;
-        let doubled = FIRST_WAIT * (1 << self.failures.min(6));
-        self.failures = self.failures.saturating_add(1);
-        let wait = doubled.min(LONGEST_WAIT);
-        let spread = wait / 2 + wait * i32::try_from(jitter.min(1000)).unwrap_or(0) / 2000;
-        let asked = after.unwrap_or_default().clamp(SignedDuration::ZERO, LONGEST_WAIT * 10);
-        self.resume = Some(now + spread.max(asked));
     }
 }
