@@ -109,10 +109,16 @@ async fn a_context_that_a_person_owns_and_edits_keeps_all_that_is_theirs() -> Ou
             links.len() == 4 && links.contains(&own)
         })
         .await?;
+    // The person was busy all the while, however slow the machine is.
+    let busy = async {
+        while edits.load(Ordering::Relaxed) <= 50 && !person.is_finished() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), busy).await?;
     stop.store(true, Ordering::Relaxed);
     let last = person.await??;
     assert_eq!(Some(foreign(&contexts.get("shop").await?)), last);
-    assert!(edits.load(Ordering::Relaxed) > 50, "the person was busy");
     Ok(())
 }
 
