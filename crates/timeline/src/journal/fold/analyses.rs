@@ -1,10 +1,12 @@
 //! AnalysisRuns: they tell their own times.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use super::super::{Analysis, Journal, Measurement, Metric};
 use super::clock::milliseconds;
-use super::detail::{fit, severity};
+use super::detail::{fit, ranked};
 use super::text::clean;
 use crate::base::{Moment, Turn};
 use crate::seen::{AnalysisPhase, AnalysisRunSeen, MeasurementSeen, MetricSeen};
@@ -95,7 +97,7 @@ impl Journal {
     /// The metrics that matter most, in the order of the run.
     fn metrics(&mut self, run: &AnalysisRunSeen, started: Moment, now: Timestamp) -> Vec<Metric> {
         let mut kept: Vec<(usize, &MetricSeen)> = run.metrics.iter().enumerate().collect();
-        kept.sort_by_key(|(index, metric)| (metric.dry_run, -severity(metric.phase), *index));
+        kept.sort_by_key(|(index, metric)| (Reverse(ranked(metric.dry_run, metric.phase)), *index));
         kept.truncate(METRICS);
         kept.sort_by_key(|(index, _)| *index);
         for index in METRICS..run.metrics.len().max(run.metric_count as usize) {
