@@ -134,8 +134,7 @@ impl Journal {
     }
 
     /// An analysis has ended. It may be told after the abort that it was the reason for.
-    pub(super) fn weigh_analysis(&mut self, index: usize) {
-        let Some(analysis) = self.analyses.get(index) else { return };
+    pub(super) fn weigh_analysis(&mut self, analysis: &Analysis) {
         let Some(found) = of_analysis(analysis) else { return };
         let cause = self.failure.as_ref().and_then(|failure| failure.cause);
         if self.open() || self.waits_for_blame() {
