@@ -1,7 +1,7 @@
 //! What release 0.1.0 stored, on a cluster with Argo Rollouts 1.10.1, is read by this one: nothing
 //! of it is lost, and nothing that nobody saw is added.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "what was stored is in the folder")]
+#![expect(clippy::unwrap_used, reason = "what was stored is in the folder")]
 
 use api::{RolloutAttempt, RolloutTrace};
 use operator::observe::Observed as _;
