@@ -125,7 +125,8 @@ struct Stored {
 
 impl Delivery {
     /// A journal that nothing is stored of.
-    pub(crate) fn new(journal: Journal, now: Timestamp) -> Self {
+    pub(crate) fn new(mut journal: Journal, now: Timestamp) -> Self {
+        journal.forget_pods();
         Self {
             journal,
             stored: None,
@@ -243,6 +244,7 @@ impl Delivery {
                         journal.exported.until.max(self.journal.exported.until);
                     self.journal = journal;
                 } else {
+                    self.journal.forget_pods();
                     replaced = true;
                 }
                 self.store_by(now);
