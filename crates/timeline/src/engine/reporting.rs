@@ -25,10 +25,7 @@ impl Engine {
                     rollout.retry = Retry::default();
                     self.ledgers_changed.insert(key.clone());
                 }
-                ReportWritten::NamespaceGone => {
-                    rollout.retry = Retry::default();
-                    rollout.namespace_gone = true;
-                }
+                ReportWritten::NamespaceGone => rollout.retry = Retry::never(),
                 ReportWritten::NotStored(why) => {
                     rollout.report = None;
                     rollout.retry.failed(why, now);
@@ -61,7 +58,7 @@ impl Engine {
         let Some(uid) = rollout.uid.clone() else {
             return;
         };
-        let waits = rollout.reporting || !rollout.exists() || rollout.namespace_gone;
+        let waits = rollout.reporting || !rollout.exists() || rollout.retry.is_over();
         if waits || self.journals.has_unstored_end(key, now) {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
