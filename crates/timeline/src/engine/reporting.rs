@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use super::{Effect, Engine, REPORT_DELAY, ReportWrite, ReportWritten};
+use crate::base::time::later;
 use crate::base::{Key, Phase};
 use crate::chain::Chain;
 use crate::keptn::app_context::{AppContext, Standing};
@@ -47,7 +48,7 @@ impl Engine {
         {
             rollout.report = Some(told);
             self.ledgers_changed.insert(key.clone());
-            self.schedule_report(key, now + REPORT_DELAY);
+            self.schedule_report(key, later(now, REPORT_DELAY));
         }
     }
 
@@ -160,7 +161,7 @@ impl Engine {
         if self.settles(key)
             && let Some(rollout) = self.rollouts.get_mut(key)
         {
-            rollout.settles_by = Some(now + SETTLE_DELAY);
+            rollout.settles_by = Some(later(now, SETTLE_DELAY));
         }
         self.schedule_report(key, now);
     }

@@ -254,7 +254,7 @@ impl AppContext {
     fn tell_contention(&mut self, now: Timestamp) {
         self.undone.retain(|at| earlier(now, UNDONE_WINDOW) < *at);
         if self.undone.len() >= TRIES {
-            self.undone.drain(..self.undone.len() - TRIES);
+            self.undone.drain(..self.undone.len().saturating_sub(TRIES));
             self.rests_until = Some(later(now, REST));
         }
     }
