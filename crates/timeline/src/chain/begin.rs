@@ -52,7 +52,7 @@ impl Chain {
             other.hash == attempt.hash && other.revision == attempt.revision
         };
         let last = self.attempts.iter().filter(same).map(|other| other.number).max();
-        attempt.number = last.map_or(1, |last| last + 1);
+        attempt.number = last.map_or(1, |last| last.saturating_add(1));
         self.attempts.insert(0, Arc::new(attempt));
     }
 

@@ -188,9 +188,9 @@ impl Times {
 
 /// So many tenths of the way from the first to the last.
 fn percentile(sorted: &[u32], tenths: usize) -> Option<f64> {
-    let way = sorted.len().checked_sub(1)? * tenths;
+    let way = sorted.len().checked_sub(1)?.saturating_mul(tenths);
     let below = f64::from(*sorted.get(way / 10)?);
-    let above = sorted.get(way / 10 + 1).map_or(below, |above| f64::from(*above));
+    let above = sorted.get((way / 10).saturating_add(1)).map_or(below, |above| f64::from(*above));
     let part = f64::from(u8::try_from(way % 10).unwrap_or(0)) / 10.0;
     Some(below + (above - below) * part)
 }

@@ -195,7 +195,7 @@ impl Live {
             let (kind, line) = (verdicts[n].kind, verdicts[n].line);
             let taken_back = match kind {
                 Kind::Rollback => {
-                    let above = self.target[place].map_or(0, |target| target + 1);
+                    let above = self.target[place].map_or(0, |target| target.saturating_add(1));
                     &self.order[above..place]
                 }
                 Kind::Hotfix => self.replaced(place, verdicts),

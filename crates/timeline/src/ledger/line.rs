@@ -288,7 +288,7 @@ pub(super) fn whole(at: Timestamp) -> Timestamp {
 fn short(text: &str) -> Option<Word> {
     let digits = commit::digits(text.trim());
     if commit::is_digest(digits) {
-        return Word::new(&digits[..DIGITS], DIGITS);
+        return Word::new(digits.get(..DIGITS)?, DIGITS);
     }
     Word::new(digits, COMMIT)
 }
