@@ -113,6 +113,8 @@ fn replica_set(reason: &str, message: &str) -> ReplicaSetSeen {
         revision: Some(2),
         created: None,
         template: Template::AskRollout(Vec::new()),
+        desired: None,
+        ready: 0,
         available: 0,
         failure: Some((reason.to_owned(), message.to_owned())),
         facts: RevisionFacts::default(),

@@ -170,6 +170,8 @@ impl Story {
                 version: format!("version-{hash}").into(),
                 hashed: false,
             })),
+            desired: None,
+            ready: 0,
             available: 0,
             failure: None,
             facts: timeline::seen::RevisionFacts::default(),

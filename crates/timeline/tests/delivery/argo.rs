@@ -152,7 +152,12 @@ impl Argo {
                 Plan::Pause(Some(seconds)) => ("pause", format!("{seconds}s"), Some(*seconds)),
                 Plan::Analysis => ("analysis", "success-rate".to_owned(), None),
             };
-            StepPlan { kind: kind.to_owned().into(), setting: setting.into(), seconds }
+            StepPlan {
+                kind: kind.to_owned().into(),
+                setting: setting.into(),
+                seconds,
+                matches: true,
+            }
         });
         self.rollout = RolloutSeen {
             uid: format!("uid-{}-{}", self.rollout.key.name, self.made).into(),
@@ -249,6 +254,8 @@ impl Argo {
                 version: format!("version-{hash}").into(),
                 hashed: false,
             })),
+            desired: None,
+            ready: 0,
             available: 0,
             failure: None,
             facts: RevisionFacts::default(),

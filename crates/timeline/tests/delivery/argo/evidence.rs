@@ -46,7 +46,7 @@ impl Argo {
             metric_count: 0,
         };
         self.tell_run(&run);
-        self.rollout.progress.runs = vec![name.into()];
+        self.rollout.progress.step_run = kind == AnalysisKind::Step;
         self.write();
         (run.phase, run.started) = (AnalysisPhase::Running, Some(whole(self.now)));
         for n in 0..2 {
@@ -77,7 +77,7 @@ impl Argo {
             }
             self.tell_run(&run);
         }
-        self.rollout.progress.runs.clear();
+        self.rollout.progress.step_run = false;
     }
 
     pub(super) fn tell_run(&mut self, run: &AnalysisRunSeen) {

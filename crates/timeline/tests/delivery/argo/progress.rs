@@ -60,7 +60,7 @@ impl Argo {
         progress.step = progress.step.map(|step| step + 1);
         progress.pauses.clear();
         progress.controller_pause = false;
-        progress.runs.clear();
+        progress.step_run = false;
         progress.progressing = Some(condition(Some(true), "ReplicaSetUpdated", "", now));
         self.write();
     }
