@@ -35,7 +35,7 @@ impl Dice {
 }
 
 fn tries() -> usize {
-    std::env::var("HOSTILE_TRIES").ok().and_then(|tries| tries.parse().ok()).unwrap_or(40)
+    std::env::var("HOSTILE_TRIES").ok().and_then(|tries| tries.parse().ok()).unwrap_or(20)
 }
 
 /// Where numbers, texts and truths stand in an object.
