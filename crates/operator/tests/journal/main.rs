@@ -296,7 +296,7 @@ fn what_hangs_below_another_than_the_first_step_of_its_index_says_so() {
 #[test]
 fn what_somebody_broke_is_refused_with_the_place_and_what_to_do() {
     type Break = fn(&mut RolloutAttempt);
-    let cases: [(Break, &str); 17] = [
+    let cases: [(Break, &str); 18] = [
         (|it| it.status = None, "it has no status"),
         (|it| status(it).started = None, "started is missing"),
         (|it| it.spec.attempt = -1, "spec.attempt cannot be -1"),
