@@ -283,6 +283,7 @@ mod tests {
             unscheduled: None,
             failed: None,
             containers: Vec::new(),
+            ..PodSeen::default()
         }))
     }
 

@@ -64,6 +64,13 @@ impl Window {
         day >= self.first && midnight(day).is_some_and(|start| start < self.until)
     }
 
+    /// Whether what happened on a day, or within `after` that day, may lie in it.
+    pub(super) fn is_reached(&self, day: Date, after: SignedDuration) -> bool {
+        let Some(start) = midnight(day) else { return false };
+        let over = SignedDuration::from_hours(24).saturating_add(after);
+        start < self.until && self.from.duration_since(start) < over
+    }
+
     /// Its first day.
     pub fn first(&self) -> Date {
         self.first
