@@ -15,27 +15,19 @@
 //! 10. [`engine`]: the one owner: routes what is seen, and asks the world for effects.
 
 // Numbers and times are of other people: arithmetic on them saturates (`base::time`).
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
+
 pub mod base;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 pub mod chain;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 pub mod dora;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 pub mod engine;
 pub mod failure;
 pub mod journal;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 pub mod keptn;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 pub mod ledger;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 pub mod outbox;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 pub mod seen;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 pub mod spans;
-#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 pub mod stored;
 
 pub use base::{Key, Traceparent};
