@@ -19,6 +19,9 @@ use lines::Lines;
 use super::line::{LineError, named};
 use super::write::prefix;
 
+/// No attempt has so many entries.
+const MOST_CLOSED: u32 = 1_000_000;
+
 /// A RolloutAttempt that stores no journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -140,6 +143,10 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
         memory: timeline::journal::Memory::default(),
         steps: steps.clone(),
     };
+    // The next number has to be one, too.
+    if journal.closed > MOST_CLOSED {
+        return Err(Problem::Number { field: "closed", number: status.closed });
+    }
     add_up(&journal)?;
     Ok(journal)
 }
