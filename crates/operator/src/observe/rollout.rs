@@ -392,7 +392,7 @@ mod tests {
         assert_eq!(progress.invalid_spec.as_deref(), Some("no such"));
         assert!(progress.healthy_since.is_some() && progress.restart_at.is_some());
         assert_eq!(progress.replicas, Some(3));
-        assert_eq!(progress.runs, ["step", "background"]);
+        assert!(progress.step_run);
         let progressing = progress.progressing.unwrap();
         assert_eq!((progressing.status, &*progressing.reason), (None, "RolloutPaused"));
     }

@@ -124,7 +124,7 @@ impl Chain {
             .collect();
         earlier.sort_by_key(|set| (set.revision, set.created));
         for set in earlier {
-            let live = stable == Some(&set.hash) && was_healthy(view.rollout);
+            let live = stable == Some(&set.hash) && view.rollout.progress.was_healthy;
             let phase = if live { Phase::Promoted } else { Phase::Unknown };
             let mut attempt = not_observed(set, phase, view);
             if attempt.revision > revision {
@@ -144,7 +144,7 @@ impl Chain {
         if stable == view.current || self.live().is_some_and(|live| live.hash == stable) {
             return Turn::Same;
         }
-        if self.live().is_none() && !was_healthy(view.rollout) {
+        if self.live().is_none() && !view.rollout.progress.was_healthy {
             // Argo calls the first revision stable before any pod is ready: it never was live.
             return Turn::Same;
         }
@@ -317,8 +317,8 @@ impl Chain {
     }
 }
 
-/// Whether the Rollout is healthy, or was before: Argo adds the condition Healthy when it first is,
-/// and keeps it (argo-rollouts rollout/sync.go, `calculateRolloutConditions`).
+/// Whether a Rollout with nothing in flight is healthy, or was before: Argo adds the condition Healthy
+/// when it first is, and keeps it (argo-rollouts rollout/sync.go, `calculateRolloutConditions`).
 fn was_healthy(rollout: &RolloutSeen) -> bool {
     rollout.healthy || rollout.progress.was_healthy
 }
