@@ -330,7 +330,11 @@ impl Rollout {
         }
     }
 
-    fn late(&self, condition: &str, state: Option<String>) -> Error {
+    pub(super) fn patience(&self) -> Duration {
+        self.within
+    }
+
+    pub(super) fn late(&self, condition: &str, state: Option<String>) -> Error {
         Error::Waited {
             object: format!("Rollout {}/{}", self.namespace().name(), self.name()),
             condition: condition.into(),

@@ -6,9 +6,24 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step(pub Value);
 
-/// A share of the pods, in percent.
-pub fn weight(percent: u8) -> Step {
-    Step(json!({ "setWeight": percent }))
+/// A share of the pods or of the traffic, in percent; with `maxTrafficWeight`, a part of that.
+pub fn weight(weight: u32) -> Step {
+    Step(json!({ "setWeight": weight }))
+}
+
+/// So many pods, whatever the weight is; `None` lets them follow it again.
+pub fn canary_scale(replicas: Option<u32>) -> Step {
+    let scale = match replicas {
+        Some(replicas) => json!({ "replicas": replicas }),
+        None => json!({ "matchTrafficWeight": true }),
+    };
+    Step(json!({ "setCanaryScale": scale }))
+}
+
+/// Requests with this header go to the canary.
+pub fn header_route(name: &str, header: &str, value: &str) -> Step {
+    let matches = json!([{ "headerName": header, "headerValue": { "exact": value } }]);
+    Step(json!({ "setHeaderRoute": { "name": name, "match": matches } }))
 }
 
 /// A pause until somebody promotes.

@@ -1,0 +1,114 @@
+//! How a Rollout goes: with its namespace, and with what it leaves.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+use throughline_tests::cluster::{Cluster, Options};
+use throughline_tests::operator::{Operator, Settings, install};
+
+use super::{Outcome, SECOND, Story, version};
+
+/// kortix-ai/suna#3448, argoproj-labs/argocd-operator#853. In a namespace that goes every create is
+/// refused (`NamespaceTerminating`), and what is there goes in any order.
+#[tokio::test]
+async fn the_namespace_of_a_preview_goes_and_nothing_of_it_stays() -> Outcome {
+    let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start(Options::default())?));
+    install(cluster).await?;
+    // Of the whole cluster, with a collector.
+    let operator = Operator::start(cluster, "throughline", Settings::default()).await?;
+    operator.ready().await?;
+    let operator = Arc::new(operator);
+    let preview = cluster.namespace_without_keptn("preview").await?;
+    let gone = Story::beside(cluster, preview, Arc::clone(&operator));
+    // Beside it another one goes on.
+    let other = cluster.namespace_without_keptn("preview-b").await?;
+    let stays = Story::beside(cluster, other, operator);
+
+    let (cart, mut next) =
+        tokio::try_join!(gone.first(gone.rollout("cart")), stays.first(stays.rollout("cart")))?;
+    let mut cart = cart;
+    hold(&gone, true).await?;
+    gone.begins(&mut cart, version("2.0.0")).await?;
+    stays.begins(&mut next, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    next.paused_at(1).await?;
+    let placed = |journal: &timeline::journal::Journal| journal.placed.is_some();
+    let open = gone.attempts.until("cart", SECOND, "placed", placed).await?;
+    gone.namespace.delete().await?;
+    cart.gone().await?;
+
+    // B has no delay.
+    let since = Instant::now();
+    next.promote().await?;
+    next.healthy().await?;
+    stays
+        .tells(
+            "cart",
+            &["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"],
+        )
+        .await?;
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    hold(&gone, false).await?;
+    let name = gone.namespace.name();
+    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(gone.namespace.client());
+    while namespaces.get_opt(name).await?.is_some() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
+    // The end has left, or it was said once that it could not; nothing is under way any more.
+    let (trace, root) = open.root().unwrap();
+    let quiet = async {
+        loop {
+            let under_way = gone.operator.metric("throughline_attempts_pending", "").await;
+            if under_way < 0.1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(90), quiet).await?;
+    let log = || std::fs::read_to_string(cluster.logs().join("throughline.log"));
+    let about = |log: &str| {
+        let warns = |line: &&str| line.contains(" WARN ") && line.contains(name);
+        log.lines().filter(warns).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = about(&log()?);
+    assert!(before.len() <= 3, "{before:#?}");
+    assert!(before.iter().all(|line| !line.contains("permission")), "{before:#?}");
+    let (_, metrics) = gone.operator.get("metrics").await.unwrap();
+    let forbidden: Vec<_> = metrics
+        .lines()
+        .filter(|line| line.contains("forbidden") && !line.ends_with(" 0"))
+        .collect();
+    assert!(forbidden.is_empty(), "{forbidden:#?}");
+    let of_it: Vec<_> =
+        metrics.lines().filter(|line| line.contains(&format!("namespace=\"{name}\""))).collect();
+    assert!(of_it.iter().all(|line| !line.contains("rollout=")), "{of_it:#?}");
+    let (is_ready, text) = gone.operator.get("readyz").await.unwrap();
+    assert!(is_ready, "{text}");
+    let jaeger = cluster.jaeger();
+    let found = jaeger.trace(&trace).await?;
+    let left = found.is_some_and(|trace| trace.spans.iter().any(|span| span.span_id == root));
+    assert!(left || !before.is_empty(), "its root span has not left, and nobody said so");
+    Ok(())
+}
+
+/// A finalizer keeps the namespace for a while.
+async fn hold(story: &Story, holds: bool) -> Outcome {
+    let maps: Api<k8s_openapi::api::core::v1::ConfigMap> = story.namespace.api();
+    let finalizers = if holds { json!(["example.com/hold"]) } else { json!(null) };
+    let map = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": "hold", "finalizers": finalizers },
+    });
+    if holds {
+        story.namespace.apply(&map.to_string()).await?;
+    } else {
+        let patch = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+        maps.patch("hold", &PatchParams::default(), &patch).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! When users could be hit: header routes, weights of a thousand, Experiments.
+
+use serde_json::json;
+use throughline_tests::shop::{Router, canary_scale, header_route, pause, pause_for, weight};
+
+use super::{Outcome, SECOND, Story, version};
+
+/// argoproj/argo-rollouts#474, #4486. The weight stays 0, and all requests with the header go to the
+/// canary (trafficrouting.go `SetHeaderRoute`) until the abort removes the route.
+#[tokio::test]
+async fn a_header_route_hits_users_while_the_weight_is_zero() -> Outcome {
+    let story = Story::begin("header").await?;
+    let steps = [
+        canary_scale(Some(1)),
+        header_route("beta-header", "x-beta", "yes"),
+        pause(),
+        canary_scale(None),
+        weight(50),
+        pause(),
+    ];
+    let routes = json!({ "managedRoutes": [{ "name": "beta-header" }] });
+    let manifest = story.rollout("cart").canary(steps).router(Router::Alb);
+    let manifest =
+        manifest.fields(&json!({ "strategy": { "canary": { "trafficRouting": routes } } }));
+    let mut cart = story.first(manifest).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    assert_eq!(cart.paused_at(2).await?.canary_weight(), Some(0));
+    let conditions =
+        r"jsonpath={.metadata.annotations.alb\.ingress\.kubernetes\.io/conditions\.beta-header}";
+    let route = story.namespace.kubectl(&["get", "ingress", "cart", "-o", conditions]).await?;
+    assert!(route.contains("x-beta"), "{route}");
+    story.aborts(&cart, SECOND).await?;
+
+    let journal = [
+        "0 setCanaryScale 1 Completed",
+        "1 setHeaderRoute beta-header Completed",
+        "2 pause Stopped",
+        "  pause Manual End",
+        "Aborted by Manual: ManualAbort: aborted by a person or a tool, exposed",
+    ];
+    let attempt = story.attempts.reads("cart", SECOND, &journal).await?;
+    let spans = [
+        "rollout cart aborted",
+        "  setCanaryScale 1 completed",
+        "  setHeaderRoute beta-header completed",
+        "  pause stopped",
+        "    pause manual end",
+        "  recover",
+    ];
+    let trace = story.attempts.traced(&attempt, &spans).await?;
+    assert_eq!(trace.roots().next().unwrap().tags["argo_rollouts.exposed"], true);
+    // Users are hit from the moment at which the route is there, and until it is taken away.
+    let (journal, line) = (&attempt.journal, story.line("cart", "2.1").await?);
+    let since = journal.steps[1].ended.unwrap().at.duration_since(journal.started.at).as_secs();
+    assert!((since - 1..=since + 1).any(|at| line.contains(&format!(" exposed=+{at} "))), "{line}");
+
+    story.begins(&mut cart, version("3.0.0")).await?;
+    for step in [2, 5] {
+        cart.paused_at(step).await?;
+        cart.promote().await?;
+    }
+    cart.healthy().await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted, exposed: ManualAbort by Manual = failed, exposed",
+                "3.1 Promoted, exposed = deployment, makes good 2.1",
+            ],
+        )
+        .await?;
+    let figures = "deployments 1, failedExposed 1, fixes 1; exposed 1 of 2; lead N 0; recovery N 1";
+    story.counts("cart", figures).await
+}
+
+/// The control: with a router and neither weight nor route nobody meets the canary.
+#[tokio::test]
+async fn a_canary_that_only_stands_there_hits_nobody() -> Outcome {
+    let story = Story::begin("scaled-only").await?;
+    let steps = [canary_scale(Some(1)), pause(), weight(50), pause()];
+    let mut cart = story.first(story.rollout("cart").canary(steps).router(Router::Nginx)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    story.aborts(&cart, SECOND).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted: ManualAbort by Manual = failed, blocked",
+            ],
+        )
+        .await?;
+    story.counts("cart", "failedBlocked 1; exposed 0 of 0; lead N 0; recovery N 0").await
+}
+
+/// argoproj/argo-rollouts#2889, kubernetes/ingress-nginx#6337. With `maxTrafficWeight: 1000` the
+/// weights in the status are parts of a thousand.
+#[tokio::test]
+async fn weights_of_a_thousand_are_told_in_percent() -> Outcome {
+    let story = Story::begin("thousand").await?;
+    let steps = [weight(5), pause_for(1), weight(200), pause_for(1), weight(500), pause()];
+    let most = json!({ "strategy": { "canary": { "trafficRouting": { "maxTrafficWeight": 1000 }}}});
+    let manifest = story.rollout("cart").replicas(3).canary(steps).router(Router::Nginx);
+    let mut cart = story.first(manifest.fields(&most)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    assert_eq!(cart.paused_at(5).await?.canary_weight(), Some(500));
+    story.aborts(&cart, SECOND).await?;
+
+    let stored = story.attempt("cart", SECOND).await?.status.unwrap();
+    let percents: Vec<f64> = stored.weights.iter().filter_map(|line| first(line)).collect();
+    // 0.5 % may be rounded up: it is neither nothing nor 5 %.
+    let is_right = matches!(percents[..], [least, second, most]
+        if (0.5..=1.0).contains(&least) && close(second, 20.0) && close(most, 50.0));
+    assert!(is_right, "{:?}", stored.weights);
+    assert_eq!(stored.max_weight, Some(50));
+    let attempt = story.attempts.delivered("cart", SECOND).await?;
+    let (trace_id, root_id) = attempt.root().unwrap();
+    let is = |trace: &throughline_tests::jaeger::Trace| {
+        trace.spans.iter().any(|span| span.span_id == root_id)
+    };
+    let within = std::time::Duration::from_secs(10);
+    let jaeger = throughline_tests::cluster::Cluster::shared()?.jaeger();
+    let trace = jaeger.await_trace(&trace_id, within, "with its root", is).await?;
+    let root = trace.roots().next().unwrap();
+    assert_eq!(root.tags["argo_rollouts.weight.max"], 50);
+    let weights = trace.children(root).filter(|span| span.operation.contains("weight"));
+    let weights = weights.filter(|span| span.tags.contains_key("argo_rollouts.weight.percent"));
+    assert_eq!(weights.count(), 3);
+    let settings: Vec<_> = attempt.journal.steps.iter().map(|step| &*step.setting).collect();
+    assert_eq!(settings, ["5", "1s", "200", "1s", "500", ""]);
+
+    story.begins(&mut cart, version("3.0.0")).await?;
+    cart.paused_at(5).await?;
+    cart.promote().await?;
+    cart.healthy().await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted, exposed: ManualAbort by Manual = failed, exposed",
+                "3.1 Promoted, exposed = deployment, makes good 2.1",
+            ],
+        )
+        .await?;
+    let figures = "deployments 1, failedExposed 1, fixes 1; exposed 1 of 2; lead N 0; recovery N 1";
+    story.counts("cart", figures).await
+}
+
+fn first(line: &str) -> Option<f64> {
+    line.split(' ').next()?.trim_end_matches('%').parse().ok()
+}
+
+fn close(one: f64, other: f64) -> bool {
+    (one - other).abs() < 0.01
+}
