@@ -3,14 +3,14 @@
 
 use jiff::Timestamp;
 use timeline::Key;
-use timeline::failure::{Failure, decide, of_analysis, of_argo, of_pods, of_replica_set};
-use timeline::journal::{Analysis, AnalysisKind, AnalysisPhase, Measurement, Metric};
-use timeline::moment::Moment;
-use timeline::observation::{
-    ConditionSeen, ContainerSeen, OwnedMetadata, PodSeen, Progress, ReplicaSetSeen, RevisionFacts,
-    RolloutSeen, Template, Terminated,
+use timeline::base::Moment;
+use timeline::base::text::bounded;
+use timeline::failure::{Failure, decide, of_argo, of_pods, of_replica_set};
+use timeline::journal::{Analysis, Measurement, Metric, of_analysis};
+use timeline::seen::{
+    AnalysisKind, AnalysisPhase, ConditionSeen, ContainerSeen, OwnedMetadata, PodSeen, Progress,
+    ReplicaSetSeen, RevisionFacts, RolloutSeen, Template, Terminated,
 };
-use timeline::text::bounded;
 
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 

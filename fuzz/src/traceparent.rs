@@ -1,7 +1,7 @@
 //! Any bytes as a traceparent and as its two ids.
 
 use timeline::Traceparent;
-use timeline::traceparent::{SpanId, TraceId};
+use timeline::base::{SpanId, TraceId};
 
 /// The target.
 ///

@@ -7,9 +7,9 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
-use timeline::attempt::Phase;
-use timeline::journal::{Journal, name};
-use timeline::journals::{Announcement, Told};
+use timeline::base::{Phase, attempt_name};
+use timeline::journal::Journal;
+use timeline::outbox::{Announcement, Told};
 
 use crate::FIELD_MANAGER;
 
@@ -47,7 +47,11 @@ fn event(announcement: &Announcement) -> Event {
     let namespace = identity.rollout.namespace.clone();
     Event {
         metadata: ObjectMeta {
-            name: Some(format!("{}.{}", name(identity), if ended { "ended" } else { "started" })),
+            name: Some(format!(
+                "{}.{}",
+                attempt_name(identity),
+                if ended { "ended" } else { "started" }
+            )),
             namespace: Some(namespace.to_string()),
             ..ObjectMeta::default()
         },
@@ -61,7 +65,7 @@ fn event(announcement: &Announcement) -> Event {
         related: Some(ObjectReference {
             api_version: Some("throughline.dev/v1alpha1".to_owned()),
             kind: Some("RolloutAttempt".to_owned()),
-            name: Some(name(identity)),
+            name: Some(attempt_name(identity)),
             namespace: Some(identity.rollout.namespace.to_string()),
             ..ObjectReference::default()
         }),

@@ -7,14 +7,14 @@ use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client};
 use timeline::Key;
-use timeline::delivery::{AttemptWrite, AttemptWritten, Stage};
-use timeline::journal::{Identity, Journal};
-use timeline::observation::RolloutAttemptSeen;
+use timeline::base::AttemptId;
+use timeline::journal::Journal;
+use timeline::outbox::{AttemptWrite, AttemptWritten, Stage};
+use timeline::stored::RolloutAttemptSeen;
 
-use crate::journal;
 use crate::metrics::error_type;
 use crate::observe::attempt_seen;
-use crate::{FIELD_MANAGER, words};
+use crate::{FIELD_MANAGER, journal, words};
 
 /// Why a RolloutAttempt was not stored, read or removed.
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +138,7 @@ pub(crate) async fn read_all(
 /// Removes the oldest delivered RolloutAttempts of a Rollout beyond the newest `keep`.
 pub(crate) async fn prune(
     client: Client,
-    attempt: &Identity,
+    attempt: &AttemptId,
     keep: usize,
 ) -> Result<(), AttemptError> {
     let namespace = &attempt.rollout.namespace;

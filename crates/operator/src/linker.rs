@@ -9,8 +9,8 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 use timeline::Key;
-use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
-use timeline::links::SpanLinks;
+use timeline::keptn::app_context::{ContextWrite, ContextWritten, WriteProblem};
+use timeline::keptn::links::SpanLinks;
 
 use crate::observe::app_context;
 use crate::{FIELD_MANAGER, words};
@@ -49,7 +49,7 @@ pub(crate) async fn write(client: Client, app: &Key, write: ContextWrite) -> Con
 
 fn read(
     context: &KeptnAppContext,
-    done: impl FnOnce(timeline::observation::AppContextSeen) -> ContextWritten,
+    done: impl FnOnce(timeline::seen::AppContextSeen) -> ContextWritten,
 ) -> ContextWritten {
     match app_context(context) {
         Some(seen) => done(seen),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use timeline::Kind;
-use timeline::observation::Unavailable;
+use timeline::seen::Unavailable;
 
 /// Shared between the owner, who knows, and the admin server, who is asked.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 use timeline::Key;
-use timeline::lineage::ReportWrite;
+use timeline::engine::ReportWrite;
 
 use crate::metrics::error_type;
 use crate::report::status;

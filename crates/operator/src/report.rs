@@ -5,8 +5,9 @@ use std::sync::Arc;
 use api::rollout_trace as rtr;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as KubeCondition, Time};
 use smol_str::SmolStr;
-use timeline::attempt::{Attempt, Follow, LinkState, Phase, Relation, Source, Trace};
-use timeline::report::{Condition, Report};
+use timeline::base::{Phase, Source};
+use timeline::chain::{Attempt, Follow, LinkState, Relation, Trace};
+use timeline::stored::{Condition, Report};
 
 use crate::dora;
 

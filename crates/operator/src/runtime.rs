@@ -5,17 +5,16 @@ use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use kube::Client;
-use timeline::lineage::Options;
+use timeline::engine::Options;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::admin;
-use crate::annotate::{self, AnnotateError};
+use crate::annotate::AnnotateError;
 use crate::cli::{Cli, Command, Dora, Explain, LogFormat, Run};
-use crate::crds::{self, CrdError};
-use crate::dora::{self, DoraError};
+use crate::crds::CrdError;
+use crate::dora::DoraError;
 use crate::explain::{ExplainError, Wanted, explain};
 use crate::export::metrics::MetricsExporter;
 use crate::export::{Exporter, MetricsSettings, Settings, SettingsError};
@@ -24,8 +23,9 @@ use crate::pods::PodWatches;
 use crate::push::Push;
 use crate::readiness::Readiness;
 use crate::tracer::Tracer;
-use crate::watch::{self, Watches};
+use crate::watch::Watches;
 use crate::writer::Writer;
+use crate::{admin, annotate, crds, dora, watch};
 
 /// Why the command failed; each says what to do next.
 #[derive(Debug, thiserror::Error)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
-use timeline::journals::Told;
-use timeline::lineage::{Effect, LedgerChange, Options};
-use timeline::{Lineage, Observation};
+use timeline::engine::{Effect, LedgerChange, Options};
+use timeline::outbox::Told;
+use timeline::{Engine, Observation};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// Holds the state and runs until told to stop.
 pub(crate) struct Tracer {
-    lineage: Lineage,
+    engine: Engine,
     writer: Writer,
     pods: PodWatches,
     pods_seen: Receiver<Observation>,
@@ -43,7 +43,7 @@ impl Tracer {
         metrics: Metrics,
         readiness: Readiness,
     ) -> Self {
-        Self { lineage: Lineage::new(options), writer, pods, pods_seen, metrics, readiness }
+        Self { engine: Engine::new(options), writer, pods, pods_seen, metrics, readiness }
     }
 
     /// Takes in observations and answers in the order of arrival, and starts what follows.
@@ -57,13 +57,13 @@ impl Tracer {
         let mut work = JoinSet::new();
         loop {
             let now = clock();
-            for effect in self.lineage.effects(now) {
+            for effect in self.engine.effects(now) {
                 if let Some(effect) = self.begin(effect) {
                     work.spawn(effect);
                 }
             }
             self.tell();
-            let wait = self.lineage.due().map_or(IDLE, |due| {
+            let wait = self.engine.due().map_or(IDLE, |due| {
                 Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)
             });
             tokio::select! {
@@ -89,7 +89,7 @@ impl Tracer {
 
     fn observe(&mut self, observation: Observation, now: Timestamp) {
         self.metrics.observed(&observation, now);
-        self.lineage.observe(observation, now);
+        self.engine.observe(observation, now);
     }
 
     /// What has to be done for an effect; none if it is done already.
@@ -117,10 +117,10 @@ impl Tracer {
     /// Takes in an answer; says what it makes worth telling people.
     fn answer(&mut self, answer: Answer, now: Timestamp) -> Vec<Work> {
         match answer {
-            Answer::Context(app, written) => self.lineage.written(&app, written, now),
-            Answer::Report(key, stored) => self.lineage.reported(&key, stored, now),
+            Answer::Context(app, written) => self.engine.written(&app, written, now),
+            Answer::Report(key, stored) => self.engine.reported(&key, stored, now),
             Answer::Attempt(key, written) => {
-                let told = self.lineage.attempt_written(&key, written, now);
+                let told = self.engine.attempt_written(&key, written, now);
                 for told in &told {
                     self.metrics.announced(told);
                 }
@@ -132,16 +132,16 @@ impl Tracer {
             Answer::Sent(key, sent, spans) => {
                 // Spread over a wait: the fraction of a second is as random as it needs to be.
                 let jitter = now.subsec_microsecond().unsigned_abs() % 1001;
-                self.lineage.sent(&key, &sent, spans, jitter, now);
+                self.engine.sent(&key, &sent, spans, jitter, now);
             }
             Answer::Recalled(attempts, more) => {
                 for attempt in attempts {
-                    self.lineage.observe(Observation::RolloutAttempt(Box::new(attempt)), now);
+                    self.engine.observe(Observation::RolloutAttempt(Box::new(attempt)), now);
                 }
-                self.lineage.recalled(more);
+                self.engine.recalled(more);
             }
             Answer::Read(key, uid, attempts) => {
-                self.lineage.attempts_read(&key, &uid, attempts, now);
+                self.engine.attempts_read(&key, &uid, attempts, now);
             }
             Answer::Nothing => {}
         }
@@ -149,19 +149,19 @@ impl Tracer {
     }
 
     fn tell(&mut self) {
-        for LedgerChange { rollout, stored } in self.lineage.ledgers_changed() {
+        for LedgerChange { rollout, stored } in self.engine.ledgers_changed() {
             match stored {
                 Some((ledger, settings)) => self.metrics.ledger(rollout, ledger, settings),
                 None => self.metrics.no_ledger(&rollout),
             }
         }
-        self.metrics.rollouts(self.lineage.rollouts());
-        let (attempts, collector_away, _) = self.lineage.delivery();
+        self.metrics.rollouts(self.engine.rollouts());
+        let (attempts, collector_away, _) = self.engine.delivery();
         self.metrics.attempts(attempts, collector_away);
         self.metrics.pod_watches(self.pods.len());
-        self.metrics.behind(self.lineage.behind());
-        if self.readiness.update(self.lineage.missing()) {
-            self.metrics.missing(self.lineage.missing());
+        self.metrics.behind(self.engine.behind());
+        if self.readiness.update(self.engine.missing()) {
+            self.metrics.missing(self.engine.missing());
         }
     }
 }

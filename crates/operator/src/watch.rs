@@ -18,7 +18,7 @@ use kube::runtime::utils::{Backoff, ResetTimerBackoff};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
-use timeline::observation::{InvalidSeen, Unavailable};
+use timeline::seen::{InvalidSeen, Unavailable};
 use timeline::{Key, Kind, Observation};
 
 use crate::metrics::{Metrics, error_type, status_type};
@@ -262,7 +262,7 @@ pub(crate) fn all(watches: &Watches) -> impl Stream<Item = Observation> + use<> 
 
 #[cfg(test)]
 mod tests {
-    use timeline::observation::PodSeen;
+    use timeline::seen::PodSeen;
 
     use super::*;
 

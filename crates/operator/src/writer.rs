@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use timeline::app_context::{ContextWrite, ContextWritten, WriteProblem};
-use timeline::delivery::{AttemptWrite, AttemptWritten, Sent};
-use timeline::journal::{Identity, Journal};
-use timeline::journals::Announcement;
-use timeline::lineage::ReportWrite;
-use timeline::observation::RolloutAttemptSeen;
-use timeline::span::Batch;
+use timeline::base::AttemptId;
+use timeline::engine::ReportWrite;
+use timeline::journal::Journal;
+use timeline::keptn::app_context::{ContextWrite, ContextWritten, WriteProblem};
+use timeline::outbox::{Announcement, AttemptWrite, AttemptWritten, Sent};
+use timeline::spans::Batch;
+use timeline::stored::RolloutAttemptSeen;
 use timeline::{Key, Kind};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -200,7 +200,7 @@ impl Writer {
         Answer::Read(key, uid, attempts)
     }
 
-    pub(crate) async fn prune(self, attempt: Identity, keep: usize) -> Answer {
+    pub(crate) async fn prune(self, attempt: AttemptId, keep: usize) -> Answer {
         let _place = self.others.acquire().await;
         let pruned = journalist::prune(self.client.clone(), &attempt, keep);
         if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, pruned).await {

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use jiff::Timestamp;
 use operator::annotate::{AnnotateError, Annotated, Facts, Git, Given, Place, annotate};
 use proptest::prelude::*;
-use timeline::commit::{Commit, CommitTime, Source};
+use timeline::seen::commit::{Commit, CommitTime, Source};
 
 const SHA: &str = "6ec3dd4bd1ea06b5a3d8ff6a4bd0b2b7a3e0c1d2";
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

@@ -1,45 +1,32 @@
-//! What happened to a Rollout and what follows from it, without I/O.
+//! What happened to a Rollout and what follows from it, without I/O. Time is always an argument.
 //!
-//! The way of an event, one file after another:
+//! Modules from the ground up; each knows only those before it (tests/arrows.rs holds the table):
 //!
-//! 1. [`observation`]: one look at one object, in our words.
-//! 2. [`chain`]: the fold of a Rollout's versions into [`attempt`]s.
-//! 3. [`workload`], [`generation`], [`attribution`]: which of Keptn's objects and traces are an
-//!    attempt's.
-//! 4. [`links`], [`app_context`]: the links that an app wants, and how they get into a list that
-//!    others edit too.
-//! 5. [`report`]: what a RolloutTrace says.
-//! 6. [`ledger`], [`dora`]: one line for each attempt, and the metrics that follow; [`commit`]: where
-//!    the time of a commit comes from.
-//!
-//! [`lineage`] owns all of it and is the only thing with state. Time is always an argument.
+//! 1. [`base`]: names, ids, times, traces, text.
+//! 2. [`seen`]: what one look at one object says, one file for each kind.
+//! 3. [`chain`]: versions of a Rollout into attempts, and what follows what.
+//! 4. [`keptn`]: which of Keptn's traces is an attempt's; the links that an app wants, and how they
+//!    get into a list that others edit too.
+//! 5. [`failure`]: why an attempt does not get on, from pods, ReplicaSets and Argo.
+//! 6. [`journal`]: the record of an attempt, and how it follows from what is seen.
+//! 7. [`spans`], [`ledger`], [`dora`]: what follows from journals alone.
+//! 8. [`stored`]: what RolloutTrace and RolloutAttempt say.
+//! 9. [`outbox`]: stored first, delivered after.
+//! 10. [`engine`]: the one owner: routes what is seen, and asks the world for effects.
 
-pub mod app_context;
-pub mod attempt;
-pub mod attribution;
+pub mod base;
 pub mod chain;
-pub mod commit;
-pub mod delivery;
 pub mod dora;
-mod evidence;
+pub mod engine;
 pub mod failure;
-pub mod generation;
-mod index;
 pub mod journal;
-pub mod journals;
+pub mod keptn;
 pub mod ledger;
-pub mod lineage;
-pub mod links;
-pub mod moment;
-pub mod observation;
-pub mod report;
-pub mod span;
+pub mod outbox;
+pub mod seen;
 pub mod spans;
-mod standing;
-pub mod text;
-pub mod traceparent;
-pub mod workload;
+pub mod stored;
 
-pub use lineage::Lineage;
-pub use observation::{Key, Kind, Observation};
-pub use traceparent::Traceparent;
+pub use base::{Key, Traceparent};
+pub use engine::{Engine, Observation};
+pub use seen::Kind;

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use timeline::lineage::Options;
-use timeline::observation::{
-    AppVersionSeen, OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, WorkloadVersionSeen,
+use timeline::engine::Options;
+use timeline::seen::{
+    AppVersionSeen, OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, Workload,
+    WorkloadVersionSeen,
 };
-use timeline::workload::Workload;
-use timeline::{Key, Kind, Lineage, Observation, Traceparent};
+use timeline::{Engine, Key, Kind, Observation, Traceparent};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -40,7 +40,7 @@ fn rollout(revision: i64, current: &str, stable: &str, done: bool, turned: i64) 
         healthy: done,
         completed: Some((done, at(turned))),
         metadata: OwnedMetadata::default(),
-        progress: timeline::observation::Progress::default(),
+        progress: timeline::seen::Progress::default(),
     })
 }
 
@@ -61,7 +61,7 @@ fn replica_set(hash: &str, revision: i64, made: i64) -> Observation {
         })),
         available: 0,
         failure: None,
-        facts: timeline::observation::RevisionFacts::default(),
+        facts: timeline::seen::RevisionFacts::default(),
     })
 }
 
@@ -122,18 +122,18 @@ fn everything_else() -> Vec<Observation> {
 fn told(
     order: impl IntoIterator<Item = Observation>,
 ) -> (Vec<Option<Traceparent>>, Vec<Traceparent>) {
-    let mut lineage = Lineage::new(Options::default());
+    let mut engine = Engine::new(Options::default());
     for kind in Kind::ALL {
-        lineage.observe(Observation::Listed(kind, BTreeSet::new()), at(-1));
+        engine.observe(Observation::Listed(kind, BTreeSet::new()), at(-1));
     }
     // Told long after it was, so that nothing leans on when it arrives.
     for observation in order {
-        lineage.observe(observation, at(1000));
-        lineage.effects(at(1000));
+        engine.observe(observation, at(1000));
+        engine.effects(at(1000));
     }
-    let attempts = lineage.chain(&key("cart")).unwrap().attempts();
+    let attempts = engine.chain(&key("cart")).unwrap().attempts();
     let traces = attempts.iter().map(|attempt| attempt.trace.as_ref().map(|t| t.traceparent));
-    (traces.rev().collect(), lineage.wanted(&key("shop")).0)
+    (traces.rev().collect(), engine.wanted(&key("shop")).0)
 }
 
 proptest! {

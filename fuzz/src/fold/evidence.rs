@@ -2,10 +2,9 @@
 
 use jiff::Timestamp;
 use timeline::Key;
-use timeline::journal::{AnalysisKind, AnalysisPhase};
-use timeline::observation::{
-    AnalysisRunSeen, ContainerSeen, EvidenceOwner, ExperimentSeen, MeasurementSeen, MetricSeen,
-    PodSeen, Terminated,
+use timeline::seen::{
+    AnalysisKind, AnalysisPhase, AnalysisRunSeen, ContainerSeen, EvidenceOwner, ExperimentSeen,
+    MeasurementSeen, MetricSeen, PodSeen, Terminated,
 };
 
 fn phase(n: usize) -> AnalysisPhase {

@@ -1,15 +1,15 @@
 //! What holds of a journal after each observation, by the documentation of `timeline::journal` and
-//! `timeline::span`.
+//! `timeline::spans`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use timeline::base::Moment;
 use timeline::journal::{
     Analysis, Experiment, Facts, Journal, Link, Pause, Placement, Step, Switch, Weight,
 };
-use timeline::moment::Moment;
-use timeline::span::{Attribute, Span, Value};
 use timeline::spans;
+use timeline::spans::{Attribute, Span, Value};
 
 /// What a journal once said and may not take back.
 #[derive(Default)]

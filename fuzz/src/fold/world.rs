@@ -2,13 +2,12 @@
 
 use jiff::Timestamp;
 use timeline::Key;
-use timeline::attempt::Attempt;
-use timeline::chain::Chain;
-use timeline::journal::{Identity, Journal, Look, PauseKind, Strategy};
-use timeline::moment::Moment;
-use timeline::observation::{
-    ConditionSeen, OwnedMetadata, PauseSeen, Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen,
-    StepPlan, Template,
+use timeline::base::{AttemptId, Moment};
+use timeline::chain::{Attempt, Chain};
+use timeline::journal::{Journal, Look};
+use timeline::seen::{
+    ConditionSeen, OwnedMetadata, PauseKind, PauseSeen, Progress, ReplicaSetSeen, RevisionFacts,
+    RolloutSeen, StepPlan, Strategy, Template,
 };
 
 use super::evidence::{experiment, pods, run};
@@ -266,8 +265,8 @@ impl World {
     }
 }
 
-fn identity(rollout: &RolloutSeen, attempt: &Attempt) -> Identity {
-    Identity {
+fn identity(rollout: &RolloutSeen, attempt: &Attempt) -> AttemptId {
+    AttemptId {
         rollout: rollout.key.clone(),
         rollout_uid: rollout.uid.clone(),
         hash: attempt.hash.clone(),

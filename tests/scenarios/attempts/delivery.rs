@@ -11,9 +11,8 @@ use throughline_tests::jaeger::Trace;
 use throughline_tests::operator::Settings;
 use throughline_tests::relay::Relay;
 use throughline_tests::shop::{Gauge, Rollout, State, analysis, pause, pause_for, weight};
-use timeline::attempt::Source;
+use timeline::base::{Moment, Source};
 use timeline::journal::Journal;
-use timeline::moment::Moment;
 use tokio::sync::mpsc;
 
 use super::{FIRST, Outcome, SECOND, Story};

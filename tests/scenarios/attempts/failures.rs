@@ -145,7 +145,7 @@ async fn a_pod_that_takes_long_is_no_failure() -> Outcome {
     assert!(marks.iter().all(|mark| *mark == MarkKind::DeadlineExceeded), "{marks:?}");
     assert!(!marks.is_empty());
     assert_eq!(journal.failure, None);
-    assert_eq!(journal.phase, timeline::attempt::Phase::Promoted);
+    assert_eq!(journal.phase, timeline::base::Phase::Promoted);
     let spans = ["rollout cart promoted", "  setWeight 50 completed", "  become healthy"];
     let trace = story.attempts.traced(&attempt, &spans).await?;
     let events = &trace.roots().next().unwrap().events;

@@ -3,7 +3,7 @@
 use api::RolloutTrace;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
-use timeline::attempt::Phase;
+use timeline::base::Phase;
 
 use super::{Outcome, Story, ledger, told};
 

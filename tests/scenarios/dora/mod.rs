@@ -111,7 +111,7 @@ impl Story {
 
 /// Of these ends something follows that is waited for.
 fn settles(line: &Line) -> bool {
-    use timeline::attempt::Phase::{Aborted, Promoted, Reverted};
+    use timeline::base::Phase::{Aborted, Promoted, Reverted};
     matches!(line.outcome, Promoted | Aborted | Reverted)
 }
 

@@ -8,7 +8,7 @@ use throughline_tests::cluster::Cluster;
 use throughline_tests::operator::{Operator, Settings};
 use throughline_tests::prometheus::{Prometheus, Sample};
 use throughline_tests::shop::{Shop, pause_for, weight};
-use timeline::attempt::Phase;
+use timeline::base::Phase;
 
 use crate::attempts::Outcome;
 

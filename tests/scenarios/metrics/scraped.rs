@@ -6,7 +6,7 @@ use throughline_tests::operator::{Operator, Settings};
 use throughline_tests::prometheus::{Prometheus, Sample};
 use throughline_tests::relay::Relay;
 use throughline_tests::shop::{Gauge, Shop, analysis, pause_for, weight};
-use timeline::attempt::Phase;
+use timeline::base::Phase;
 
 use super::dashboards::{Query, queries};
 use super::{read, root};

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 use timeline::journal::Journal;
-use timeline::span::{Attribute, Span, Value};
 use timeline::spans;
+use timeline::spans::{Attribute, Span, Value};
 
-use crate::jaeger::{self, ReferenceKind, Trace};
+use crate::jaeger;
+use crate::jaeger::{ReferenceKind, Trace};
 
 /// Tags that Jaeger makes of what are no attributes.
 const OF_JAEGER: [&str; 6] = [
@@ -93,12 +94,12 @@ struct Facts {
 
 impl Facts {
     fn told(span: &Span) -> Self {
-        let event = |event: &timeline::span::SpanEvent| {
+        let event = |event: &timeline::spans::SpanEvent| {
             let mut fields = attributes(&event.attributes);
             fields.insert("event".into(), json!(event.name));
             (event.at.as_microsecond(), fields)
         };
-        let link = |link: &timeline::span::SpanLink| {
+        let link = |link: &timeline::spans::SpanLink| {
             (link.to.trace_id().to_string(), link.to.span_id().to_string())
         };
         Self {

@@ -1,8 +1,7 @@
 //! A journal as lines.
 
-use timeline::attempt::Source;
+use timeline::base::{Moment, Source};
 use timeline::journal::{Analysis, Journal, Pause, Step};
-use timeline::moment::Moment;
 
 /// A journal, a line an entry; what belongs to a step stands below it, indented:
 ///
@@ -110,11 +109,11 @@ fn doubt<const N: usize>(moments: [Option<Moment>; N]) -> &'static str {
 mod tests {
     use jiff::Timestamp;
     use timeline::Key;
-    use timeline::attempt::Phase;
+    use timeline::base::{AttemptId, Phase};
     use timeline::journal::{
-        AnalysisKind, AnalysisPhase, Identity, Mark, MarkKind, Measurement, Metric, PauseKind,
-        ResumedBy, Service, StepResult, Switch,
+        Mark, MarkKind, Measurement, Metric, ResumedBy, Service, StepResult, Switch,
     };
+    use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind};
 
     use super::*;
 
@@ -130,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_belongs_to_a_step_stands_below_it() {
-        let identity = Identity {
+        let identity = AttemptId {
             rollout: Key::new("shop", "cart"),
             rollout_uid: "uid".into(),
             hash: "hash".into(),

@@ -47,7 +47,7 @@ impl Annotated {
             return Ok(());
         }
         let no_yaml = |error: serde_norway::Error| {
-            let reason = timeline::text::bounded(&error.to_string(), 256);
+            let reason = timeline::base::text::bounded(&error.to_string(), 256);
             AnnotateError::NotYaml { line, reason }
         };
         let mut wanted: Value = serde_norway::from_str(document).map_err(no_yaml)?;

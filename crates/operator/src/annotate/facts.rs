@@ -5,11 +5,11 @@ use std::process::Command;
 
 use jiff::Timestamp;
 use timeline::Traceparent;
-use timeline::commit::{
+use timeline::base::text::bounded;
+use timeline::seen::commit::{
     AUTHOR, COMMIT, COMMIT_TIME, CommitTime, HOTFIX, Keys, REPOSITORY, Refusal, Source,
     TRACEPARENT, digits,
 };
-use timeline::text::bounded;
 
 use super::AnnotateError;
 

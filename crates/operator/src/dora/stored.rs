@@ -4,7 +4,7 @@ use api::rollout_trace as rtr;
 use jiff::Timestamp;
 use timeline::dora::{Settings, Window, figures_of};
 use timeline::ledger::{Day, Ledger, Line};
-use timeline::report::Report;
+use timeline::stored::Report;
 
 use super::words;
 

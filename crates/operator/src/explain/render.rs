@@ -2,8 +2,8 @@
 
 use api::RolloutTrace;
 use jiff::{SignedDuration, Timestamp};
+use timeline::base::Moment;
 use timeline::journal::Journal;
-use timeline::moment::Moment;
 
 use super::tree::{Node, tree};
 use crate::journal::{moment, outcome, short};

@@ -1,11 +1,10 @@
 //! The entries of a timeline as a tree: what belongs to a step hangs below it.
 
-use timeline::attempt::Phase;
+use timeline::base::{Moment, Phase};
 use timeline::journal::{
-    Analysis, AnalysisPhase, Experiment, Journal, Metric, Pause, PauseKind, ResumedBy, Step,
-    StepResult,
+    Analysis, Experiment, Journal, Metric, Pause, ResumedBy, Step, StepResult,
 };
-use timeline::moment::Moment;
+use timeline::seen::{AnalysisPhase, PauseKind};
 
 /// A line, and the lines below it.
 #[derive(Debug, Clone, PartialEq, Eq)]

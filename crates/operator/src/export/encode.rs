@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind as Kind}
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message as _;
-use timeline::span::{Attribute, Batch, SpanEvent, SpanKind, SpanLink, Value};
+use timeline::spans::{Attribute, Batch, SpanEvent, SpanKind, SpanLink, Value};
 
 pub(super) const SCOPE: &str = "throughline";
 /// Changes when the same journal would give other spans than before. It is not the version of this
@@ -81,7 +81,7 @@ fn resource(batch: &Batch, extra: &[(String, String)]) -> Vec<KeyValue> {
     attributes
 }
 
-fn span(span: &timeline::span::Span) -> Span {
+fn span(span: &timeline::spans::Span) -> Span {
     let remote = span.parent.is_some_and(|parent| parent.remote);
     Span {
         trace_id: span.trace.to_bytes().to_vec(),

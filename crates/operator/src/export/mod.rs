@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Response};
-use timeline::span::Batch;
+use timeline::spans::Batch;
 
 use answer::{Answer, Body};
 pub use encode::encoded;

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::de::value::{Error as NoSuchWord, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
-use timeline::moment::Moment;
+use timeline::base::Moment;
 
 use super::offset::{moment, read_moment};
 

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use timeline::attempt::Source;
-use timeline::moment::Moment;
+use timeline::base::{Moment, Source};
 
 /// `+12.5s` observed, `=+12s` by a status, `^+12s` by an Event, `~+12s` or `~+5s<+12s` inferred.
 pub(crate) fn moment(moment: &Moment, start: Timestamp) -> String {

@@ -10,11 +10,9 @@ use api::rollout_trace as rtr;
 use kube::ResourceExt as _;
 use serde::Deserialize;
 use timeline::Key;
-use timeline::attempt::{Phase, Source};
+use timeline::base::{AttemptId, Moment, Phase, Source, TraceparentError};
 use timeline::failure::Failure;
-use timeline::journal::{Exported, Facts, Identity, Journal, Link, Placement, Step, Weight};
-use timeline::moment::Moment;
-use timeline::traceparent::TraceparentError;
+use timeline::journal::{Exported, Facts, Journal, Link, Placement, Step, Weight};
 
 use lines::Lines;
 
@@ -179,9 +177,9 @@ fn add_up(journal: &Journal) -> Result<(), Problem> {
     Ok(())
 }
 
-fn identity(object: &RolloutAttempt) -> Result<Identity, Problem> {
+fn identity(object: &RolloutAttempt) -> Result<AttemptId, Problem> {
     let spec = &object.spec;
-    Ok(Identity {
+    Ok(AttemptId {
         rollout: Key::new(object.namespace().unwrap_or_default(), &spec.rollout),
         rollout_uid: spec.rollout_uid.clone().into(),
         hash: spec.hash.clone().into(),

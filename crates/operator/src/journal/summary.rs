@@ -1,7 +1,7 @@
 //! What a person reads of a RolloutAttempt without asking for more.
 
 use jiff::SignedDuration;
-use timeline::attempt::Phase;
+use timeline::base::Phase;
 use timeline::journal::{Journal, StepResult};
 
 use super::offset::length_of;
@@ -55,9 +55,9 @@ fn place(journal: &Journal) -> Option<String> {
 mod tests {
     use jiff::Timestamp;
     use timeline::Key;
+    use timeline::base::{AttemptId, Moment};
     use timeline::failure::{Failure, FailureClass};
-    use timeline::journal::{Identity, Step};
-    use timeline::moment::Moment;
+    use timeline::journal::Step;
 
     use super::*;
 
@@ -66,7 +66,7 @@ mod tests {
     }
 
     fn journal() -> Journal {
-        let identity = Identity {
+        let identity = AttemptId {
             rollout: Key::new("shop", "cart"),
             rollout_uid: "uid".into(),
             hash: "abc".into(),

@@ -4,13 +4,13 @@ use api::RolloutAttempt;
 use api::rollout_attempt as rat;
 use api::rollout_trace as rtr;
 use jiff::Timestamp;
-use timeline::attempt::Source;
+use timeline::base::{AttemptId, Moment, Source, attempt_name};
 use timeline::failure::Failure;
 use timeline::journal::{
-    Analysis, AnalysisKind, AnalysisPhase, Experiment, Facts, Identity, Journal, Mark, Measurement,
-    Metric, Pause, Placement, Service, Step, StepResult, Switch, Weight, name,
+    Analysis, Experiment, Facts, Journal, Mark, Measurement, Metric, Pause, Placement, Service,
+    Step, StepResult, Switch, Weight,
 };
-use timeline::moment::Moment;
+use timeline::seen::{AnalysisKind, AnalysisPhase};
 
 use super::line::Writer;
 use super::summary;
@@ -20,7 +20,7 @@ use crate::report::phase;
 /// for the caller to add.
 pub fn object(journal: &Journal) -> RolloutAttempt {
     let identity = &journal.identity;
-    let mut object = RolloutAttempt::new(&name(identity), spec(identity));
+    let mut object = RolloutAttempt::new(&attempt_name(identity), spec(identity));
     object.metadata.namespace = Some(identity.rollout.namespace.to_string());
     let mut labels = vec![
         ("app.kubernetes.io/managed-by", "throughline"),
@@ -35,7 +35,7 @@ pub fn object(journal: &Journal) -> RolloutAttempt {
     object
 }
 
-fn spec(identity: &Identity) -> rat::RolloutAttemptSpec {
+fn spec(identity: &AttemptId) -> rat::RolloutAttemptSpec {
     rat::RolloutAttemptSpec {
         rollout: identity.rollout.name.to_string(),
         rollout_uid: identity.rollout_uid.to_string(),
@@ -114,7 +114,7 @@ fn failure(failure: &Failure) -> rat::Failure {
     }
 }
 
-fn trace(identity: &Identity, placed: Placement) -> rat::Trace {
+fn trace(identity: &AttemptId, placed: Placement) -> rat::Trace {
     let root = timeline::Traceparent::sampled(placed.trace, identity.span(&[]));
     rat::Trace {
         id: placed.trace.to_string(),
@@ -146,7 +146,7 @@ fn facts(facts: &Facts) -> rat::Facts {
 
 /// How the names of objects begin that Argo makes for the attempt (argo-rollouts
 /// rollout/analysis.go, rollout/experiment.go).
-pub(super) fn prefix(identity: &Identity) -> String {
+pub(super) fn prefix(identity: &AttemptId) -> String {
     format!("{}-{}-{}", identity.rollout.name, identity.hash, identity.revision)
 }
 

@@ -14,9 +14,8 @@ use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use timeline::Key;
-use timeline::attempt::Phase;
+use timeline::base::{Moment, Phase};
 use timeline::journal::{Journal, ResumedBy, StepResult};
-use timeline::moment::Moment;
 
 /// From seconds to the days that a pause may take.
 const SECONDS: [f64; 14] = [
@@ -250,8 +249,9 @@ fn resumed_by(who: Option<ResumedBy>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use timeline::base::AttemptId;
     use timeline::failure::{Failure, FailureClass};
-    use timeline::journal::{Identity, Placement, Step};
+    use timeline::journal::{Placement, Step};
 
     use super::*;
 
@@ -260,7 +260,7 @@ mod tests {
     }
 
     fn journal() -> Journal {
-        let identity = Identity {
+        let identity = AttemptId {
             rollout: Key::new("shop", "cart"),
             rollout_uid: "uid".into(),
             hash: "abc".into(),

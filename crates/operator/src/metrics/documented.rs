@@ -6,15 +6,16 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use prost::Message as _;
-use timeline::app_context::{ContextWritten, WriteProblem};
-use timeline::delivery::AttemptWritten;
+use timeline::base::{AttemptId, Moment};
 use timeline::failure::{Failure, FailureClass};
-use timeline::journal::{Identity, Journal, Pause, PauseKind, Step, StepResult};
-use timeline::moment::Moment;
+use timeline::journal::{Journal, Pause, Step, StepResult};
+use timeline::keptn::app_context::{ContextWritten, WriteProblem};
+use timeline::outbox::AttemptWritten;
+use timeline::seen::PauseKind;
 
 use super::*;
 use crate::export::metrics::{Requests, Resource};
-use timeline::attempt::Phase;
+use timeline::base::Phase;
 
 const PAGE: &str = include_str!("../../../../docs/metrics.md");
 const DORA: &str = include_str!("../../../../docs/dora.md");
@@ -31,7 +32,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn journal() -> Journal {
-    let identity = Identity {
+    let identity = AttemptId {
         rollout: Key::new("shop", "cart"),
         rollout_uid: "uid".into(),
         hash: "abc".into(),
@@ -82,7 +83,7 @@ fn text() -> String {
     metrics.owned(&Key::new("shop", "cart"), "checkout");
     metrics.announced(&Announcement {
         journal: journal(),
-        told: timeline::journals::Told::Ended,
+        told: timeline::outbox::Told::Ended,
         lead: None,
         recoveries: Vec::new(),
     });
@@ -271,7 +272,8 @@ fn lags_grow_until_what_is_behind_has_come_through() {
 
 #[test]
 fn a_link_counts_once_and_not_again_after_a_restart() {
-    use timeline::attempt::{Attempt, LinkState, Linked, Source};
+    use timeline::base::Source;
+    use timeline::chain::{Attempt, LinkState, Linked};
     let attempt = |second, state| {
         Arc::new(Attempt {
             revision: second,

@@ -21,8 +21,8 @@ use prometheus_client::registry::{Registry, Unit};
 use timeline::Key;
 pub(super) use timeline::dora::Settings;
 use timeline::dora::{Figures, Times, Window, figures_of};
-use timeline::journals::Announcement;
 use timeline::ledger::Ledger;
+use timeline::outbox::Announcement;
 
 use super::attempts::Trace;
 use crate::dora::WINDOWS;

@@ -10,9 +10,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
-use timeline::attempt::{Attempt, LinkState};
-use timeline::journals::Behind;
-use timeline::observation::Unavailable;
+use timeline::chain::{Attempt, LinkState};
+use timeline::outbox::Behind;
+use timeline::seen::Unavailable;
 use timeline::{Key, Kind};
 
 use super::Resource;

@@ -29,12 +29,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use teams::Teams;
-use timeline::app_context::ContextWritten;
-use timeline::delivery::{AttemptWritten, Sent};
-use timeline::journals::{Announcement, Behind, Told};
+use timeline::keptn::app_context::ContextWritten;
 use timeline::ledger::Ledger;
-use timeline::observation::Unavailable;
-use timeline::report::{OBSERVE_ONLY, Report};
+use timeline::outbox::{Announcement, AttemptWritten, Behind, Sent, Told};
+use timeline::seen::Unavailable;
+use timeline::stored::{OBSERVE_ONLY, Report};
 use timeline::{Key, Kind, Observation};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -1,9 +1,9 @@
 //! AnalysisRuns and Experiments.
 
 use api::argo::{self, AnalysisRun, Experiment, Measurement, MetricResult};
-use timeline::journal::{AnalysisKind, AnalysisPhase};
-use timeline::observation::{
-    AnalysisRunSeen, EvidenceOwner, ExperimentSeen, MeasurementSeen, MetricSeen,
+use timeline::seen::{
+    AnalysisKind, AnalysisPhase, AnalysisRunSeen, EvidenceOwner, ExperimentSeen, MeasurementSeen,
+    MetricSeen,
 };
 use timeline::{Kind, Observation};
 

@@ -1,5 +1,5 @@
 //! What labels and annotations tell of a revision. Keys are listed here, those that tell of its
-//! commit in [`timeline::commit`].
+//! commit in [`timeline::seen::commit`].
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,8 @@ use api::argo::PodSpec;
 use jiff::Timestamp;
 use kube::core::ObjectMeta;
 use smol_str::SmolStr;
-use timeline::commit::Commit;
-use timeline::observation::RevisionFacts;
-use timeline::workload::Metadata;
+use timeline::seen::commit::Commit;
+use timeline::seen::{Metadata, RevisionFacts};
 
 use super::template;
 use super::text::bounded;
@@ -58,7 +57,7 @@ const ENVIRONMENT: Fact = Fact {
     limit: 64,
 };
 
-/// All of them; what belongs to the commit is listed in [`timeline::commit`].
+/// All of them; what belongs to the commit is listed in [`timeline::seen::commit`].
 pub const FACTS: [Fact; 3] = [SERVICE, VERSION, ENVIRONMENT];
 
 const IMAGES_LIMIT: usize = 16;
@@ -116,8 +115,8 @@ fn images(spec: &PodSpec) -> Vec<SmolStr> {
 mod tests {
     use api::argo;
     use serde_json::{Value, json};
-    use timeline::commit::{self, CommitTime, Keys, Refusal};
-    use timeline::observation::ReplicaSetSeen;
+    use timeline::seen::commit::{CommitTime, Keys, Refusal};
+    use timeline::seen::{ReplicaSetSeen, commit};
 
     use super::super::Observed as _;
     use super::*;

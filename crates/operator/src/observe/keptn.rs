@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::keptn::{self, KeptnAppContext, KeptnAppVersion, KeptnWorkloadVersion};
 use kube::ResourceExt;
-use timeline::observation::{AppContextSeen, AppVersionSeen, WorkloadVersionSeen};
+use timeline::seen::{AppContextSeen, AppVersionSeen, WorkloadVersionSeen};
 use timeline::{Kind, Observation, Traceparent};
 
 use super::{Observed, created, key};

@@ -16,7 +16,7 @@ mod text;
 use api::argo;
 use jiff::Timestamp;
 use kube::core::ObjectMeta;
-use timeline::observation::EvidenceOwner;
+use timeline::seen::EvidenceOwner;
 use timeline::{Key, Kind, Observation};
 
 pub use keptn::app_context;

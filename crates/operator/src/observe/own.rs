@@ -5,15 +5,15 @@ use std::sync::Arc;
 use api::rollout_trace as rtr;
 use api::{RolloutAttempt, RolloutTrace};
 use jiff::Timestamp;
-use timeline::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Source, Trace};
-use timeline::observation::{InvalidSeen, RolloutAttemptSeen, RolloutTraceSeen, Settings};
-use timeline::report::{Condition, Report};
-use timeline::workload::Workload;
+use timeline::base::{Phase, Source};
+use timeline::chain::{Attempt, Follow, LinkState, Linked, Relation, Trace};
+use timeline::seen::{InvalidSeen, Workload};
+use timeline::stored::{Condition, Report, RolloutAttemptSeen, RolloutTraceSeen, Settings};
 use timeline::{Kind, Observation};
 
 use super::{Observed, key};
-use crate::dora;
-use crate::journal::{self, ReadError};
+use crate::journal::ReadError;
+use crate::{dora, journal};
 
 impl Observed for RolloutTrace {
     const KIND: Kind = Kind::RolloutTrace;

@@ -1,7 +1,7 @@
 //! Pods of an attempt under way.
 
 use api::argo::{ContainerStatus, NamedContainer, Pod, PodStatus, TerminatedState, WaitingState};
-use timeline::observation::{ContainerSeen, PodSeen, Terminated};
+use timeline::seen::{ContainerSeen, PodSeen, Terminated};
 use timeline::{Kind, Observation};
 
 use super::text::{bounded, optional};

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use api::argo::{self, ReplicaSet, TemplateMetadata};
-use timeline::observation::{EvidenceOwner, OwnedMetadata, ReplicaSetSeen, Template};
-use timeline::workload::{Container, Metadata, NoWorkload, Workload};
+use timeline::seen::{
+    Container, EvidenceOwner, Metadata, NoWorkload, OwnedMetadata, ReplicaSetSeen, Template,
+    Workload,
+};
 use timeline::{Kind, Observation};
 
 use super::text::optional;

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use api::argo::{self, CanaryStep, Condition, PauseCondition, Rollout, RolloutSpec, RolloutStatus};
 use kube::core::ObjectMeta;
-use timeline::journal::{PauseKind, Strategy};
-use timeline::observation::{
-    ConditionSeen, OwnedMetadata, PauseSeen, Progress, RolloutSeen, StepPlan,
+use timeline::seen::{
+    ConditionSeen, OwnedMetadata, PauseKind, PauseSeen, Progress, RolloutSeen, StepPlan, Strategy,
 };
 use timeline::{Kind, Observation};
 

@@ -6,7 +6,7 @@ use api::argo::{self, Digest, PodSpec};
 use kube::core::ObjectMeta;
 use serde::Deserialize;
 use serde_json::Value;
-use timeline::workload::Metadata;
+use timeline::seen::Metadata;
 
 /// Tells equal templates apart from others, without what Argo adds: its hash, metadata of the
 /// canary or of what is stable, and the rule that keeps revisions apart on nodes. Libraries of

@@ -10,11 +10,12 @@ use operator::dora::{Book, Output, WIDTH, Wanted, book, ledger, render};
 use operator::report::status;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use timeline::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Source, Trace};
-use timeline::dora::Settings;
-use timeline::ledger::{Bounds, Ledger, Line};
-use timeline::report::{Condition, Report};
-use timeline::workload::Workload;
+use timeline::base::{Phase, Source};
+use timeline::chain::{Attempt, Follow, LinkState, Linked, Relation, Trace};
+use timeline::dora::{Bounds, Settings};
+use timeline::ledger::{Ledger, Line};
+use timeline::seen::Workload;
+use timeline::stored::{Condition, Report};
 
 /// The story of docs/dora.md's table, in the order of ends. The figures are worked out beside the
 /// tests of the pure core.

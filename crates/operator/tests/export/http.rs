@@ -46,7 +46,7 @@ async fn a_batch_is_posted_as_protobuf_to_the_path_of_traces() {
 #[tokio::test]
 async fn a_batch_without_spans_is_not_sent() {
     let collector = Collector::start(vec![]).await;
-    let empty = timeline::span::Batch { spans: vec![], ..batch() };
+    let empty = timeline::spans::Batch { spans: vec![], ..batch() };
     assert_eq!(to(&collector).deliver(&empty).await, Delivered::Acknowledged);
     assert_eq!(collector.connections(), 0);
 }

@@ -1,7 +1,7 @@
 //! Spans as the core makes them.
 
 use jiff::Timestamp;
-use timeline::span::{Attribute, Batch, Parent, Span, SpanEvent, SpanKind, SpanLink, Value};
+use timeline::spans::{Attribute, Batch, Parent, Span, SpanEvent, SpanKind, SpanLink, Value};
 
 pub(crate) const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 pub(crate) const KEPTN: &str = "00f067aa0ba902b7";

@@ -4,15 +4,13 @@ use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use timeline::attempt::{Phase, Source};
+use timeline::base::{AttemptId, Moment, Phase, Source, SpanId, TraceId};
 use timeline::failure::{AbortCause, Failure, FailureClass};
 use timeline::journal::{
-    Analysis, AnalysisKind, AnalysisPhase, Experiment, Exported, Facts, Identity, Journal, Link,
-    LinkKind, Mark, MarkKind, Measurement, Metric, Pause, PauseKind, Placement, ResumedBy, Service,
-    Step, StepResult, Strategy as RolloutStrategy, Switch, Weight,
+    Analysis, Experiment, Exported, Facts, Journal, Link, LinkKind, Mark, MarkKind, Measurement,
+    Metric, Pause, Placement, ResumedBy, Service, Step, StepResult, Switch, Weight,
 };
-use timeline::moment::Moment;
-use timeline::traceparent::{SpanId, TraceId};
+use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind, Strategy as RolloutStrategy};
 use timeline::{Key, Traceparent};
 
 macro_rules! one_of {
@@ -248,9 +246,9 @@ fn facts() -> impl Strategy<Value = Facts> {
     })
 }
 
-fn identity() -> impl Strategy<Value = Identity> {
+fn identity() -> impl Strategy<Value = AttemptId> {
     (text(), text(), text(), text(), any::<i64>(), any::<u32>()).prop_map(
-        |(namespace, name, rollout_uid, hash, revision, number)| Identity {
+        |(namespace, name, rollout_uid, hash, revision, number)| AttemptId {
             rollout: Key::new(namespace, name),
             rollout_uid: rollout_uid.into(),
             hash: hash.into(),

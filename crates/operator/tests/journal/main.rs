@@ -10,14 +10,13 @@ use api::rollout_attempt::OPEN;
 use jiff::{SignedDuration, Timestamp};
 use operator::journal::{Problem, object, read};
 use proptest::prelude::*;
-use timeline::attempt::Phase;
+use timeline::base::{AttemptId, Moment, Phase};
 use timeline::failure::{AbortCause, Failure, FailureClass};
 use timeline::journal::{
-    Analysis, AnalysisKind, AnalysisPhase, Experiment, Identity, Journal, Link, LinkKind, Mark,
-    MarkKind, Measurement, Metric, Pause, PauseKind, Placement, ResumedBy, Service, Step,
-    StepResult, Strategy, Switch, Weight,
+    Analysis, Experiment, Journal, Link, LinkKind, Mark, MarkKind, Measurement, Metric, Pause,
+    Placement, ResumedBy, Service, Step, StepResult, Switch, Weight,
 };
-use timeline::moment::Moment;
+use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind, Strategy};
 use timeline::{Key, Traceparent};
 
 const KEPTN: &str = "00-28e7c919c887709c210854f40838e0d7-bf5933e028d3fc36-01";
@@ -40,7 +39,7 @@ fn told(seconds: i64) -> Moment {
 }
 
 fn begun() -> Journal {
-    let identity = Identity {
+    let identity = AttemptId {
         rollout: Key::new("shop", "cart"),
         rollout_uid: "1ca4f93b-c37f-437d-8401-e966a2eef6f4".into(),
         hash: "6d5694bbbf".into(),

@@ -11,14 +11,14 @@ use operator::observe::Observed;
 use operator::{journal, report};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use timeline::app_context::{ContextWrite, ContextWritten};
-use timeline::delivery::{AttemptWrite, AttemptWritten, Sent, Stage};
+use timeline::engine::{Effect, Options};
 use timeline::journal::Journal;
-use timeline::lineage::{Effect, Options};
-use timeline::observation::AppContextSeen;
-use timeline::report::Report;
-use timeline::span::Span;
-use timeline::{Key, Kind, Lineage, Observation};
+use timeline::keptn::app_context::{ContextWrite, ContextWritten};
+use timeline::outbox::{AttemptWrite, AttemptWritten, Sent, Stage};
+use timeline::seen::AppContextSeen;
+use timeline::spans::Span;
+use timeline::stored::Report;
+use timeline::{Engine, Key, Kind, Observation};
 
 use crate::recording::{Event, recording};
 
@@ -42,7 +42,7 @@ pub(crate) fn live(name: &str) -> Arc<Replay> {
 }
 
 pub(crate) struct Replay {
-    pub(crate) lineage: Lineage,
+    pub(crate) engine: Engine,
     pub(crate) objects: BTreeMap<(Kind, Key), Event>,
     pub(crate) contexts: BTreeMap<Key, AppContextSeen>,
     /// What is stored, and the UID of its owner.
@@ -67,7 +67,7 @@ impl Replay {
     /// A cluster without anything in it, and an owner that has looked at it.
     pub(crate) fn new() -> Self {
         let mut replay = Self {
-            lineage: Lineage::default(),
+            engine: Engine::default(),
             objects: BTreeMap::new(),
             contexts: BTreeMap::new(),
             traces: BTreeMap::new(),
@@ -109,7 +109,7 @@ impl Replay {
 
     /// A process that has seen nothing yet, and lists all that there is.
     pub(crate) fn start(&mut self, at: Timestamp) {
-        self.lineage = Lineage::new(Options { export: true, ..Options::default() });
+        self.engine = Engine::new(Options { export: true, ..Options::default() });
         self.pods_of.clear();
         self.list(at);
     }
@@ -133,7 +133,7 @@ impl Replay {
             event.observation.clone()
         };
         if let Some(observation) = observation.filter(|_| watched) {
-            self.lineage.observe(observation, event.at);
+            self.engine.observe(observation, event.at);
         }
     }
 
@@ -170,12 +170,12 @@ impl Replay {
                 of_kind.map(|event| (event.key.clone(), event.observation.clone())).collect()
             }
         };
-        self.lineage.observe(Observation::Listing(kind), at);
+        self.engine.observe(Observation::Listing(kind), at);
         let present: BTreeSet<Key> = all.iter().map(|(key, _)| key.clone()).collect();
         for observation in all.into_iter().filter_map(|(_, observation)| observation) {
-            self.lineage.observe(observation, at);
+            self.engine.observe(observation, at);
         }
-        self.lineage.observe(Observation::Listed(kind, present), at);
+        self.engine.observe(Observation::Listed(kind, present), at);
     }
 
     fn tell_pods(&mut self, hash: &str, at: Timestamp) {
@@ -183,14 +183,14 @@ impl Replay {
             |event: &&Event| event.kind == Kind::Pod && event.hash.as_deref() == Some(hash);
         for pod in self.objects.values().filter(of_set) {
             if let Some(observation) = pod.observation.clone() {
-                self.lineage.observe(observation, at);
+                self.engine.observe(observation, at);
             }
         }
     }
 
     /// Lets time pass; what is due meanwhile is done.
     pub(crate) fn wait(&mut self, until: Timestamp) {
-        while let Some(due) = self.lineage.due().filter(|due| *due < until) {
+        while let Some(due) = self.engine.due().filter(|due| *due < until) {
             self.act(due);
         }
     }
@@ -203,7 +203,7 @@ impl Replay {
 
     pub(crate) fn act(&mut self, now: Timestamp) {
         loop {
-            let effects = self.lineage.effects(now);
+            let effects = self.engine.effects(now);
             if effects.is_empty() {
                 return;
             }
@@ -225,23 +225,23 @@ impl Replay {
                     ours: links.ours,
                 };
                 self.contexts.insert(key.clone(), seen.clone());
-                self.lineage.written(&key, ContextWritten::Stored(seen), now);
+                self.engine.written(&key, ContextWritten::Stored(seen), now);
             }
             Effect::WriteReport(key, write) => {
                 let trace = trace(&key, &write.report, write.owner.as_deref());
                 self.traces
                     .insert(key.clone(), (write.report, write.owner.map(|it| it.to_string())));
-                self.lineage.reported(&key, true, now);
-                self.lineage.observe(trace.observe().unwrap(), now);
+                self.engine.reported(&key, true, now);
+                self.engine.observe(trace.observe().unwrap(), now);
             }
             Effect::WriteAttempt(key, write) => {
                 let answer = self.store(&key, *write);
-                self.lineage.attempt_written(&key, answer, now);
+                self.engine.attempt_written(&key, answer, now);
             }
             Effect::Send(key, batch) => {
                 let spans = batch.spans.len() as u64;
                 self.attempts.get_mut(&key).unwrap().sent.extend(batch.spans);
-                self.lineage.sent(&key, &Sent::Acknowledged, spans, 0, now);
+                self.engine.sent(&key, &Sent::Acknowledged, spans, 0, now);
             }
             Effect::WatchPods(rollout, hash) => {
                 self.pods_of.insert(rollout, hash.to_string());
@@ -256,7 +256,7 @@ impl Replay {
             Effect::ReadAttempts(key, uid) => {
                 let stored = self.attempts.values().map(|stored| &stored.journal);
                 let left = stored.filter(|journal| journal.identity.rollout_uid == uid).cloned();
-                self.lineage.attempts_read(&key, &uid, Some(left.collect()), now);
+                self.engine.attempts_read(&key, &uid, Some(left.collect()), now);
             }
         }
     }

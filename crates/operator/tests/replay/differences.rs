@@ -3,13 +3,12 @@
 use std::fmt::Debug;
 
 use jiff::SignedDuration;
-use timeline::attempt::{Phase, Source};
+use timeline::base::{Moment, Phase, Source};
 use timeline::failure::Failure;
 use timeline::journal::{
     Analysis, Facts, Journal, Link, LinkKind, Mark, MarkKind, Pause, ResumedBy, Step, StepResult,
     Switch,
 };
-use timeline::moment::Moment;
 
 use crate::SECOND;
 
@@ -19,7 +18,7 @@ const LATENCY: SignedDuration = SignedDuration::from_millis(500);
 /// What must not differ between an undisturbed journal and another of the same attempt, and does,
 /// in words.
 ///
-/// Identity, facts, outcome, exposure, place, links, reason and analyses are the same. Steps may
+/// AttemptId, facts, outcome, exposure, place, links, reason and analyses are the same. Steps may
 /// be missing that nobody saw before Argo went back to the first one, and so may pauses, switches
 /// and recoveries; but then a mark says that nobody was looking. How a step or a pause ended may be
 /// unknown. A time may be inferred, if its bounds hold the time that was observed. A mark that the

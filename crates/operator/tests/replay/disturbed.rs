@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
-use timeline::journal::{Identity, Journal, MarkKind};
-use timeline::observation::EvidenceOwner;
+use timeline::base::AttemptId;
+use timeline::journal::{Journal, MarkKind};
+use timeline::seen::EvidenceOwner;
 use timeline::{Key, Kind, Observation};
 
 use crate::cluster::{How, Replay, live};
@@ -137,7 +138,7 @@ fn an_attempt_that_is_under_way_at_first_sight_ends_as_it_did() {
                     wrong.extend(found.iter().map(|it| format!("{told}: {it}")));
                 } else {
                     // Nobody tells that this is a retry, nor when it began.
-                    let identity = Identity { number: 1, ..tries[number].identity.clone() };
+                    let identity = AttemptId { number: 1, ..tries[number].identity.clone() };
                     let outcome = (&identity, tries[number].phase);
                     if outcome != (&found.identity, found.phase) {
                         wrong.push(format!("{told}: {outcome:?}"));

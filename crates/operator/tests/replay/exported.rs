@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
-use timeline::attempt::{Attempt, Phase};
+use timeline::base::Phase;
+use timeline::chain::Attempt;
 use timeline::spans;
 
 use crate::cluster::live;
@@ -72,7 +73,7 @@ fn the_root_is_in_the_app_deploy_span_of_its_app_version_or_in_a_trace_of_its_ow
                 let version = version.unwrap_or_else(|| panic!("{name}: {journal:#?}"));
                 // A retry goes on in the span of the first try.
                 if journal.identity.number == 1 {
-                    let chain = replay.lineage.chain(&journal.identity.rollout).unwrap();
+                    let chain = replay.engine.chain(&journal.identity.rollout).unwrap();
                     let is_it = |it: &&Arc<Attempt>| {
                         (it.revision, it.number) == (journal.identity.revision, 1)
                     };

@@ -1,8 +1,7 @@
 //! What each version of a recorded Rollout, AnalysisRun and pod says of the attempt under way.
 
 use smol_str::SmolStr;
-use timeline::journal::PauseKind;
-use timeline::observation::{AnalysisRunSeen, RolloutSeen};
+use timeline::seen::{AnalysisRunSeen, PauseKind, RolloutSeen};
 use timeline::{Kind, Observation};
 
 use crate::recording::recording;

@@ -2,12 +2,11 @@
 
 use jiff::Timestamp;
 use timeline::Traceparent;
-use timeline::attempt::Source;
+use timeline::base::{Moment, Source};
 use timeline::failure::Failure;
 use timeline::journal::{
     Analysis, Experiment, Journal, Link, Pause, Placement, Step, Switch, Weight,
 };
-use timeline::moment::Moment;
 
 use crate::cluster::Replay;
 use crate::recording::Event;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Chain, View, When, workload};
-use crate::attempt::{Attempt, Follow, Linked, Phase, Relation, Source};
-use crate::chain::Turn;
-use crate::observation::ReplicaSetSeen;
+use crate::base::{Phase, Source, Turn};
+use crate::chain::{Attempt, Follow, Linked, Relation};
+use crate::seen::ReplicaSetSeen;
 
 impl Chain {
     /// Opens an attempt for the current hash, after the revisions that came and went unseen. What
@@ -140,7 +140,7 @@ pub(super) fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) 
 
 /// What an attempt for `hash` follows that came after these, newest first; `back` if it was live
 /// before what is live now.
-pub(super) fn follows_of(attempts: &[Arc<Attempt>], hash: &str, back: bool) -> Box<[Follow]> {
+pub(crate) fn follows_of(attempts: &[Arc<Attempt>], hash: &str, back: bool) -> Box<[Follow]> {
     let mut follows = Vec::new();
     let attempts = || attempts.iter().map(Arc::as_ref);
     let live = attempts().find(|attempt| attempt.phase == Phase::Promoted);

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Settings;
-use crate::attempt::Phase;
-use crate::commit::{CommitTime, Refusal, Source};
+use crate::base::Phase;
 use crate::ledger::{Exposed, Kind, Line, Ref, Sum};
+use crate::seen::commit::{CommitTime, Refusal, Source};
 
 /// What an attempt counts as. All of it is as known to the ledger, whenever it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! docs/dora.md. A figure over many Rollouts is made from the sum of all, never from other figures.
 
 mod bands;
+mod compact;
 mod figures;
 mod judge;
 mod window;
@@ -12,12 +13,13 @@ mod window;
 use jiff::{SignedDuration, Timestamp};
 
 pub use bands::{Band, Bands};
+pub use compact::Bounds;
 pub use figures::{Figures, Frequency, Rate, Times, figures, figures_by, figures_of};
 pub use judge::{Counts, Lead, Noticed, Verdict, judge};
 pub(crate) use window::date;
 pub use window::{LONGEST, Window, WindowError};
 
-use crate::commit::FIRST_COMMIT;
+use crate::seen::commit::FIRST_COMMIT;
 
 /// What a person may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,8 +5,8 @@
 use jiff::Timestamp;
 
 use super::{Failure, FailureClass, line};
-use crate::moment::Moment;
-use crate::observation::ReplicaSetSeen;
+use crate::base::Moment;
+use crate::seen::ReplicaSetSeen;
 
 /// Why the ReplicaSet cannot make its pods, while its condition ReplicaFailure is true.
 pub fn of_replica_set(set: &ReplicaSetSeen, now: Timestamp) -> Option<Failure> {

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{AbortCause, Failure, FailureClass, admission, line};
-use crate::moment::Moment;
-use crate::observation::{ConditionSeen, RolloutSeen};
+use crate::base::Moment;
+use crate::seen::{ConditionSeen, RolloutSeen};
 
 /// What Argo says of the attempt under way, or of its abort.
 ///

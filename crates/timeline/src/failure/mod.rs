@@ -4,7 +4,6 @@
 //! [`decide`] makes one of both.
 
 mod admission;
-mod analysis;
 mod argo;
 mod decide;
 mod kubelet;
@@ -15,13 +14,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use admission::of_replica_set;
-pub use analysis::of_analysis;
 pub use argo::{abort_cause, of_argo};
 pub use decide::decide;
 pub use pods::of_pods;
 
-use crate::moment::Moment;
-use crate::text::bounded;
+use crate::base::Moment;
+use crate::base::text::bounded;
 
 /// Limit of [`Failure::reason`].
 const REASON_BYTES: usize = 256;
@@ -118,7 +116,7 @@ pub enum AbortCause {
 
 impl Failure {
     /// A failure that no pod tells of.
-    fn of(class: FailureClass, reason: String, message: &str, at: Moment) -> Self {
+    pub(crate) fn of(class: FailureClass, reason: String, message: &str, at: Moment) -> Self {
         let message = bounded(message, MESSAGE_BYTES);
         Self { class, cause: None, reason, message, pod: None, container: None, image: None, at }
     }
@@ -157,7 +155,7 @@ impl fmt::Display for FailureClass {
 }
 
 /// The class and the parts that say something, then `end`, which is never cut: it is ours and short.
-fn line(class: FailureClass, parts: &[&str], end: &str) -> String {
+pub(crate) fn line(class: FailureClass, parts: &[&str], end: &str) -> String {
     let mut text = class.to_string();
     for part in parts.iter().filter(|part| !part.is_empty()) {
         text.push_str(": ");

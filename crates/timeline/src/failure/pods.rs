@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Failure, FailureClass, MESSAGE_BYTES, NAME_BYTES, REASON_BYTES, kubelet, line};
-use crate::moment::Moment;
-use crate::observation::{ContainerSeen, PodSeen};
-use crate::text::bounded;
+use crate::base::Moment;
+use crate::base::text::bounded;
+use crate::seen::{ContainerSeen, PodSeen};
 
 /// Limit of a container's name in the line: that of a DNS label.
 const CONTAINER_BYTES: usize = 63;

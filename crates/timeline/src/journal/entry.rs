@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::moment::Moment;
+use crate::base::Moment;
+use crate::seen::{AnalysisKind, AnalysisPhase, PauseKind};
 
 /// A canary step of Argo's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,23 +63,6 @@ pub struct Pause {
     pub below: Option<u32>,
 }
 
-/// What holds a rollout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum PauseKind {
-    /// A canary step with a duration.
-    Timed,
-    /// A canary step without one: it waits for a person.
-    Manual,
-    /// An analysis that could not decide.
-    InconclusiveAnalysis,
-    /// An experiment that could not decide.
-    InconclusiveExperiment,
-    /// A blue-green Rollout before its switch.
-    BlueGreen,
-    /// `spec.paused`
-    Spec,
-}
-
 /// Who ended a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ResumedBy {
@@ -120,42 +104,6 @@ pub struct Analysis {
     /// Where in [`Journal::steps`](super::Journal::steps) the step is that it hangs below, if any;
     /// decided when it ended.
     pub below: Option<u32>,
-}
-
-/// What an analysis decides about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum AnalysisKind {
-    /// One step.
-    Step,
-    /// The whole rollout, beside its steps.
-    Background,
-    /// A blue-green switch.
-    PrePromotion,
-    /// Scaling down after a blue-green switch.
-    PostPromotion,
-    /// An Experiment.
-    Experiment,
-    /// Its labels do not say.
-    Unknown,
-}
-
-/// How an analysis, a metric, a measurement or an experiment stands or ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum AnalysisPhase {
-    /// Not begun.
-    Pending,
-    /// Under way.
-    Running,
-    /// Passed.
-    Successful,
-    /// Did not pass.
-    Failed,
-    /// Could not be measured.
-    Error,
-    /// Could not decide.
-    Inconclusive,
-    /// Stopped before it could decide; Argo calls such a run Successful.
-    Cancelled,
 }
 
 /// A metric of an analysis.

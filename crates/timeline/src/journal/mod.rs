@@ -6,47 +6,28 @@
 
 mod entry;
 mod fold;
-mod ids;
-mod name;
+mod of_analysis;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
 pub use entry::{
-    Analysis, AnalysisKind, AnalysisPhase, Experiment, Mark, MarkKind, Measurement, Metric, Pause,
-    PauseKind, ResumedBy, Service, Step, StepResult, Switch, Weight,
+    Analysis, Experiment, Mark, MarkKind, Measurement, Metric, Pause, ResumedBy, Service, Step,
+    StepResult, Switch, Weight,
 };
 
 pub use fold::{Look, Memory};
-pub use name::name;
+pub use of_analysis::of_analysis;
 
-use crate::attempt::{Phase, Source};
+use crate::base::{AttemptId, Moment, Phase, Source, SpanId, TraceId, Traceparent};
 use crate::failure::Failure;
-use crate::moment::Moment;
-use crate::observation::Key;
-use crate::traceparent::{SpanId, TraceId, Traceparent};
-
-/// Which attempt this is; never changes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Identity {
-    /// The Rollout, by namespace and name.
-    pub rollout: Key,
-    /// UID of the Rollout.
-    pub rollout_uid: SmolStr,
-    /// The pod-template-hash, read and never computed.
-    pub hash: SmolStr,
-    /// Argo's number for the ReplicaSet when the attempt began; 0 if nobody said.
-    pub revision: i64,
-    /// 1, and one more for each retry of the same revision.
-    pub number: u32,
-}
+use crate::seen::Strategy;
 
 /// The timeline of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Journal {
     /// Which attempt this is.
-    pub identity: Identity,
+    pub identity: AttemptId,
     /// What is known of the revision; frozen when the attempt is placed.
     pub facts: Facts,
     /// Where the attempt stands; after the end this is its outcome.
@@ -127,15 +108,6 @@ pub struct Facts {
     pub rebuilt: bool,
 }
 
-/// How a Rollout replaces its pods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Strategy {
-    /// `spec.strategy.canary`
-    Canary,
-    /// `spec.strategy.blueGreen`
-    BlueGreen,
-}
-
 /// Where an attempt's spans belong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Placement {
@@ -193,7 +165,7 @@ impl Exported {
 
 impl Journal {
     /// An attempt that has just begun, of which nothing else is known.
-    pub fn begin(identity: Identity, started: Moment) -> Self {
+    pub fn begin(identity: AttemptId, started: Moment) -> Self {
         Self {
             identity,
             facts: Facts::default(),
@@ -283,5 +255,25 @@ impl Journal {
     /// Whether a moment of it is inferred.
     pub fn inferred(&self) -> bool {
         self.facts.rebuilt || self.started.source == Source::Inferred
+    }
+}
+
+impl Journal {
+    /// The context of the root span, once it is decided where that belongs.
+    pub fn root_context(&self) -> Option<Traceparent> {
+        let placed = self.placed?;
+        Some(Traceparent::sampled(placed.trace, self.identity.span(&[])))
+    }
+}
+
+impl Placement {
+    /// A trace of the attempt's own.
+    pub fn own(identity: &AttemptId) -> Self {
+        Self { trace: identity.own_trace(), parent: None }
+    }
+
+    /// Inside the trace that Keptn made for the revision.
+    pub fn inside(keptn: Traceparent) -> Self {
+        Self { trace: keptn.trace_id(), parent: Some(keptn.span_id()) }
     }
 }

@@ -6,11 +6,12 @@ use std::fmt;
 use jiff::Timestamp;
 use smol_str::SmolStr;
 
-use crate::attempt::{Phase, Source};
-use crate::commit::{self, CommitTime, Refusal};
+use crate::base::text::bounded;
+use crate::base::{Phase, Source};
 use crate::failure::FailureClass;
 use crate::journal::{Journal, LinkKind, MarkKind, Service};
-use crate::text::bounded;
+use crate::seen::commit;
+use crate::seen::commit::{CommitTime, Refusal};
 
 /// Most bytes of a version.
 const VERSION: usize = 40;

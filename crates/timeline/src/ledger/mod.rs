@@ -6,7 +6,6 @@
 //! Everything has a form as text, one line each, that a person reads in `kubectl describe`:
 //! [`Line`] and [`Day`] are written by `Display` and read by `FromStr`.
 
-mod compact;
 mod line;
 mod sum;
 mod text;
@@ -18,7 +17,6 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use smol_str::SmolStr;
 
-pub use compact::Bounds;
 pub use line::{Beside, Exposed, Id, Kind, Line, Ref, Word};
 pub use sum::{Day, Sum};
 pub use text::TextError;
@@ -32,10 +30,10 @@ pub struct Ledger {
     rollout_uid: SmolStr,
     known_since: Option<Timestamp>,
     /// Newest first.
-    lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
     /// Newest first.
-    days: Vec<Day>,
-    compacted: Option<Compacted>,
+    pub(crate) days: Vec<Day>,
+    pub(crate) compacted: Option<Compacted>,
 }
 
 /// The last attempt that was summed up: what ended before it, and has no line, was so as well.
@@ -208,7 +206,7 @@ impl Ledger {
     }
 
     /// The sum of a day.
-    fn day(&mut self, date: jiff::civil::Date) -> &mut Sum {
+    pub(crate) fn day(&mut self, date: jiff::civil::Date) -> &mut Sum {
         let place = self.days.binary_search_by(|day| date.cmp(&day.date));
         let place = place.unwrap_or_else(|place| {
             self.days.insert(place, Day { date, sum: Sum::default() });
@@ -244,7 +242,7 @@ impl Ledger {
 }
 
 /// Where an attempt stands in the order in which they are summed up.
-fn mark_of(line: &Line) -> Compacted {
+pub(crate) fn mark_of(line: &Line) -> Compacted {
     Compacted { at: line.ended.unwrap_or(line.started), id: line.id.clone() }
 }
 

@@ -92,7 +92,7 @@ impl Sum {
     }
 
     /// Forgets the durations, and says so.
-    pub(super) fn drop_durations(&mut self) {
+    pub(crate) fn drop_durations(&mut self) {
         let dropped = u32::try_from(self.len()).unwrap_or(u32::MAX);
         self.dropped = self.dropped.saturating_add(dropped);
         for (run, _) in self.runs_mut() {

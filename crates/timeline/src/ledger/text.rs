@@ -15,10 +15,10 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 
 use super::line::{Exposed, Id, Kind, Line, Ref, Word, whole};
-use crate::attempt::Phase;
-use crate::commit::{CommitTime, Refusal, Source};
+use crate::base::Phase;
+use crate::base::text::bounded;
 use crate::failure::FailureClass;
-use crate::text::bounded;
+use crate::seen::commit::{CommitTime, Refusal, Source};
 
 /// Most bytes of a line that is read.
 const LINE: usize = 1024;

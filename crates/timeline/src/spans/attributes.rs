@@ -1,14 +1,11 @@
 //! The keys, names and words that spans are made of, in one place. `docs/spans.md` explains each,
 //! and a test holds the two together.
 
-use crate::attempt::{Phase, Source};
+use crate::base::{Moment, Phase, Source};
 use crate::failure::{AbortCause, FailureClass};
-use crate::journal::{
-    AnalysisKind, AnalysisPhase, LinkKind, MarkKind, PauseKind, ResumedBy, Service, StepResult,
-    Strategy,
-};
-use crate::moment::Moment;
-use crate::span::{Attribute, Value};
+use crate::journal::{LinkKind, MarkKind, ResumedBy, Service, StepResult};
+use crate::seen::{AnalysisKind, AnalysisPhase, PauseKind, Strategy};
+use crate::spans::{Attribute, Value};
 
 use super::text;
 

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
+use crate::base::SpanId;
 use crate::failure::FailureClass;
 use crate::journal::{
-    Analysis, AnalysisKind, AnalysisPhase, Experiment, Measurement, Metric, Pause, Service, Step,
-    Switch, Weight,
+    Analysis, Experiment, Measurement, Metric, Pause, Service, Step, Switch, Weight,
 };
-use crate::span::Span;
-use crate::traceparent::SpanId;
+use crate::seen::{AnalysisKind, AnalysisPhase};
+use crate::spans::Span;
 
 use super::attributes::{
     ANALYSIS_KIND, ANALYSIS_MESSAGE, ANALYSIS_METRICS, ANALYSIS_NAME, ANALYSIS_PHASE, Attributes,

@@ -10,16 +10,16 @@ mod children;
 mod resource;
 mod result;
 mod root;
+mod span;
 mod text;
 
 use jiff::Timestamp;
 
+use crate::base::{Moment, SpanId};
 use crate::journal::{Analysis, Experiment, Journal, Pause, Placement, Step, Switch, Weight};
-use crate::moment::Moment;
-use crate::span::{Batch, Parent, Span, SpanKind};
-use crate::traceparent::SpanId;
 
 use attributes::Attributes;
+pub use span::{Attribute, Batch, Parent, Span, SpanEvent, SpanKind, SpanLink, Value};
 
 /// The latest time that backends understand, who count nanoseconds in 64 bits with a sign.
 const LATEST: Timestamp = Timestamp::constant(9_223_372_036, 0);

@@ -2,7 +2,7 @@
 //! of what a backend compares, so it is made of nothing but what froze when the attempt was placed.
 
 use crate::journal::Journal;
-use crate::span::Attribute;
+use crate::spans::Attribute;
 
 use super::attributes::{
     Attributes, ENVIRONMENT, NAMESPACE, REPLICA_SET, SERVICE, SERVICE_NAMESPACE, SERVICE_VERSION,

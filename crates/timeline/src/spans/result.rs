@@ -1,8 +1,9 @@
 //! How an attempt or a part of it ended, in the words of OpenTelemetry's CI/CD conventions.
 
-use crate::attempt::Phase;
+use crate::base::Phase;
 use crate::failure::{AbortCause, FailureClass};
-use crate::journal::{AnalysisPhase, Journal, StepResult};
+use crate::journal::{Journal, StepResult};
+use crate::seen::AnalysisPhase;
 
 /// A value of `cicd.pipeline.result` and `cicd.pipeline.task.run.result`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The root span: what became of the attempt, why, what it follows, and what else has to be known.
 
-use crate::attempt::Phase;
+use crate::base::Phase;
 use crate::failure::{Failure, FailureClass};
 use crate::journal::{Link, Mark};
-use crate::span::{Parent, Span, SpanEvent, SpanKind, SpanLink};
+use crate::spans::{Parent, Span, SpanEvent, SpanKind, SpanLink};
 
 use super::attributes::{
     ABORT_CAUSE, ATTEMPT, AUTHOR, Attributes, COMMIT, COMMIT_TIME, CONTAINER, CUT, DEPLOYMENT_ID,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use timeline::attempt::{Attempt, Follow, LinkState, Linked, Phase, Relation, Source};
-use timeline::attribution::{KeptnObjects, attribute, in_order};
-use timeline::observation::{AppVersionSeen, WorkloadVersionSeen};
-use timeline::workload::Workload;
+use timeline::base::{Phase, Source};
+use timeline::chain::{Attempt, Follow, LinkState, Linked, Relation};
+use timeline::keptn::attribution::{KeptnObjects, attribute, in_order};
+use timeline::seen::{AppVersionSeen, Workload, WorkloadVersionSeen};
 use timeline::{Key, Traceparent};
 
 pub(crate) fn at(second: i64) -> Timestamp {

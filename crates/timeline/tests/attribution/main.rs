@@ -5,8 +5,9 @@
 mod case;
 
 use case::{Case, app_version, at, attempt, early_span, following, trace, workload_version};
-use timeline::attempt::{Attempt, LinkState, Phase, Relation};
-use timeline::observation::{AppVersionSeen, WorkloadVersionSeen};
+use timeline::base::Phase;
+use timeline::chain::{Attempt, LinkState, Relation};
+use timeline::seen::{AppVersionSeen, WorkloadVersionSeen};
 
 /// Version 1 is live in trace 1, and version 2 follows it since second 100.
 fn second_revision(phase: Phase) -> Case {

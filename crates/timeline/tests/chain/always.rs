@@ -1,7 +1,7 @@
 //! What holds of every chain, whatever Argo writes and however much of it is told.
 
 use proptest::prelude::*;
-use timeline::chain::Turn;
+use timeline::base::Turn;
 
 use crate::story::Story;
 
@@ -65,7 +65,7 @@ fn assert_sound(story: &Story) -> Result<(), TestCaseError> {
             );
         }
         let named_twice = attempts[..index].iter().any(|newer| {
-            let name = |a: &timeline::attempt::Attempt| (a.hash.clone(), a.revision, a.number);
+            let name = |a: &timeline::chain::Attempt| (a.hash.clone(), a.revision, a.number);
             name(newer) == name(attempt)
         });
         prop_assert!(!named_twice, "two attempts of one name: {:?}", story.lines());

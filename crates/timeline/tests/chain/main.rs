@@ -7,7 +7,7 @@ mod story;
 mod untold;
 
 use story::Story;
-use timeline::attempt::Phase;
+use timeline::base::Phase;
 
 #[test]
 fn the_first_revision_is_promoted_when_it_is_healthy_for_the_first_time() {

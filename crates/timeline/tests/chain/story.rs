@@ -2,10 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use timeline::Key;
-use timeline::attempt::Attempt;
-use timeline::chain::{Chain, Turn};
-use timeline::observation::{OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template};
-use timeline::workload::Workload;
+use timeline::base::Turn;
+use timeline::chain::{Attempt, Chain};
+use timeline::seen::{OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, Workload};
 
 pub(crate) fn key() -> Key {
     Key::new("ns", "cart")
@@ -40,7 +39,7 @@ impl Story {
             healthy: false,
             completed: None,
             metadata: OwnedMetadata::default(),
-            progress: timeline::observation::Progress::default(),
+            progress: timeline::seen::Progress::default(),
         };
         Self {
             chain: Chain::default(),
@@ -173,7 +172,7 @@ impl Story {
             })),
             available: 0,
             failure: None,
-            facts: timeline::observation::RevisionFacts::default(),
+            facts: timeline::seen::RevisionFacts::default(),
         }
     }
 

@@ -1,11 +1,11 @@
 //! What was not told, or was told late.
 
 use jiff::SignedDuration;
-use timeline::attempt::Source;
-use timeline::lineage::{Effect, Options};
-use timeline::observation::{RolloutTraceSeen, Settings, Unavailable};
-use timeline::report::{Condition, Report};
-use timeline::{Kind, Lineage, Observation};
+use timeline::base::Source;
+use timeline::engine::{Effect, Options};
+use timeline::seen::Unavailable;
+use timeline::stored::{Condition, Report, RolloutTraceSeen, Settings};
+use timeline::{Engine, Kind, Observation};
 
 use crate::story::{Story, key, lines};
 
@@ -105,17 +105,17 @@ fn a_hash_without_a_replica_set_is_an_attempt_without_a_version() {
 }
 
 /// What is asked for in the end, where no RolloutAttempt is left of earlier.
-fn effects_of(lineage: &mut Lineage, now: jiff::Timestamp) -> Vec<Effect> {
-    let mut effects = lineage.effects(now);
+fn effects_of(engine: &mut Engine, now: jiff::Timestamp) -> Vec<Effect> {
+    let mut effects = engine.effects(now);
     let reads = |effect: &Effect| match effect {
         Effect::ReadAttempts(key, uid) => Some((key.clone(), uid.clone())),
         _ => None,
     };
     for (key, uid) in effects.iter().filter_map(reads).collect::<Vec<_>>() {
-        lineage.attempts_read(&key, &uid, Some(Vec::new()), now);
+        engine.attempts_read(&key, &uid, Some(Vec::new()), now);
     }
     effects.retain(|effect| reads(effect).is_none());
-    effects.extend(lineage.effects(now));
+    effects.extend(engine.effects(now));
     effects
 }
 
@@ -147,17 +147,17 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
         settings: Settings::default(),
         stored: Some(Box::new(stored)),
     };
-    let mut lineage = Lineage::new(Options::default());
-    lineage.observe(Observation::RolloutTrace(Box::new(trace)), new.now);
-    lineage.observe(Observation::Rollout(new.rollout), new.now);
+    let mut engine = Engine::new(Options::default());
+    engine.observe(Observation::RolloutTrace(Box::new(trace)), new.now);
+    engine.observe(Observation::Rollout(new.rollout), new.now);
     for set in new.sets {
-        lineage.observe(Observation::ReplicaSet(set), new.now);
+        engine.observe(Observation::ReplicaSet(set), new.now);
     }
     for kind in Kind::ALL {
         let present = matches!(kind, Kind::Rollout | Kind::RolloutTrace).then(key);
-        lineage.observe(Observation::Listed(kind, present.into_iter().collect()), new.now);
+        engine.observe(Observation::Listed(kind, present.into_iter().collect()), new.now);
     }
-    let effects = effects_of(&mut lineage, new.now);
+    let effects = effects_of(&mut engine, new.now);
     let told = effects.iter().find_map(|effect| match effect {
         Effect::WriteReport(_, write) => Some(lines(&write.report.attempts)),
         _ => None,
@@ -168,16 +168,16 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
 #[test]
 fn while_rollout_traces_are_not_served_nothing_is_due_and_nothing_is_done() {
     let story = Story::of_a_live();
-    let mut lineage = Lineage::new(Options::default());
+    let mut engine = Engine::new(Options::default());
     for kind in Kind::ALL {
-        lineage.observe(Observation::Listed(kind, [].into()), story.now);
+        engine.observe(Observation::Listed(kind, [].into()), story.now);
     }
-    lineage.observe(Observation::Rollout(story.rollout), story.now);
-    assert!(lineage.due().is_some(), "the chain is to be stored");
+    engine.observe(Observation::Rollout(story.rollout), story.now);
+    assert!(engine.due().is_some(), "the chain is to be stored");
     let away = Observation::Unavailable(Kind::RolloutTrace, Unavailable::NotInstalled);
-    lineage.observe(away, story.now);
-    assert_eq!(lineage.due(), None);
-    assert_eq!(lineage.effects(story.now + SignedDuration::from_mins(1)), []);
+    engine.observe(away, story.now);
+    assert_eq!(engine.due(), None);
+    assert_eq!(engine.effects(story.now + SignedDuration::from_mins(1)), []);
 }
 
 #[test]
@@ -194,19 +194,19 @@ fn what_tells_of_the_inside_of_attempts_keeps_nothing_from_going_on() {
         .map(|why| (kind, why))
     }) {
         let story = Story::of_a_live();
-        let mut lineage = Lineage::new(Options::default());
-        lineage.observe(Observation::Rollout(story.rollout), story.now);
+        let mut engine = Engine::new(Options::default());
+        engine.observe(Observation::Rollout(story.rollout), story.now);
         for other in Kind::ALL.into_iter().filter(|other| *other != kind) {
             let present = (other == Kind::Rollout).then(key);
-            lineage.observe(Observation::Listed(other, present.into_iter().collect()), story.now);
+            engine.observe(Observation::Listed(other, present.into_iter().collect()), story.now);
         }
-        assert_eq!(lineage.effects(story.now), [], "{kind:?} was not looked at yet");
-        lineage.observe(Observation::Unavailable(kind, why.clone()), story.now);
-        let effects = effects_of(&mut lineage, story.now + SignedDuration::from_mins(1));
+        assert_eq!(engine.effects(story.now), [], "{kind:?} was not looked at yet");
+        engine.observe(Observation::Unavailable(kind, why.clone()), story.now);
+        let effects = effects_of(&mut engine, story.now + SignedDuration::from_mins(1));
         let [Effect::WriteReport(_, write)] = effects.as_slice() else {
             panic!("{kind:?} {why:?}: {effects:?}");
         };
-        assert_eq!(lineage.missing().collect::<Vec<_>>(), [(kind, Some(&why))]);
+        assert_eq!(engine.missing().collect::<Vec<_>>(), [(kind, Some(&why))]);
         let linked = &write.report.linked;
         assert!(!linked.message.contains(kind.resource()), "{kind:?} {why:?}: {linked:?}");
         let told = write.report.observed.message.contains(kind.resource());

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use timeline::delivery::{AttemptWrite, AttemptWritten, Stage};
-use timeline::journal::{Identity, Journal};
-use timeline::lineage::ReportWrite;
-use timeline::observation::{RolloutAttemptSeen, RolloutTraceSeen, Settings, Unavailable};
+use timeline::base::AttemptId;
+use timeline::engine::ReportWrite;
+use timeline::journal::Journal;
+use timeline::outbox::{AttemptWrite, AttemptWritten, Stage};
+use timeline::seen::Unavailable;
+use timeline::stored::{RolloutAttemptSeen, RolloutTraceSeen, Settings};
 use timeline::{Key, Kind, Observation};
 
 /// A RolloutAttempt as it is stored.
@@ -200,7 +202,7 @@ impl ApiServer {
     }
 
     /// Removes the oldest of a Rollout's that are done, beyond the newest so many.
-    pub(crate) fn prune(&mut self, attempt: &Identity, keep: usize) {
+    pub(crate) fn prune(&mut self, attempt: &AttemptId, keep: usize) {
         let mut done: Vec<_> = self
             .attempts
             .iter()
@@ -242,7 +244,7 @@ impl ApiServer {
         there
     }
 
-    pub(crate) fn trace(&self, rollout: &Key) -> Option<&timeline::report::Report> {
+    pub(crate) fn trace(&self, rollout: &Key) -> Option<&timeline::stored::Report> {
         match self.objects.get(&(Kind::RolloutTrace, rollout.clone()))? {
             Observation::RolloutTrace(seen) => seen.stored.as_deref(),
             _ => None,

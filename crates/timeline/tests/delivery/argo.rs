@@ -9,13 +9,11 @@ mod progress;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use timeline::attempt::Phase;
-use timeline::journal::{Identity, Strategy};
-use timeline::observation::{
+use timeline::base::{AttemptId, Phase};
+use timeline::seen::{
     AnalysisRunSeen, ConditionSeen, OwnedMetadata, PodSeen, Progress, ReplicaSetSeen,
-    RevisionFacts, RolloutSeen, StepPlan, Template,
+    RevisionFacts, RolloutSeen, StepPlan, Strategy, Template, Workload,
 };
-use timeline::workload::Workload;
 use timeline::{Key, Observation};
 
 pub(crate) const NAMESPACE: &str = "ns";
@@ -41,7 +39,7 @@ pub(crate) struct Change {
 /// An attempt as it was.
 #[derive(Debug, Clone)]
 pub(crate) struct Tried {
-    pub(crate) identity: Identity,
+    pub(crate) identity: AttemptId,
     /// Progressing until it is decided.
     pub(crate) outcome: Phase,
     /// At which turns it began and ended.
@@ -209,7 +207,7 @@ impl Argo {
                 && it.identity.hash == hash
                 && it.identity.revision == revision
         });
-        let identity = Identity {
+        let identity = AttemptId {
             rollout: self.rollout.key.clone(),
             rollout_uid: self.rollout.uid.clone(),
             number: u32::try_from(same.count()).unwrap() + 1,

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use timeline::Key;
-use timeline::delivery::Sent;
+use timeline::base::{SpanId, TraceId};
 use timeline::journal::Journal;
-use timeline::span::{Attribute, Batch, Span};
-use timeline::spans;
-use timeline::traceparent::{SpanId, TraceId};
+use timeline::outbox::Sent;
+use timeline::spans::{Attribute, Batch, Span};
+use timeline::{Key, spans};
 
 /// How a collector deals with spans that it does not like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use timeline::attempt::Phase;
+use timeline::base::Phase;
 use timeline::chain::Chain;
-use timeline::delivery::Stage;
 use timeline::dora::{Settings, Window, figures_of};
 use timeline::journal::{Exported, Journal, MarkKind};
 use timeline::ledger::{Id, Ledger};
+use timeline::outbox::Stage;
 use timeline::{Key, spans};
 
 use crate::world::{World, attempt_key};
@@ -31,7 +31,7 @@ impl World<'_> {
         assert_eq!(operator.delivery().0, 0, "journals are left in memory");
         assert_eq!(
             operator.behind(),
-            timeline::journals::Behind::default(),
+            timeline::outbox::Behind::default(),
             "something is owed for ever"
         );
         self.attempts_must_be_done();

@@ -3,8 +3,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use timeline::attempt::Phase;
-use timeline::journal::{AnalysisPhase, Strategy as Replacing};
+use timeline::base::Phase;
+use timeline::seen::{AnalysisPhase, Strategy as Replacing};
 
 use crate::argo::{Argo, Change, Plan, Tried};
 

@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
-use timeline::delivery::Stage;
-use timeline::journal::Identity;
+use timeline::base::AttemptId;
+use timeline::engine::{Effect, LedgerChange, Options};
 use timeline::ledger::Ledger;
-use timeline::lineage::{Effect, LedgerChange, Options};
-use timeline::{Key, Kind, Lineage, Observation};
+use timeline::outbox::Stage;
+use timeline::{Engine, Key, Kind, Observation};
 
 use crate::api_server::ApiServer;
 use crate::collector::{Collector, Taste};
@@ -44,7 +44,7 @@ const REQUEST: i64 = 31;
 const ANSWER: i64 = 23;
 /// Until then a new process has read all lists.
 const STARTING: SignedDuration = SignedDuration::from_millis(60);
-/// Journals in memory that wait for a collector.
+/// Outbox in memory that wait for a collector.
 const WAITING: usize = 128;
 const SENDING: usize = 8;
 /// A story of minutes takes hundreds of steps.
@@ -65,7 +65,7 @@ pub(crate) struct World<'a> {
     pub(crate) now: Timestamp,
     pub(crate) server: ApiServer,
     pub(crate) collector: Collector,
-    pub(crate) operator: Option<Lineage>,
+    pub(crate) operator: Option<Engine>,
     pub(crate) story: &'a Story,
     queue: BTreeMap<(Timestamp, u64), Step>,
     work: BTreeMap<u64, Work>,
@@ -164,7 +164,7 @@ impl<'a> World<'a> {
     }
 
     fn next(&mut self) -> bool {
-        let due = self.operator.as_ref().and_then(Lineage::due);
+        let due = self.operator.as_ref().and_then(Engine::due);
         let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
         if let Some(due) = due
             && queued.is_none_or(|queued| due < queued)
@@ -261,7 +261,7 @@ impl<'a> World<'a> {
 
     fn start(&mut self) {
         let options = Options { observe_only: true, export: true };
-        self.operator = Some(Lineage::new(options));
+        self.operator = Some(Engine::new(options));
         self.started = self.now;
         self.lists = Some((None, None, None));
         self.pods_watched.clear();
@@ -369,6 +369,6 @@ impl<'a> World<'a> {
     }
 }
 
-pub(crate) fn attempt_key(identity: &Identity) -> Key {
-    Key::new(identity.rollout.namespace.clone(), timeline::journal::name(identity))
+pub(crate) fn attempt_key(identity: &AttemptId) -> Key {
+    Key::new(identity.rollout.namespace.clone(), timeline::base::attempt_name(identity))
 }

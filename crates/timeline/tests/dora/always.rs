@@ -151,7 +151,7 @@ fn figures_are_made_of_ledgers_that_are_let_go_one_by_one() {
     let window = Window::days(90, hour(24 * 80)).unwrap();
     let one = |n: i64| {
         let mut ledger = Ledger::new(UID, None);
-        let promoted = timeline::attempt::Phase::Promoted;
+        let promoted = timeline::base::Phase::Promoted;
         ledger.take(crate::build::attempt(n, "h", promoted, hour(n), hour(n + 1)));
         ledger
     };

@@ -5,10 +5,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use timeline::attempt::Phase;
-use timeline::commit::{CommitTime, Refusal, Source};
+use timeline::base::Phase;
 use timeline::failure::FailureClass;
 use timeline::ledger::{Exposed, Id, Kind, Line, Word};
+use timeline::seen::commit::{CommitTime, Refusal, Source};
 
 use crate::build::{DAY_ONE, second};
 

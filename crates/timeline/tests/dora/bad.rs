@@ -1,10 +1,10 @@
 //! Input that cannot be right is refused or marked, and never counted.
 
 use jiff::Timestamp;
-use timeline::attempt::Phase::{Aborted, Promoted};
-use timeline::commit::{CommitTime, FIRST_COMMIT, Refusal};
+use timeline::base::Phase::{Aborted, Promoted};
 use timeline::dora::{Lead, Settings, SettingsError, Window, WindowError, figures, judge};
 use timeline::ledger::Line;
+use timeline::seen::commit::{CommitTime, FIRST_COMMIT, Refusal};
 
 use crate::build::{Told, attempt, hour, ledger, over};
 
@@ -64,6 +64,6 @@ fn times_at_the_ends_of_time_make_no_panic_and_no_figure_of_now() {
     ]);
     assert_eq!(over(90, hour(5), &ledger).sum, timeline::ledger::Sum::default());
     let mut compacted = ledger.clone();
-    compacted.compact(&timeline::ledger::Bounds::default(), &Settings::default(), hour(5));
+    compacted.compact(&timeline::dora::Bounds::default(), &Settings::default(), hour(5));
     assert_eq!(over(90, hour(5), &compacted).frequency.n, 0);
 }

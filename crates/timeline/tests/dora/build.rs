@@ -1,10 +1,10 @@
 //! Attempts in few words: times are hours after the first of them.
 
 use jiff::{SignedDuration, Timestamp};
-use timeline::attempt::Phase;
-use timeline::commit::{CommitTime, Source};
+use timeline::base::Phase;
 use timeline::dora::{Figures, Settings, Window, figures};
 use timeline::ledger::{Exposed, Id, Kind, Ledger, Line, Word};
+use timeline::seen::commit::{CommitTime, Source};
 
 /// The midnight that hours are counted from.
 pub(crate) const DAY_ONE: Timestamp = Timestamp::constant(1_793_491_200, 0);

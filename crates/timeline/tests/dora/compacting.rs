@@ -1,11 +1,11 @@
 //! A ledger stays small, and its figures stay what they are.
 
 use proptest::prelude::*;
-use timeline::attempt::Phase::{Aborted, Promoted};
-use timeline::commit::{CommitTime, Source};
-use timeline::dora::{Settings, Window, figures_of};
+use timeline::base::Phase::{Aborted, Promoted};
+use timeline::dora::{Bounds, Settings, Window, figures_of};
 use timeline::failure::FailureClass;
-use timeline::ledger::{Bounds, Compacted, Day, Exposed, Id, Kind, Ledger, Line, Ref, Word};
+use timeline::ledger::{Compacted, Day, Exposed, Id, Kind, Ledger, Line, Ref, Word};
+use timeline::seen::commit::{CommitTime, Source};
 
 use crate::always::end;
 use crate::any::{history, under_way};

@@ -1,7 +1,8 @@
 //! What docs/dora.md says is what the code does.
 
-use timeline::commit::{AUTHOR, COMMIT, COMMIT_TIME, HOTFIX, REPOSITORY, TRACEPARENT};
-use timeline::ledger::{Bounds, Day, Line};
+use timeline::dora::Bounds;
+use timeline::ledger::{Day, Line};
+use timeline::seen::commit::{AUTHOR, COMMIT, COMMIT_TIME, HOTFIX, REPOSITORY, TRACEPARENT};
 
 const PAGE: &str = include_str!("../../../../docs/dora.md");
 

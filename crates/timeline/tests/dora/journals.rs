@@ -3,20 +3,18 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use timeline::Key;
-use timeline::attempt::Phase::{Aborted, Progressing, Promoted, Unknown};
-use timeline::commit::{CommitTime, Refusal, Source};
+use timeline::base::Phase::{Aborted, Progressing, Promoted, Unknown};
+use timeline::base::{AttemptId, Moment};
 use timeline::failure::{Failure, FailureClass};
-use timeline::journal::{
-    Identity, Journal, Link, LinkKind, Mark, MarkKind, Service, Switch, Weight,
-};
+use timeline::journal::{Journal, Link, LinkKind, Mark, MarkKind, Service, Switch, Weight};
 use timeline::ledger::{Beside, Exposed, Kind, Ledger, Line, Ref};
-use timeline::moment::Moment;
+use timeline::seen::commit::{CommitTime, Refusal, Source};
 
 use crate::any::history;
 use crate::build::{Told, UID, attempt, hour, second};
 
 fn journal(revision: i64) -> Journal {
-    let identity = Identity {
+    let identity = AttemptId {
         rollout: Key::new("shop", "cart"),
         rollout_uid: UID.to_owned().into(),
         hash: "6d5694bbbf".into(),

@@ -1,7 +1,7 @@
 //! Worked examples that others published, and what other tools made of such histories.
 
 use jiff::Timestamp;
-use timeline::attempt::Phase::{Aborted, Promoted};
+use timeline::base::Phase::{Aborted, Promoted};
 use timeline::dora::{Settings, Window, figures};
 use timeline::ledger::{Kind, Line};
 

@@ -1,6 +1,6 @@
 //! Histories whose figures are worked out by hand beside them.
 
-use timeline::attempt::Phase::{Aborted, Deleted, Progressing, Promoted, Reverted, Superseded};
+use timeline::base::Phase::{Aborted, Deleted, Progressing, Promoted, Reverted, Superseded};
 use timeline::dora::{Band, Counts, Rate, Settings, Window, figures, judge};
 use timeline::ledger::{Exposed, Kind, Ledger, Line};
 

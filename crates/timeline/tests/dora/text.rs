@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use timeline::attempt::Phase::{Aborted, Promoted};
+use timeline::base::Phase::{Aborted, Promoted};
 use timeline::failure::FailureClass;
 use timeline::ledger::{Compacted, Day, Exposed, Line, Ref, TextError, Word};
 

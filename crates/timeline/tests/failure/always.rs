@@ -2,12 +2,10 @@
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use timeline::failure::{
-    Failure, abort_cause, decide, of_analysis, of_argo, of_pods, of_replica_set,
-};
-use timeline::journal::{Analysis, AnalysisKind, AnalysisPhase, Measurement, Metric};
-use timeline::moment::Moment;
-use timeline::observation::{ContainerSeen, PodSeen, Terminated};
+use timeline::base::Moment;
+use timeline::failure::{Failure, abort_cause, decide, of_argo, of_pods, of_replica_set};
+use timeline::journal::{Analysis, Measurement, Metric, of_analysis};
+use timeline::seen::{AnalysisKind, AnalysisPhase, ContainerSeen, PodSeen, Terminated};
 
 use super::{CLASSES, NOW, argo, pod, replica_set};
 

@@ -1,7 +1,8 @@
 use jiff::{SignedDuration, Timestamp};
-use timeline::failure::{FailureClass, of_analysis};
-use timeline::journal::{Analysis, AnalysisKind, AnalysisPhase, Measurement, Metric};
-use timeline::moment::Moment;
+use timeline::base::Moment;
+use timeline::failure::FailureClass;
+use timeline::journal::{Analysis, Measurement, Metric, of_analysis};
+use timeline::seen::{AnalysisKind, AnalysisPhase};
 
 use super::NOW;
 

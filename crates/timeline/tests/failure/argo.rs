@@ -1,8 +1,8 @@
 use jiff::{SignedDuration, Timestamp};
 use timeline::Key;
+use timeline::base::Moment;
 use timeline::failure::{AbortCause, FailureClass, abort_cause, of_argo};
-use timeline::moment::Moment;
-use timeline::observation::{ConditionSeen, OwnedMetadata, Progress, RolloutSeen};
+use timeline::seen::{ConditionSeen, OwnedMetadata, Progress, RolloutSeen};
 
 use super::NOW;
 

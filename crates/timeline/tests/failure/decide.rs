@@ -1,5 +1,5 @@
+use timeline::base::Moment;
 use timeline::failure::{AbortCause, Failure, FailureClass, decide};
-use timeline::moment::Moment;
 
 use super::NOW;
 

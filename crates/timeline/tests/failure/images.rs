@@ -1,5 +1,5 @@
 use timeline::failure::of_pods;
-use timeline::observation::ContainerSeen;
+use timeline::seen::ContainerSeen;
 
 use super::{NOW, container, pod, waiting};
 

@@ -14,7 +14,7 @@ mod replica_set;
 use jiff::Timestamp;
 use timeline::Key;
 use timeline::failure::FailureClass;
-use timeline::observation::{ContainerSeen, PodSeen, Terminated};
+use timeline::seen::{ContainerSeen, PodSeen, Terminated};
 
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 

@@ -1,6 +1,6 @@
+use timeline::base::Moment;
 use timeline::failure::{Failure, FailureClass, of_pods};
-use timeline::moment::Moment;
-use timeline::observation::{ContainerSeen, PodSeen};
+use timeline::seen::{ContainerSeen, PodSeen};
 
 use super::{NOW, container, ended, pod, waiting, words};
 

@@ -1,7 +1,7 @@
 use timeline::Key;
+use timeline::base::Moment;
 use timeline::failure::{FailureClass, of_replica_set};
-use timeline::moment::Moment;
-use timeline::observation::{ReplicaSetSeen, RevisionFacts, Template};
+use timeline::seen::{ReplicaSetSeen, RevisionFacts, Template};
 
 use super::{NOW, words};
 

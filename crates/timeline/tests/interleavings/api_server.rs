@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use timeline::app_context::{ContextWrite, ContextWritten};
-use timeline::observation::AppContextSeen;
+use timeline::keptn::app_context::{ContextWrite, ContextWritten};
+use timeline::seen::AppContextSeen;
 use timeline::{Key, Kind, Observation};
 
 pub(crate) const NAMESPACE: &str = "ns";

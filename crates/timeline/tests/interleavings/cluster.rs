@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use timeline::observation::{OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template};
-use timeline::workload::Workload;
+use timeline::seen::{OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, Workload};
 use timeline::{Key, Kind, Observation};
 
 use crate::api_server::{ApiServer, NAMESPACE};
@@ -124,7 +123,7 @@ impl Cluster {
             })),
             available: 0,
             failure: None,
-            facts: timeline::observation::RevisionFacts::default(),
+            facts: timeline::seen::RevisionFacts::default(),
         });
         set.revision = Some(rollout.revision);
         let set = set.clone();
@@ -254,7 +253,7 @@ impl Cluster {
             healthy: rollout.healthy,
             completed: rollout.completed,
             metadata: OwnedMetadata::default(),
-            progress: timeline::observation::Progress::default(),
+            progress: timeline::seen::Progress::default(),
         };
         server.put(Kind::Rollout, seen.key.clone(), Observation::Rollout(seen), now);
         server.last_matters(Kind::Rollout, matters);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
-use timeline::observation::{AppVersionSeen, WorkloadVersionSeen};
+use timeline::seen::{AppVersionSeen, WorkloadVersionSeen};
 use timeline::{Key, Kind, Observation, Traceparent};
 
 use crate::api_server::{ApiServer, NAMESPACE};

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use timeline::app_context::ContextWrite;
-use timeline::attempt::Attempt;
-use timeline::chain::Chain;
-use timeline::delivery::AttemptWritten;
-use timeline::lineage::{Effect, Options};
-use timeline::observation::Unavailable;
-use timeline::{Key, Kind, Lineage, Observation};
+use timeline::chain::{Attempt, Chain};
+use timeline::engine::{Effect, Options};
+use timeline::keptn::app_context::ContextWrite;
+use timeline::outbox::AttemptWritten;
+use timeline::seen::Unavailable;
+use timeline::{Engine, Key, Kind, Observation};
 
 use crate::api_server::ApiServer;
 use crate::cluster::{APPS, Cluster, LAST_TEMPLATE, ROLLOUTS, app_key, rollout_key};
@@ -23,7 +22,7 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) server: ApiServer,
     pub(crate) cluster: Cluster,
-    pub(crate) operator: Lineage,
+    pub(crate) operator: Engine,
     pub(crate) writes: Vec<Write>,
     /// Turns of each Rollout that the operator was told of, and up to which one that is stored.
     told: [usize; 2],
@@ -42,7 +41,7 @@ impl World {
             now: Timestamp::from_second(1_800_000_000).unwrap(),
             server: ApiServer::default(),
             cluster: Cluster::default(),
-            operator: Lineage::new(Options::default()),
+            operator: Engine::new(Options::default()),
             writes: Vec::new(),
             told: [0; 2],
             stored: [0; 2],
@@ -69,7 +68,7 @@ impl World {
                 self.operator.attempts_read(key, uid, Some(Vec::new()), self.now);
                 effects.extend(self.operator.effects(self.now));
             }
-            // Journals have a simulation of their own.
+            // Outbox have a simulation of their own.
             if let Effect::WriteAttempt(key, _) = &effect {
                 let stored = AttemptWritten::Stored("1".to_owned());
                 self.operator.attempt_written(key, stored, self.now);
@@ -181,7 +180,7 @@ impl World {
             self.cluster.rollouts[r].dropped |= forgotten + waiting > 1;
             self.cluster.rollouts[r].late |= forgotten + waiting > 0;
         }
-        self.operator = Lineage::new(Options::default());
+        self.operator = Engine::new(Options::default());
         self.known.clear();
         self.writes.retain(|write| write.answer.is_none());
         self.writes.iter_mut().for_each(|write| write.orphan = true);

@@ -1,8 +1,8 @@
 //! The operator's writes on their way to the API server, and the answers on their way back.
 
-use timeline::app_context::{ContextWritten, WriteProblem};
-use timeline::lineage::Effect;
-use timeline::observation::{RolloutTraceSeen, Settings};
+use timeline::engine::Effect;
+use timeline::keptn::app_context::{ContextWritten, WriteProblem};
+use timeline::stored::{RolloutTraceSeen, Settings};
 use timeline::{Kind, Observation};
 
 use crate::world::{World, index_of};

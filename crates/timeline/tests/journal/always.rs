@@ -3,17 +3,13 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use timeline::Key;
-use timeline::attempt::{Attempt, Linked, Phase, Source};
-use timeline::chain::Turn;
-use timeline::journal::{
-    AnalysisKind, AnalysisPhase, Identity, Journal, Look, PauseKind, Strategy as Way,
+use timeline::base::{AttemptId, Moment, Phase, Source, Turn};
+use timeline::chain::{Attempt, Linked};
+use timeline::journal::{Journal, Look};
+use timeline::seen::{
+    AnalysisKind, AnalysisPhase, ConditionSeen, NoWorkload, OwnedMetadata, PauseKind, PauseSeen,
+    Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen, StepPlan, Strategy as Way, Template,
 };
-use timeline::moment::Moment;
-use timeline::observation::{
-    ConditionSeen, OwnedMetadata, PauseSeen, Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen,
-    StepPlan, Template,
-};
-use timeline::workload::NoWorkload;
 
 use crate::evidence;
 use crate::story::BEGIN;
@@ -289,7 +285,7 @@ proptest! {
         started in time(),
         story in prop::collection::vec((told(), 0i64..20_000), 1..60),
     ) {
-        let identity = Identity {
+        let identity = AttemptId {
             rollout: Key::new("ns", "cart"),
             rollout_uid: "uid-1".into(),
             hash: "b".into(),

@@ -1,8 +1,8 @@
 //! Times that cannot be right, and things that there is no room for.
 
 use jiff::{SignedDuration, Timestamp};
-use timeline::journal::{AnalysisKind, AnalysisPhase, MarkKind, PauseKind};
-use timeline::observation::PauseSeen;
+use timeline::journal::MarkKind;
+use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind, PauseSeen};
 use timeline::spans;
 
 use crate::evidence::run;
@@ -65,7 +65,7 @@ fn a_clock_is_doubted_once() {
 #[test]
 fn what_there_is_no_room_for_is_counted_once() {
     let plan = (0..100).map(|index| step("setWeight", &index.to_string())).collect();
-    let mut story = Story::begins(timeline::journal::Strategy::Canary, plan).gets_live("a");
+    let mut story = Story::begins(timeline::seen::Strategy::Canary, plan).gets_live("a");
     story = story.applies("b");
     for index in 1..=100 {
         story = story.after(1).reaches(index);
@@ -82,7 +82,7 @@ fn what_there_is_no_room_for_is_counted_once() {
 #[test]
 fn what_an_earlier_process_counted_is_not_counted_again() {
     let plan = (0..100).map(|index| step("setWeight", &index.to_string())).collect();
-    let mut story = Story::begins(timeline::journal::Strategy::Canary, plan).gets_live("a");
+    let mut story = Story::begins(timeline::seen::Strategy::Canary, plan).gets_live("a");
     story = story.applies("b").reaches(80);
     assert_eq!(story.journal().cut, 17);
     story.journal_mut().memory = timeline::journal::Memory::default();
@@ -93,7 +93,7 @@ fn what_an_earlier_process_counted_is_not_counted_again() {
 #[test]
 fn words_of_others_are_cut_and_hold_no_control_characters() {
     let plan = vec![step("set\nWeight", &"é\u{1b}".repeat(100))];
-    let story = Story::begins(timeline::journal::Strategy::Canary, plan).gets_live("a");
+    let story = Story::begins(timeline::seen::Strategy::Canary, plan).gets_live("a");
     let story = story.applies("b");
     let step = &story.journal().steps[0];
     assert_eq!(step.kind, "set Weight");
@@ -155,7 +155,7 @@ fn an_analysis_that_ended_before_it_began_ended_when_that_was_seen() {
 #[test]
 fn of_five_hundred_steps_those_that_have_no_room_are_counted_and_the_attempt_still_ends() {
     let plan = (0..500).map(|index| step("setWeight", &index.to_string())).collect();
-    let story = Story::begins(timeline::journal::Strategy::Canary, plan).gets_live("a");
+    let story = Story::begins(timeline::seen::Strategy::Canary, plan).gets_live("a");
     let mut story = story.applies("b");
     for index in 1..=500 {
         story = story.after(1).reaches(index);

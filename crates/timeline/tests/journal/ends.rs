@@ -1,10 +1,8 @@
 //! How attempts end, and when their roots close.
 
-use timeline::attempt::Phase;
-use timeline::chain::Turn;
+use timeline::base::{Moment, Phase, Turn};
 use timeline::failure::{AbortCause, FailureClass};
-use timeline::journal::PauseKind;
-use timeline::moment::Moment;
+use timeline::seen::PauseKind;
 
 use crate::lines::lines;
 use crate::story::Story;

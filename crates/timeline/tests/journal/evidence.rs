@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use timeline::Key;
-use timeline::chain::Turn;
+use timeline::base::Turn;
 use timeline::failure::{AbortCause, FailureClass};
-use timeline::journal::{AnalysisKind, AnalysisPhase};
-use timeline::observation::{
-    AnalysisRunSeen, EvidenceOwner, ExperimentSeen, MeasurementSeen, MetricSeen,
+use timeline::seen::{
+    AnalysisKind, AnalysisPhase, AnalysisRunSeen, EvidenceOwner, ExperimentSeen, MeasurementSeen,
+    MetricSeen,
 };
 
 use crate::lines::lines;
@@ -266,7 +266,7 @@ fn table(value: &serde_json::Value) -> serde_json::Value {
 #[test]
 fn a_journal_of_fifty_steps_and_twenty_analyses_is_small() {
     let plan = (0..50).map(|index| crate::story::step("setWeight", &index.to_string())).collect();
-    let mut story = Story::begins(timeline::journal::Strategy::Canary, plan).gets_live("a");
+    let mut story = Story::begins(timeline::seen::Strategy::Canary, plan).gets_live("a");
     story = story.applies("b").available(1);
     for index in 1..=50 {
         story = story.after(1).reaches(index);

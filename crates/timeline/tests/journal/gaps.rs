@@ -1,9 +1,8 @@
 //! What nobody saw: it is bounded and said, not invented.
 
 use jiff::SignedDuration;
-use timeline::chain::Turn;
-use timeline::journal::{AnalysisKind, PauseKind};
-use timeline::observation::AnalysisRunSeen;
+use timeline::base::Turn;
+use timeline::seen::{AnalysisKind, AnalysisRunSeen, PauseKind};
 
 use crate::evidence::run;
 use crate::lines::{lines, when};
@@ -49,7 +48,7 @@ fn steps_that_pass_unseen_are_bounded_by_the_pause_that_is_seen_then() {
 #[test]
 fn a_pause_of_days_whose_end_nobody_saw_has_honest_bounds() {
     let plan = vec![step("pause", "259200s"), step("setWeight", "50")];
-    let story = Story::begins(timeline::journal::Strategy::Canary, plan).gets_live("a");
+    let story = Story::begins(timeline::seen::Strategy::Canary, plan).gets_live("a");
     let story = story.applies("b").paused(PauseKind::Timed).after(DAY);
     let away = |days: i64| {
         move |story: Story| {

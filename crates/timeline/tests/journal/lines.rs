@@ -1,8 +1,7 @@
 //! A journal in words: what a test compares.
 
-use timeline::attempt::Source;
+use timeline::base::{Moment, Source};
 use timeline::journal::Journal;
-use timeline::moment::Moment;
 
 use crate::story::{BEGIN, Story};
 

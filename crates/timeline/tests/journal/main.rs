@@ -12,8 +12,8 @@ mod placed;
 mod story;
 
 use story::{Story, canary, condition, step};
-use timeline::chain::Turn;
-use timeline::journal::{PauseKind, Strategy};
+use timeline::base::Turn;
+use timeline::seen::{PauseKind, Strategy};
 
 #[test]
 fn a_canary_goes_through_its_steps_and_the_timer_and_a_person_end_its_pauses() {
@@ -252,7 +252,7 @@ fn a_person_goes_on_where_an_analysis_could_not_decide() {
 #[test]
 fn weights_follow_each_other_and_end_with_the_attempt() {
     let weigh = |weight| {
-        move |rollout: &mut timeline::observation::RolloutSeen| {
+        move |rollout: &mut timeline::seen::RolloutSeen| {
             rollout.progress.weight = Some(weight);
         }
     };
@@ -298,7 +298,7 @@ fn the_pods_of_a_canary_without_weights_are_exposed_at_once_and_a_preview_is_not
 fn a_deadline_is_a_mark_and_no_end() {
     let story = Story::canary().applies("b").after(60);
     let since = story::floor(story.now);
-    let exceeded = move |rollout: &mut timeline::observation::RolloutSeen| {
+    let exceeded = move |rollout: &mut timeline::seen::RolloutSeen| {
         rollout.progress.progressing =
             Some(condition("ProgressDeadlineExceeded", "timed out", since));
     };

@@ -2,10 +2,10 @@
 
 use jiff::SignedDuration;
 use timeline::Traceparent;
-use timeline::attempt::Trace;
-use timeline::chain::Turn;
-use timeline::journal::{Identity, Journal, LinkKind, Look, Placement};
-use timeline::observation::RevisionFacts;
+use timeline::base::{AttemptId, Turn};
+use timeline::chain::Trace;
+use timeline::journal::{Journal, LinkKind, Look, Placement};
+use timeline::seen::RevisionFacts;
 
 use crate::story::Story;
 
@@ -126,7 +126,7 @@ fn a_name_and_a_version_that_nobody_gave_are_taken_from_the_next_best() {
     story.sets[1].facts.images = vec!["cart=registry:5000/cart:2.1@sha256:00".into()];
     let mut attempt = story.chain.newest().unwrap().clone();
     attempt.workload = None;
-    let begin = |attempt: &timeline::attempt::Attempt| {
+    let begin = |attempt: &timeline::chain::Attempt| {
         let mut journal = Journal::begin(with.journal.identity.clone(), with.journal.started);
         journal.observe(&Look {
             rollout: &story.rollout,
@@ -170,7 +170,7 @@ fn a_revision_with_the_template_of_what_is_live_was_made_by_an_upgrade() {
 }
 
 fn root(story: &Story, hash: &str, revision: i64) -> Traceparent {
-    let identity = Identity {
+    let identity = AttemptId {
         hash: hash.to_owned().into(),
         revision,
         number: 1,
@@ -208,7 +208,7 @@ fn a_root_does_not_link_into_its_own_trace() {
     let mut attempt = with.story.chain.newest().unwrap().clone();
     attempt.trace = Some(trace(true));
     for follow in &mut attempt.follows {
-        let retry = follow.relation == timeline::attempt::Relation::RetryAfter;
+        let retry = follow.relation == timeline::chain::Relation::RetryAfter;
         follow.trace = retry.then(|| KEPTN.parse().unwrap());
     }
     with.journal.observe(&Look {

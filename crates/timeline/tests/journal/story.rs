@@ -3,14 +3,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use timeline::Key;
-use timeline::chain::{Chain, Turn};
-use timeline::journal::{Identity, Journal, Look, PauseKind, Strategy};
-use timeline::moment::Moment;
-use timeline::observation::{
-    ConditionSeen, OwnedMetadata, PauseSeen, Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen,
-    StepPlan, Template,
+use timeline::base::{AttemptId, Moment, Turn};
+use timeline::chain::Chain;
+use timeline::journal::{Journal, Look};
+use timeline::seen::{
+    ConditionSeen, OwnedMetadata, PauseKind, PauseSeen, Progress, ReplicaSetSeen, RevisionFacts,
+    RolloutSeen, StepPlan, Strategy, Template, Workload,
 };
-use timeline::workload::Workload;
 
 /// When a story begins. Versions come a tenth of a second after what they tell.
 pub(crate) const BEGIN: i64 = 1_800_000_000;
@@ -278,7 +277,7 @@ impl Story {
         self.turn = Turn::Same;
         for index in (0..self.chain.attempts().len()).rev() {
             let attempt = &self.chain.attempts()[index];
-            let identity = Identity {
+            let identity = AttemptId {
                 rollout: self.rollout.key.clone(),
                 rollout_uid: self.rollout.uid.clone(),
                 hash: attempt.hash.clone(),

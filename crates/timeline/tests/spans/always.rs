@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use timeline::journal::Journal;
-use timeline::span::{Attribute, Batch, Parent, Span, Value};
-use timeline::spans::{self, attributes};
+use timeline::spans;
+use timeline::spans::{Attribute, Batch, Parent, Span, Value, attributes};
 
 use crate::any_journal::{earlier, journals, numbers};
 

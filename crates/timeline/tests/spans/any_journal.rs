@@ -5,14 +5,13 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use timeline::attempt::Phase;
+use timeline::base::{AttemptId, Moment, Phase};
 use timeline::failure::{AbortCause, Failure, FailureClass};
 use timeline::journal::{
-    Analysis, AnalysisKind, AnalysisPhase, Experiment, Facts, Identity, Journal, Link, LinkKind,
-    Mark, MarkKind, Measurement, Metric, Pause, PauseKind, Placement, ResumedBy, Service, Step,
-    StepResult, Switch, Weight,
+    Analysis, Experiment, Facts, Journal, Link, LinkKind, Mark, MarkKind, Measurement, Metric,
+    Pause, Placement, ResumedBy, Service, Step, StepResult, Switch, Weight,
 };
-use timeline::moment::Moment;
+use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind};
 use timeline::{Key, Traceparent};
 
 fn text() -> impl Strategy<Value = String> {
@@ -224,7 +223,7 @@ fn failure() -> impl Strategy<Value = Failure> {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    use timeline::journal::Strategy as S;
+    use timeline::seen::Strategy as S;
     let some = || option::of(text());
     let names = (some(), some(), some(), some(), some());
     let change = (some(), option::of(time()), some(), some());
@@ -297,7 +296,7 @@ pub(crate) fn journals() -> impl Strategy<Value = Journal> {
         |(identity, started, facts, standing, entries, placed, order)| {
             let (namespace, name, rollout_uid, hash, revision, number) = identity;
             let rollout = Key::new(namespace, name);
-            let identity = Identity {
+            let identity = AttemptId {
                 rollout,
                 rollout_uid: rollout_uid.into(),
                 hash: hash.into(),

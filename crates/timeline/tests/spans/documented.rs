@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use timeline::span::{Attribute, Span, Value};
-use timeline::spans::{self, attributes};
+use timeline::spans;
+use timeline::spans::{Attribute, Span, Value, attributes};
 
 use crate::results::text;
 use crate::rich;

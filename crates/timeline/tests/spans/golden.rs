@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use timeline::span::{Attribute, Batch, Parent, Span, Value};
 use timeline::spans;
+use timeline::spans::{Attribute, Batch, Parent, Span, Value};
 
 use crate::rich;
 

@@ -1,12 +1,13 @@
 //! Where spans hang.
 
-use timeline::journal::{AnalysisKind, Journal, Link, LinkKind, Placement};
-use timeline::span::{Parent, Span};
+use timeline::base::SpanId;
+use timeline::journal::{Journal, Link, LinkKind, Placement};
+use timeline::seen::AnalysisKind;
 use timeline::spans;
-use timeline::traceparent::SpanId;
+use timeline::spans::{Parent, Span};
 
 use crate::rich::{analysis, at, attempt, between, number, pause, seen, step, told, trace};
-use timeline::moment::Moment;
+use timeline::base::Moment;
 
 fn made(journal: &Journal) -> Vec<Span> {
     spans::of(journal, 0, journal.closed).unwrap().spans

@@ -1,11 +1,11 @@
 //! How an attempt ended, in the words of the conventions.
 
-use timeline::attempt::Phase;
+use timeline::base::Phase;
 use timeline::failure::{AbortCause, Failure, FailureClass};
-use timeline::journal::{AnalysisKind, AnalysisPhase, Journal, MarkKind, Metric};
-use timeline::journal::{Mark, Measurement};
-use timeline::span::{Span, Value};
+use timeline::journal::{Journal, Mark, MarkKind, Measurement, Metric};
+use timeline::seen::{AnalysisKind, AnalysisPhase};
 use timeline::spans;
+use timeline::spans::{Span, Value};
 
 use crate::rich::{analysis, attempt, number, seen};
 

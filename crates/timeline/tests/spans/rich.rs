@@ -1,14 +1,13 @@
-//! Journals that have something of everything.
+//! Outbox that have something of everything.
 
 use jiff::Timestamp;
-use timeline::attempt::{Phase, Source};
+use timeline::base::{AttemptId, Moment, Phase, Source};
 use timeline::failure::{AbortCause, Failure, FailureClass};
 use timeline::journal::{
-    Analysis, AnalysisKind, AnalysisPhase, Experiment, Facts, Identity, Journal, Link, LinkKind,
-    Mark, MarkKind, Measurement, Metric, Pause, PauseKind, Placement, ResumedBy, Service, Step,
-    StepResult, Strategy, Switch, Weight,
+    Analysis, Experiment, Facts, Journal, Link, LinkKind, Mark, MarkKind, Measurement, Metric,
+    Pause, Placement, ResumedBy, Service, Step, StepResult, Switch, Weight,
 };
-use timeline::moment::Moment;
+use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind, Strategy};
 use timeline::{Key, Traceparent};
 
 /// A time of the day of all these journals, e.g. `10:00:05`.
@@ -34,7 +33,7 @@ pub(crate) fn trace(n: u32) -> Traceparent {
 
 /// An attempt at `shop/cart` that began at 10:00.
 pub(crate) fn attempt(hash: &str, revision: i64) -> Journal {
-    let identity = Identity {
+    let identity = AttemptId {
         rollout: Key::new("shop", "cart"),
         rollout_uid: "5f0c9e2a-0000-4000-8000-000000000001".into(),
         hash: hash.to_owned().into(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use operator::metrics::Gauges;
 use serde_json::{Value, json};
-use timeline::dora::{Settings, Window, figures_of};
-use timeline::ledger::{Bounds, Ledger, Line};
+use timeline::dora::{Bounds, Settings, Window, figures_of};
+use timeline::ledger::{Ledger, Line};
 use timeline::{Key, Kind};
 
 use super::memory::{self, Shape};

@@ -59,7 +59,7 @@ pub fn weigh(shape: Shape, rollouts: usize) -> Result<u64, Error> {
             let text = text.replace(&SAMPLE.to_string(), &format!("{number:05}"));
             let read = read(*kind, &text).ok_or(Error::Sample { kind: kind.resource() })?;
             // As at a start: what there is of a Rollout is known before anything is done about it.
-            model.lineage.observe(read, at);
+            model.engine.observe(read, at);
         }
         model.act(at);
     }

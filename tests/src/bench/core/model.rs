@@ -8,12 +8,13 @@ use api::keptn::{KeptnAppVersion, KeptnWorkloadVersion};
 use jiff::{SignedDuration, Timestamp};
 use operator::observe::Observed;
 use serde::de::DeserializeOwned;
-use timeline::app_context::{ContextWrite, ContextWritten};
-use timeline::delivery::{AttemptWritten, Sent};
+use timeline::engine::{Effect, Options, ReportWrite};
 use timeline::journal::Journal;
-use timeline::lineage::{Effect, Options, ReportWrite};
-use timeline::observation::{AppContextSeen, RolloutTraceSeen, Settings, Unavailable};
-use timeline::{Key, Kind, Lineage, Observation};
+use timeline::keptn::app_context::{ContextWrite, ContextWritten};
+use timeline::outbox::{AttemptWritten, Sent};
+use timeline::seen::{AppContextSeen, Unavailable};
+use timeline::stored::{RolloutTraceSeen, Settings};
+use timeline::{Engine, Key, Kind, Observation};
 
 use super::story::Event;
 
@@ -21,7 +22,7 @@ const ANSWER: SignedDuration = SignedDuration::from_millis(10);
 
 /// The core, and the answers that are on their way to it.
 pub(super) struct Model {
-    pub(super) lineage: Lineage,
+    pub(super) engine: Engine,
     pub(super) writes: Writes,
     /// The last journal of each attempt, if they are kept.
     pub(super) journals: Option<BTreeMap<Key, Journal>>,
@@ -56,7 +57,7 @@ enum Answer {
 impl Model {
     /// An operator that has just started in an empty cluster, with or without Keptn.
     pub(super) fn new(keptn: bool, now: Timestamp) -> Self {
-        let mut lineage = Lineage::new(Options { export: true, ..Options::default() });
+        let mut engine = Engine::new(Options { export: true, ..Options::default() });
         for kind in Kind::ALL {
             let told = match kind {
                 Kind::AppVersion | Kind::WorkloadVersion | Kind::AppContext if !keptn => {
@@ -64,10 +65,10 @@ impl Model {
                 }
                 _ => Observation::Listed(kind, BTreeSet::new()),
             };
-            lineage.observe(told, now);
+            engine.observe(told, now);
         }
         Self {
-            lineage,
+            engine,
             writes: Writes::default(),
             journals: None,
             reports: BTreeMap::new(),
@@ -78,7 +79,7 @@ impl Model {
         }
     }
 
-    /// Journals and reports are kept, to be looked at.
+    /// Outbox and reports are kept, to be looked at.
     pub(super) fn keeping(mut self) -> Self {
         self.journals = Some(BTreeMap::new());
         self
@@ -92,7 +93,7 @@ impl Model {
     /// All that is to come before an event, then the event, as the operator's one task does it.
     pub(super) fn observe(&mut self, observation: Observation, at: Timestamp) {
         self.wait(at);
-        self.lineage.observe(observation, at);
+        self.engine.observe(observation, at);
         self.act(at);
     }
 
@@ -100,7 +101,7 @@ impl Model {
     pub(super) fn wait(&mut self, until: Timestamp) {
         loop {
             let answer = self.answers.front().map(|(at, _)| *at);
-            let next = [answer, self.lineage.due()].into_iter().flatten().min();
+            let next = [answer, self.engine.due()].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next <= until) else { break };
             let again = next <= self.now;
             self.now = self.now.max(next);
@@ -119,7 +120,7 @@ impl Model {
 
     /// Does what is to be done now; says whether anything was.
     pub(super) fn act(&mut self, now: Timestamp) -> bool {
-        let effects = self.lineage.effects(now);
+        let effects = self.engine.effects(now);
         let any = !effects.is_empty();
         for effect in effects {
             if let Some(answer) = self.begin(effect) {
@@ -175,10 +176,10 @@ impl Model {
         match answer {
             Answer::Context(seen) => {
                 let key = seen.key.clone();
-                self.lineage.written(&key, ContextWritten::Stored(seen), now);
+                self.engine.written(&key, ContextWritten::Stored(seen), now);
             }
             Answer::Report(key, owner) => {
-                self.lineage.reported(&key, true, now);
+                self.engine.reported(&key, true, now);
                 // The watch brings it back.
                 let seen = RolloutTraceSeen {
                     key,
@@ -187,19 +188,19 @@ impl Model {
                     settings: Settings::default(),
                     stored: None,
                 };
-                self.lineage.observe(Observation::RolloutTrace(Box::new(seen)), now);
+                self.engine.observe(Observation::RolloutTrace(Box::new(seen)), now);
             }
             // The cluster was empty when it started.
             Answer::Read(key, uid) => {
-                self.lineage.attempts_read(&key, &uid, Some(Vec::new()), now);
+                self.engine.attempts_read(&key, &uid, Some(Vec::new()), now);
             }
             Answer::Attempt(key) => {
                 self.version += 1;
                 let stored = AttemptWritten::Stored(self.version.to_string());
-                self.lineage.attempt_written(&key, stored, now);
+                self.engine.attempt_written(&key, stored, now);
             }
             Answer::Sent(key, spans) => {
-                self.lineage.sent(&key, &Sent::Acknowledged, spans, 0, now);
+                self.engine.sent(&key, &Sent::Acknowledged, spans, 0, now);
             }
         }
     }

@@ -1,10 +1,10 @@
 use proptest::prelude::*;
-use timeline::traceparent::{SpanId, TraceId};
+use timeline::base::{SpanId, TraceId};
 
 use super::*;
 
-fn span(start: i64, end: i64) -> timeline::span::Span {
-    timeline::span::Span {
+fn span(start: i64, end: i64) -> timeline::spans::Span {
+    timeline::spans::Span {
         trace: TraceId::ONES,
         id: SpanId::ONES,
         parent: None,
@@ -20,7 +20,7 @@ fn span(start: i64, end: i64) -> timeline::span::Span {
     }
 }
 
-fn batch(spans: Vec<timeline::span::Span>) -> Batch {
+fn batch(spans: Vec<timeline::spans::Span>) -> Batch {
     let attribute = |key, value: &str| Attribute { key, value: Value::Text(value.to_owned()) };
     Batch {
         resource: vec![attribute("service.name", "cart"), attribute("service.version", "4.0.0")],

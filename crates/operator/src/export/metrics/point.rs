@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{
     Exemplar, HistogramDataPoint, NumberDataPoint, exemplar,
 };
-use timeline::traceparent::TraceId;
+use timeline::base::TraceId;
 
 use super::text::{self, Labels, Sample, Unreadable};
 use crate::export::encode::key_value;

@@ -1,10 +1,11 @@
 //! The entries of a timeline, one line of text each.
 
 use jiff::Timestamp;
+use timeline::base::Moment;
 use timeline::journal::{
-    Analysis, AnalysisPhase, Experiment, Mark, Measurement, Metric, Pause, Step, Switch, Weight,
+    Analysis, Experiment, Mark, Measurement, Metric, Pause, Step, Switch, Weight,
 };
-use timeline::moment::Moment;
+use timeline::seen::AnalysisPhase;
 
 use super::Problem;
 use crate::journal::line::{LineError, Reader};

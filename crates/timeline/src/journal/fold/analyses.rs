@@ -2,13 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::super::{Analysis, AnalysisPhase, Journal, Measurement, Metric};
+use super::super::{Analysis, Journal, Measurement, Metric};
 use super::clock::milliseconds;
 use super::detail::{fit, severity};
 use super::text::clean;
-use crate::chain::Turn;
-use crate::moment::Moment;
-use crate::observation::{AnalysisRunSeen, MeasurementSeen, MetricSeen};
+use crate::base::{Moment, Turn};
+use crate::seen::{AnalysisPhase, AnalysisRunSeen, MeasurementSeen, MetricSeen};
 
 const ANALYSES: usize = 24;
 const METRICS: usize = 5;

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::super::{AnalysisKind, Journal, Step};
-use crate::moment::Moment;
+use super::super::{Journal, Step};
+use crate::base::Moment;
+use crate::seen::AnalysisKind;
 
 impl Journal {
     /// Decides for the entries that ended after number `after` which step each hangs below.

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Journal, MarkKind};
-use crate::moment::Moment;
+use crate::base::Moment;
 
 /// How the note begins that tells of the time of a commit, which is of another clock.
 pub(super) const COMMIT_TIME: &str = "commit time: ";

@@ -1,8 +1,9 @@
 //! How much is kept of what analyses measured. A journal is stored as one object, and many
 //! analyses with long words would make it a large one.
 
-use super::super::{Analysis, AnalysisPhase, Metric};
+use super::super::{Analysis, Metric};
 use super::text::clean;
+use crate::seen::AnalysisPhase;
 
 /// Bytes for the detail of all analyses of an attempt.
 const ALL: usize = 3072;

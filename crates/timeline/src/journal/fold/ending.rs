@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::super::{Journal, MarkKind, ResumedBy, Service, StepResult, Strategy};
+use super::super::{Journal, MarkKind, ResumedBy, Service, StepResult};
 use super::clock::{milliseconds, sane, waited};
 use super::{EVIDENCE_WAIT, SETTLE_WAIT, View};
-use crate::attempt::{Phase, Source};
-use crate::moment::Moment;
+use crate::base::{Moment, Phase, Source};
+use crate::seen::Strategy;
 
 impl Journal {
     /// The attempt has ended, as the chain says.

@@ -6,9 +6,8 @@ use super::super::{Experiment, Journal};
 use super::analyses::{MESSAGE, NAME, UID, is_over};
 use super::clock::milliseconds;
 use super::text::clean;
-use crate::chain::Turn;
-use crate::moment::Moment;
-use crate::observation::ExperimentSeen;
+use crate::base::{Moment, Turn};
+use crate::seen::ExperimentSeen;
 
 const EXPERIMENTS: usize = 16;
 

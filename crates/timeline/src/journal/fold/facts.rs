@@ -7,9 +7,9 @@ use super::View;
 use super::clock::COMMIT_TIME;
 use super::memory::LastLook;
 use super::text::{clean, clean_option};
-use crate::commit::CommitTime;
-use crate::moment::Moment;
-use crate::observation::ReplicaSetSeen;
+use crate::base::Moment;
+use crate::seen::ReplicaSetSeen;
+use crate::seen::commit::CommitTime;
 
 const FACT: usize = 256;
 const IMAGES: usize = 16;

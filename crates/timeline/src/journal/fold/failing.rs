@@ -3,13 +3,14 @@
 
 use jiff::Timestamp;
 
-use super::super::{AnalysisKind, Journal};
+use super::super::Journal;
+use super::super::of_analysis::of_analysis;
 use super::View;
 use super::clock::milliseconds;
-use crate::attempt::Phase;
-use crate::chain::Turn;
-use crate::failure::{self, AbortCause, Failure, FailureClass};
-use crate::observation::PodSeen;
+use crate::base::{Phase, Turn};
+use crate::failure;
+use crate::failure::{AbortCause, Failure, FailureClass};
+use crate::seen::{AnalysisKind, PodSeen};
 
 /// argo-rollouts utils/conditions/conditions.go, `RolloutAbortedReason`.
 const ABORTED: &str = "RolloutAborted";
@@ -49,7 +50,7 @@ impl Journal {
     /// An analysis has ended. It may be told after the abort that it was the reason for.
     pub(super) fn weigh_analysis(&mut self, index: usize) {
         let Some(analysis) = self.analyses.get(index) else { return };
-        let Some(found) = failure::of_analysis(analysis) else { return };
+        let Some(found) = of_analysis(analysis) else { return };
         let cause = self.failure.as_ref().and_then(|failure| failure.cause);
         if self.open() || self.waits_for_blame() {
             self.weigh(found);
@@ -89,7 +90,7 @@ impl Journal {
         let said = condition.is_some_and(|condition| condition.reason == ABORTED);
         if said || argo.cause != Some(AbortCause::Manual) {
             let judged = self.analyses.iter().rev().filter(|it| cause_of(it.kind) == argo.cause);
-            let judged = judged.filter(|it| it.closed.is_some()).find_map(failure::of_analysis);
+            let judged = judged.filter(|it| it.closed.is_some()).find_map(of_analysis);
             let evidence = judged.or(self.failure.take());
             self.failure = failure::decide(evidence, Some(argo));
         } else {
@@ -137,12 +138,10 @@ fn cause_of(kind: AnalysisKind) -> Option<AbortCause> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::Identity;
-    use crate::moment::Moment;
-    use crate::observation::Key;
+    use crate::base::{AttemptId, Key, Moment};
 
     fn journal() -> Journal {
-        let identity = Identity {
+        let identity = AttemptId {
             rollout: Key::new("ns", "cart"),
             rollout_uid: "uid".into(),
             hash: "b".into(),

@@ -4,7 +4,7 @@ use super::super::{Journal, Mark, MarkKind};
 use super::View;
 use super::clock::sane;
 use super::text::clean;
-use crate::moment::Moment;
+use crate::base::Moment;
 
 const MARKS: usize = 16;
 /// So that an autoscaler leaves room for the others.

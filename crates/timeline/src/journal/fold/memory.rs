@@ -6,8 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use smol_str::SmolStr;
 
 use super::super::Journal;
+use crate::base::Traceparent;
 use crate::failure::Failure;
-use crate::traceparent::Traceparent;
 
 /// As many things as are counted that there is no room for.
 const COUNTED: usize = 4096;

@@ -33,10 +33,9 @@ use jiff::{SignedDuration, Timestamp};
 pub use memory::Memory;
 
 use super::{Journal, MarkKind};
-use crate::attempt::{Attempt, Phase, Source};
-use crate::chain::Turn;
-use crate::moment::Moment;
-use crate::observation::{
+use crate::base::{Moment, Phase, Source, Turn};
+use crate::chain::Attempt;
+use crate::seen::{
     AnalysisRunSeen, ExperimentSeen, PodSeen, Progress, ReplicaSetSeen, RolloutSeen,
 };
 use clock::{SECOND, milliseconds, not_after, sane};

@@ -7,12 +7,11 @@
 
 use jiff::SignedDuration;
 
-use super::super::{Journal, Pause, PauseKind, ResumedBy};
+use super::super::{Journal, Pause, ResumedBy};
 use super::View;
 use super::clock::{milliseconds, not_after, sane, seconds};
-use crate::attempt::Source;
-use crate::moment::Moment;
-use crate::observation::PauseSeen;
+use crate::base::{Moment, Source};
+use crate::seen::{PauseKind, PauseSeen};
 
 const PAUSES: usize = 32;
 /// Argo's clock and ours.

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::super::{Identity, Journal, Link, LinkKind, Placement};
+use super::super::{Journal, Link, LinkKind, Placement};
 use super::clock::waited;
 use super::{Look, PLACEMENT_WAIT};
-use crate::attempt::{Follow, Relation};
-use crate::traceparent::Traceparent;
+use crate::base::{AttemptId, Traceparent};
+use crate::chain::{Follow, Relation};
 
 const LINKS: usize = 8;
 
@@ -63,7 +63,7 @@ impl Journal {
 
     /// The root of an attempt that Keptn made no trace for.
     fn root_of(&self, follow: &Follow) -> Traceparent {
-        let identity = Identity {
+        let identity = AttemptId {
             hash: follow.hash.clone(),
             revision: follow.revision,
             number: follow.number,

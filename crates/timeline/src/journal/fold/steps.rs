@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::super::{Analysis, AnalysisKind, Journal, MarkKind, Step, StepResult, Strategy};
+use super::super::{Analysis, Journal, MarkKind, Step, StepResult};
 use super::View;
 use super::text::clean;
-use crate::moment::Moment;
+use crate::base::Moment;
+use crate::seen::{AnalysisKind, Strategy};
 
 const STEPS: usize = 64;
 const KIND: usize = 32;

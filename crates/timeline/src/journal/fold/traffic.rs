@@ -1,9 +1,9 @@
 //! What reaches the new revision: weights of a traffic router, services of a blue-green Rollout.
 
-use super::super::{Journal, Service, Strategy, Switch, Weight};
+use super::super::{Journal, Service, Switch, Weight};
 use super::View;
-use crate::attempt::Phase;
-use crate::moment::Moment;
+use crate::base::{Moment, Phase};
+use crate::seen::Strategy;
 
 const WEIGHTS: usize = 32;
 const SWITCHES: usize = 16;

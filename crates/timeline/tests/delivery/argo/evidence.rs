@@ -1,9 +1,8 @@
 //! What lies around a Rollout: AnalysisRuns, and the traces that Keptn makes.
 
-use timeline::journal::{AnalysisKind, AnalysisPhase};
-use timeline::observation::{
-    AnalysisRunSeen, AppVersionSeen, EvidenceOwner, MeasurementSeen, MetricSeen,
-    WorkloadVersionSeen,
+use timeline::seen::{
+    AnalysisKind, AnalysisPhase, AnalysisRunSeen, AppVersionSeen, EvidenceOwner, MeasurementSeen,
+    MetricSeen, WorkloadVersionSeen,
 };
 use timeline::{Key, Observation, Traceparent};
 

@@ -1,8 +1,7 @@
 //! Pods start, or never do, and with them the Rollout gets healthy.
 
-use timeline::attempt::Phase;
-use timeline::journal::Strategy;
-use timeline::observation::{ContainerSeen, PodSeen};
+use timeline::base::Phase;
+use timeline::seen::{ContainerSeen, PodSeen, Strategy};
 use timeline::{Key, Observation};
 
 use super::{Argo, NAMESPACE, whole};

@@ -1,8 +1,7 @@
 //! How a revision gets on, and what people do to it.
 
-use timeline::attempt::Phase;
-use timeline::journal::{AnalysisKind, AnalysisPhase, PauseKind, Strategy};
-use timeline::observation::PauseSeen;
+use timeline::base::Phase;
+use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind, PauseSeen, Strategy};
 use timeline::{Key, Kind, Observation};
 
 use super::{Argo, Plan, condition, whole};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
-use timeline::attempt::Phase;
+use timeline::base::Phase;
 use timeline::{Key, Kind, Observation};
 
 use super::{World, attempt_key};

@@ -1,8 +1,8 @@
 //! Steps in words, for a person who looks into a failure.
 
 use timeline::Observation;
-use timeline::delivery::AttemptWritten;
-use timeline::lineage::Effect;
+use timeline::engine::Effect;
+use timeline::outbox::AttemptWritten;
 
 use super::work::Answer;
 

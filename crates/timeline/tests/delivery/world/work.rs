@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use timeline::delivery::{AttemptWritten, Sent};
+use timeline::engine::Effect;
 use timeline::journal::Journal;
-use timeline::journals::Told;
-use timeline::lineage::Effect;
-use timeline::observation::RolloutAttemptSeen;
+use timeline::outbox::{AttemptWritten, Sent, Told};
+use timeline::stored::RolloutAttemptSeen;
 use timeline::{Key, Observation};
 
 use super::words::{told_of, wanted};

@@ -1,0 +1,20 @@
+//! What everything else is said in: names, ids, times, traces, text.
+
+mod attempt_id;
+pub(crate) mod groups;
+mod ids;
+mod key;
+mod moment;
+mod name;
+mod phase;
+pub mod text;
+mod traceparent;
+mod turn;
+
+pub use attempt_id::AttemptId;
+pub use key::Key;
+pub use moment::{Moment, Source};
+pub use name::attempt_name;
+pub use phase::Phase;
+pub use traceparent::{SpanId, TRACEPARENT_LENGTH, TraceId, Traceparent, TraceparentError};
+pub use turn::Turn;

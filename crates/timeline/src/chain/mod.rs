@@ -1,0 +1,337 @@
+//! The fold: versions of a Rollout in, attempts out.
+//!
+//! Argo is the clock and the judge. An attempt begins when `currentPodHash` becomes something that
+//! is not live, and ends when `stableRS` agrees with it, when it is aborted, or when something else
+//! becomes current. Phases, generations, ReplicaSet creation and renumbering begin nothing
+//! (Argo Rollouts, rollout/sync.go: `isRollingBack`, `promoteStable`, `resetRolloutStatus`).
+
+mod attempt;
+mod begin;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::base::{Phase, Source, Turn};
+use crate::seen::{NoWorkload, OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, Workload};
+pub use attempt::{Attempt, Follow, LinkState, Linked, Relation, Trace};
+pub(crate) use begin::follows_of;
+use begin::{not_before, not_observed};
+
+/// The attempts of one Rollout, newest first. Each is shared with the reports that tell it, as long
+/// as nothing more is learned of it: there are a great many, and few change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chain {
+    pub(crate) attempts: Vec<Arc<Attempt>>,
+}
+
+/// A time and who says so.
+type When = (Timestamp, Source);
+
+impl Chain {
+    /// The chain as it was stored, newest first.
+    pub fn restored(attempts: Vec<Arc<Attempt>>) -> Self {
+        Self { attempts }
+    }
+
+    /// The attempts, newest first.
+    pub fn attempts(&self) -> &[Arc<Attempt>] {
+        &self.attempts
+    }
+
+    pub(crate) fn attempts_mut(&mut self) -> &mut [Arc<Attempt>] {
+        &mut self.attempts
+    }
+
+    /// The newest attempt.
+    pub fn newest(&self) -> Option<&Attempt> {
+        self.attempts.first().map(Arc::as_ref)
+    }
+
+    fn newest_mut(&mut self) -> Option<&mut Attempt> {
+        self.attempts.first_mut().map(Arc::make_mut)
+    }
+
+    /// The attempt that is live: the last one that became stable.
+    pub fn live(&self) -> Option<&Attempt> {
+        self.attempts.iter().map(Arc::as_ref).find(|attempt| attempt.phase == Phase::Promoted)
+    }
+
+    /// Folds one version of the Rollout, beside its ReplicaSets as far as they are known.
+    pub fn observe(
+        &mut self,
+        rollout: &RolloutSeen,
+        replica_sets: &[&ReplicaSetSeen],
+        now: Timestamp,
+    ) -> Turn {
+        let Some(current) = rollout.current_hash.as_deref() else {
+            return Turn::Same;
+        };
+        let view = View { rollout, replica_sets, current, now };
+        let mut turn = Turn::Same;
+        if self.attempts.is_empty() {
+            turn = self.first_sight(&view);
+        }
+        turn = turn.max(self.catch_up(&view));
+        turn = turn.max(if rollout.stable_hash.as_deref() == Some(current) {
+            self.settled(&view)
+        } else {
+            self.in_flight(&view)
+        });
+        turn.max(self.enrich(rollout, replica_sets))
+    }
+
+    /// Versions passed unseen: what they told first may have begun at any time since then. `before`
+    /// was the newest attempt until now.
+    pub(crate) fn bound_newest(&mut self, before: Option<&Attempt>) {
+        let bound = |newest: &Attempt| {
+            before.is_none_or(|before| !newest.is_same(before))
+                && newest.started_source == Source::Observed
+        };
+        if self.newest().is_some_and(bound)
+            && let Some(newest) = self.newest_mut()
+        {
+            newest.started_source = Source::Inferred;
+        }
+    }
+
+    /// Forgets what is older than the newest `history` attempts, but never what is live.
+    pub fn trim(&mut self, history: usize) {
+        let live = self.attempts.iter().position(|attempt| attempt.phase == Phase::Promoted);
+        let mut index = 0;
+        self.attempts.retain(|_| {
+            let keep = index < history || Some(index) == live;
+            index += 1;
+            keep
+        });
+    }
+
+    /// The revisions that were there before anybody looked. What they followed, and how those that
+    /// are not stable ended, nobody recorded.
+    pub(crate) fn first_sight(&mut self, view: &View<'_>) -> Turn {
+        let stable = view.rollout.stable_hash.as_deref();
+        let revision = self.revision(view);
+        // A ReplicaSet may be told before the version of the Rollout that turns to it.
+        let is_earlier = |set: &ReplicaSetSeen| {
+            stable == Some(&set.hash) || set.revision.is_none_or(|of_set| of_set < revision)
+        };
+        let mut earlier: Vec<_> = view
+            .replica_sets
+            .iter()
+            .filter(|set| set.hash != view.current && is_earlier(set))
+            .collect();
+        earlier.sort_by_key(|set| (set.revision, set.created));
+        for set in earlier {
+            let phase = if stable == Some(&set.hash) { Phase::Promoted } else { Phase::Unknown };
+            let mut attempt = not_observed(set, phase, view);
+            if attempt.revision > revision {
+                // Numbered anew for a return to it that is under way: not what it had until now.
+                attempt.revision = 0;
+            }
+            self.push(attempt);
+        }
+        if self.attempts.is_empty() { Turn::Same } else { Turn::Vital }
+    }
+
+    /// Makes the live attempt agree with `stableRS` where that changed while nobody looked.
+    fn catch_up(&mut self, view: &View<'_>) -> Turn {
+        let Some(stable) = view.rollout.stable_hash.as_deref() else {
+            return Turn::Same;
+        };
+        if stable == view.current || self.live().is_some_and(|live| live.hash == stable) {
+            return Turn::Same;
+        }
+        // One that is older than what was live until then was not what became stable now.
+        let open =
+            self.attempts.iter_mut().take_while(|attempt| attempt.phase != Phase::Promoted).find(
+                |attempt| {
+                    attempt.hash == stable
+                        && matches!(attempt.phase, Phase::Progressing | Phase::Unknown)
+                },
+            );
+        if let Some(attempt) = open.map(Arc::make_mut) {
+            attempt.phase = Phase::Promoted;
+            attempt.ended = Some(view.now);
+        } else if let Some(set) = view.replica_set(stable) {
+            // Its ReplicaSet may be told after the attempt that is to replace it has begun.
+            let under_way = self.attempts.first().is_some_and(|newest| {
+                newest.hash == view.current && set.revision < Some(newest.revision)
+            });
+            let under_way = under_way.then(|| self.attempts.remove(0));
+            if under_way.is_none() {
+                self.close_newest(Phase::Superseded, view.now);
+            }
+            let mut missed = not_observed(set, Phase::Promoted, view);
+            missed.follows = self.follows(stable, view);
+            self.push(missed);
+            if let Some(mut under_way) = under_way {
+                Arc::make_mut(&mut under_way).follows = self.follows(view.current, view);
+                self.attempts.insert(0, under_way);
+            }
+        } else {
+            return Turn::Same;
+        }
+        Turn::Vital
+    }
+
+    /// `currentPodHash` is `stableRS`: nothing is under way.
+    fn settled(&mut self, view: &View<'_>) -> Turn {
+        let first = self.live().is_none();
+        let live_is_current = self.live().is_some_and(|live| live.hash == view.current);
+        if let Some(newest) = self.attempts.first_mut() {
+            if newest.hash == view.current && newest.open() {
+                // Argo calls the first revision stable before any pod is ready.
+                if first && !view.rollout.healthy {
+                    return Turn::Same;
+                }
+                let newest = Arc::make_mut(newest);
+                newest.phase = Phase::Promoted;
+                newest.ended = Some(match view.rollout.completed {
+                    Some((true, at)) if !first && at >= newest.started => at,
+                    _ => view.now,
+                });
+                return Turn::Vital;
+            }
+            if live_is_current {
+                // A return to what is live is how the attempt under way ends, never a new one.
+                return self.close_newest(Phase::Reverted, view.now);
+            }
+        }
+        let began_now = self.attempts.is_empty() && !view.rollout.healthy;
+        self.open(view);
+        if let Some(newest) = self.newest_mut().filter(|_| !began_now) {
+            newest.phase = Phase::Promoted;
+            newest.ended = Some(match view.rollout.completed {
+                Some((true, at)) => at.max(newest.started),
+                _ => view.now,
+            });
+        }
+        Turn::Vital
+    }
+
+    /// `currentPodHash` is not `stableRS`: an attempt is under way or was stopped.
+    fn in_flight(&mut self, view: &View<'_>) -> Turn {
+        let rollout = view.rollout;
+        let newest = self.attempts.first();
+        let same = newest.is_some_and(|newest| newest.hash == view.current);
+        match newest.map(|newest| newest.phase) {
+            Some(Phase::Progressing) if same && rollout.abort => {
+                self.close_newest(Phase::Aborted, rollout.aborted_at.unwrap_or(view.now))
+            }
+            Some(Phase::Progressing) if same => Turn::Same,
+            Some(Phase::Aborted) if same && rollout.abort => Turn::Same,
+            _ => {
+                let ended = self.open(view);
+                if rollout.abort {
+                    self.close_newest(Phase::Aborted, rollout.aborted_at.unwrap_or(view.now));
+                    return Turn::Vital;
+                }
+                let kept =
+                    self.newest().is_some_and(|newest| newest.started_source != Source::Observed);
+                ended.max(if kept { Turn::Moved } else { Turn::Vital })
+            }
+        }
+    }
+
+    fn close_newest(&mut self, phase: Phase, at: Timestamp) -> Turn {
+        match self.attempts.first_mut() {
+            Some(newest) if newest.open() => {
+                let newest = Arc::make_mut(newest);
+                newest.phase = phase;
+                newest.ended = Some(at.max(newest.started));
+                Turn::Vital
+            }
+            _ => Turn::Same,
+        }
+    }
+
+    /// Fills in what only a ReplicaSet tells, whenever it arrives.
+    fn enrich(&mut self, rollout: &RolloutSeen, replica_sets: &[&ReplicaSetSeen]) -> Turn {
+        let mut turn = Turn::Same;
+        // Oldest first: when one began is bounded by the one before.
+        for index in (0..self.attempts.len()).rev() {
+            let newer = index.checked_sub(1).map(|newer| self.attempts[newer].revision);
+            let Some((attempt, older)) = self.attempts[index..].split_first_mut() else {
+                break;
+            };
+            let Some(set) = replica_sets.iter().find(|set| set.hash == attempt.hash) else {
+                continue;
+            };
+            if attempt.replica_set.is_none() {
+                let attempt = Arc::make_mut(attempt);
+                attempt.replica_set = Some(set.key.name.clone());
+                date_again(attempt, older, set);
+                turn = Turn::Moved;
+            }
+            // A number above that of what came after it was given for a return to it.
+            let known = set.revision.filter(|of_set| newer.is_none_or(|newer| *of_set < newer));
+            if attempt.revision == 0
+                && let Some(known) = known
+            {
+                Arc::make_mut(attempt).revision = known;
+                turn = Turn::Moved;
+            }
+            if attempt.workload.is_none() {
+                match workload(set, &rollout.metadata) {
+                    Ok(workload) => {
+                        Arc::make_mut(attempt).workload = Some(workload);
+                        turn = Turn::Moved;
+                    }
+                    Err(problem) => {
+                        let linked = Linked::none(problem.to_string());
+                        if attempt.linked != linked {
+                            Arc::make_mut(attempt).linked = linked;
+                        }
+                    }
+                }
+            }
+        }
+        turn
+    }
+}
+
+/// One version of a Rollout and what lies beside it.
+pub(crate) struct View<'a> {
+    pub(crate) rollout: &'a RolloutSeen,
+    pub(crate) replica_sets: &'a [&'a ReplicaSetSeen],
+    pub(crate) current: &'a str,
+    pub(crate) now: Timestamp,
+}
+
+impl View<'_> {
+    /// The ReplicaSet of a hash. Two carry the same one only while the older is being deleted.
+    fn replica_set(&self, hash: &str) -> Option<&ReplicaSetSeen> {
+        self.replica_sets
+            .iter()
+            .filter(|set| set.hash == hash)
+            .max_by_key(|set| set.created)
+            .copied()
+    }
+}
+
+fn workload(set: &ReplicaSetSeen, rollout: &OwnedMetadata) -> Result<Workload, NoWorkload> {
+    match &set.template {
+        Template::Decided(workload) => workload.clone(),
+        Template::AskRollout(containers) => {
+            Workload::of(OwnedMetadata::default().view(), rollout.view(), containers)
+        }
+    }
+}
+
+/// A ReplicaSet that arrives after its Rollout still tells when the attempt began.
+fn date_again(attempt: &mut Attempt, older: &mut [Arc<Attempt>], set: &ReplicaSetSeen) {
+    let new = attempt.number == 1 && older.iter().all(|older| older.hash != set.hash);
+    let made_since = |at: &Timestamp| {
+        *at <= attempt.started && older.first().is_none_or(|older| not_before(*at, older.started))
+    };
+    let created = set.created.filter(made_since);
+    let seen = matches!(attempt.started_source, Source::Observed | Source::Inferred);
+    if let Some(created) = created.filter(|_| new && seen) {
+        if let Some(superseded) = older.first_mut().filter(|o| o.ended == Some(attempt.started)) {
+            let superseded = Arc::make_mut(superseded);
+            superseded.ended = Some(created.max(superseded.started));
+        }
+        attempt.started = created;
+        attempt.started_source = Source::Status;
+    }
+}

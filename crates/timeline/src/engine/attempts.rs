@@ -1,0 +1,385 @@
+//! The journals of the attempts under way: what is folded into them, and when they begin and end.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ledgers::{Early, beside};
+use super::{Effect, Engine};
+use crate::base::{AttemptId, Key, Moment, Phase, Source, Turn, attempt_name};
+use crate::chain::{Attempt, Chain, Follow};
+use crate::journal::{Journal, Look};
+use crate::ledger::{Beside, Line};
+use crate::outbox::{Announcement, AttemptWritten, Sent};
+use crate::seen::{AnalysisRunSeen, EvidenceOwner, Kind, RolloutSeen};
+use crate::stored::RolloutAttemptSeen;
+
+/// Timestamps of the API server and of Argo's controller come from two clocks, to the second.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(2);
+
+impl Engine {
+    /// A write of a RolloutAttempt came back. What is stored now may be told.
+    pub fn attempt_written(
+        &mut self,
+        attempt: &Key,
+        result: AttemptWritten,
+        now: Timestamp,
+    ) -> Vec<Announcement> {
+        let (mut told, replaced) = self.journals.written(attempt, result, now);
+        if let Some(journal) = self.journals.journal(attempt) {
+            let identity = &journal.identity;
+            if let Some(rollout) = self.rollouts.get_mut(&identity.rollout)
+                && rollout.uid.as_ref() == Some(&identity.rollout_uid)
+                && replaced
+            {
+                // What this process saw of it is not what stands: it has to look again.
+                rollout.gap = true;
+                let stable = rollout.seen.as_ref().and_then(|seen| seen.stable_hash.as_deref());
+                rollout.chain.learn(journal, stable);
+            }
+            self.touched_rollouts.insert(identity.rollout.clone());
+        }
+        if !told.is_empty() {
+            self.count(attempt, &mut told, now);
+        }
+        told
+    }
+
+    /// A RolloutAttempt is told. What is stored matters to a process that has no journal for it,
+    /// and to a chain that was stored before.
+    pub(super) fn attempt_seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) {
+        let name = seen.key.clone();
+        let early = Early::of(&seen);
+        let Some(key) = self.journals.seen(seen, now) else {
+            if let Some(early) = early {
+                self.take_early(early, now);
+            }
+            return;
+        };
+        if let Some(rollout) = self.rollouts.get_mut(&key).filter(|rollout| rollout.folded)
+            && let Some(journal) = self.journals.journal(&name)
+            && rollout.uid.as_ref() == Some(&journal.identity.rollout_uid)
+        {
+            let stable = rollout.seen.as_ref().and_then(|seen| seen.stable_hash.as_deref());
+            rollout.chain.learn(journal, stable);
+        }
+        self.touched_rollouts.insert(key);
+    }
+
+    /// A collector has answered for so many spans; `jitter` is a random number from 0 to 1000.
+    pub fn sent(&mut self, attempt: &Key, sent: &Sent, spans: u64, jitter: u32, now: Timestamp) {
+        self.journals.sent(attempt, sent, spans, jitter, now);
+    }
+
+    /// The journals that wait in the cluster were read again, or some of them.
+    pub fn recalled(&mut self, more: bool) {
+        self.journals.recalled(more);
+    }
+
+    /// The journal of an attempt that is not delivered yet, by the name of its RolloutAttempt.
+    pub fn journal(&self, attempt: &Key) -> Option<&Journal> {
+        self.journals.journal(attempt)
+    }
+
+    /// How many attempts are not delivered, whether the collector is away, whether writes fail.
+    pub fn delivery(&self) -> (usize, bool, bool) {
+        self.journals.standing()
+    }
+
+    /// What of the journals is not where it should be.
+    pub fn behind(&self) -> crate::outbox::Behind {
+        self.journals.behind()
+    }
+
+    /// Begins the journals of the attempt that is under way, and of those that are found to have
+    /// ended since the newest one was `before`.
+    pub(super) fn begin_journals(&mut self, key: &Key, before: Option<&Attempt>, now: Timestamp) {
+        let Some(rollout) = self.rollouts.get(key) else {
+            return;
+        };
+        let Some(uid) = rollout.uid.as_deref() else {
+            return;
+        };
+        for (index, attempt) in rollout.chain.attempts().iter().enumerate() {
+            let was = before.filter(|before| before.is_same(attempt));
+            let begins = match (was, attempt.phase) {
+                (_, Phase::Progressing) | (None, Phase::Aborted) => index == 0,
+                (Some(was), _) => was.open(),
+                // What was live before anybody looked is no news.
+                (None, Phase::Promoted) => index == 0 && before.is_some(),
+                (None, _) => false,
+            };
+            if !begins {
+                continue;
+            }
+            let started = match attempt.started_source {
+                Source::Observed => Moment::observed(attempt.started),
+                Source::Status => Moment::status(attempt.started),
+                Source::Event => Moment::event(attempt.started),
+                Source::Inferred => {
+                    let after = before.filter(|_| was.is_none());
+                    let after = after.map(|before| before.ended.unwrap_or(before.started));
+                    Moment::inferred(after, attempt.started)
+                }
+            };
+            self.journals.begin(&identity(key, uid, attempt), started, now);
+        }
+    }
+
+    /// The journal of the newest attempt.
+    pub(super) fn newest_journal(&self, key: &Key) -> Option<&Journal> {
+        let (uid, newest) = self.newest(key)?;
+        self.journals.of_attempt(&identity(key, uid, newest))
+    }
+
+    fn newest(&self, key: &Key) -> Option<(&str, &Attempt)> {
+        let rollout = self.rollouts.get(key)?;
+        Some((rollout.uid.as_deref()?, rollout.chain.newest()?))
+    }
+
+    /// Folds a version of a Rollout into its journals, beside all that lies around it.
+    pub(super) fn fold_journals(
+        &mut self,
+        key: &Key,
+        seen: &RolloutSeen,
+        before: Option<&RolloutSeen>,
+        now: Timestamp,
+    ) -> Turn {
+        let names = self.journals.of(key);
+        let Some(rollout) = self.rollouts.get(key) else {
+            return Turn::Same;
+        };
+        if names.is_empty() {
+            let newest = rollout.chain.newest().map_or(0, |newest| newest.revision);
+            self.evidence.forget_until(key, newest);
+            return Turn::Same;
+        }
+        let sets: Vec<_> =
+            self.index.replica_sets_of(key).filter(|set| set.rollout_uid == seen.uid).collect();
+        let keptn = [Kind::AppVersion, Kind::WorkloadVersion]
+            .iter()
+            .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.unavailable.is_none()));
+        let attempts = rollout.chain.attempts();
+        let mut turn = Turn::Same;
+        let mut lines = Vec::new();
+        let settings = self.traces.get(key).map(|trace| trace.settings).unwrap_or_default();
+        for name in &names {
+            self.journals.keeps(name, settings.attempts, settings.keep_after_delete);
+            let Some(identity) = self.journals.journal(name).map(|j| j.identity.clone()) else {
+                continue;
+            };
+            let found = attempts.iter().position(|attempt| is(&identity, &seen.uid, attempt));
+            let Some(index) = found else {
+                // Another Rollout has its name now, or its chain has gone on without it.
+                let at = Moment::inferred(None, now);
+                turn = turn.max(self.journals.fold(name, now, |journal| journal.deleted(at)));
+                let journal = self.journals.stored_journal(name);
+                let journal = journal.filter(|journal| journal.identity.rollout_uid == seen.uid);
+                lines.extend(journal.map(|it| Line::of_journal(it, &Beside::default())));
+                continue;
+            };
+            let attempt = &*linked_to_spans(&attempts[index], &attempts[index + 1..]);
+            let by_hash = |hash: &str| {
+                sets.iter().filter(|set| set.hash == hash).max_by_key(|set| set.created).copied()
+            };
+            let stable = attempt.follows.first().map(|follow| follow.hash.as_str());
+            let look = Look {
+                rollout: seen,
+                before,
+                attempt,
+                newest: index == 0,
+                replica_set: by_hash(&attempt.hash),
+                stable_set: stable.and_then(by_hash),
+                keptn_may_come: keptn
+                    && (attempt.replica_set.is_none() || attempt.workload.is_some()),
+                now,
+            };
+            let tries: Vec<&Attempt> = attempts
+                .iter()
+                .map(Arc::as_ref)
+                .filter(|a| a.revision == attempt.revision)
+                .collect();
+            let controls = |owner: &EvidenceOwner| match owner {
+                EvidenceOwner::Rollout(_, uid) => *uid == seen.uid,
+                EvidenceOwner::Experiment(..) => false,
+            };
+            let belongs = |run: &&AnalysisRunSeen| {
+                let revision = match &run.owner {
+                    EvidenceOwner::Experiment(_, uid) => {
+                        let experiment = self.evidence.experiment_of(key, uid);
+                        let ours = experiment.filter(|experiment| controls(&experiment.owner));
+                        let Some(experiment) = ours else { return false };
+                        experiment.revision
+                    }
+                    owner if !controls(owner) => return false,
+                    EvidenceOwner::Rollout(..) => run.revision,
+                };
+                let of_revision = revision == Some(attempt.revision)
+                    || (revision.is_none() && run.hash.as_deref() == Some(&attempt.hash));
+                of_revision && tried_by(run.created, &tries) == Some(attempt.number)
+            };
+            let runs: Vec<_> =
+                self.evidence.runs_of(key).into_iter().filter(|run| belongs(run)).collect();
+            let experiments: Vec<_> = self
+                .evidence
+                .experiments_of(key)
+                .into_iter()
+                .filter(|it| controls(&it.owner) && it.revision == Some(attempt.revision))
+                .filter(|it| tried_by(it.created, &tries) == Some(attempt.number))
+                .collect();
+            let pods = look
+                .replica_set
+                .filter(|_| index == 0)
+                .map(|set| self.evidence.pods_of(&set.uid))
+                .unwrap_or_default();
+            turn = turn.max(self.journals.fold(name, now, |journal| {
+                journal.observe_with(&runs, &experiments, &pods, &look)
+            }));
+            if let Some(journal) = self.journals.stored_journal(name) {
+                let beside = beside(Some(&attempts[index]), look.replica_set, now);
+                lines.push(Line::of_journal(journal, &beside));
+            }
+        }
+        self.take_lines(key, &seen.uid, lines, now);
+        self.tell_reasons(key, &names);
+        turn
+    }
+
+    /// The chain tells why an attempt failed long after its journal is gone.
+    fn tell_reasons(&mut self, key: &Key, names: &[Key]) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        for journal in names.iter().filter_map(|name| self.journals.journal(name)) {
+            let failure = journal.failure.as_ref().filter(|_| !journal.open());
+            let uid = &journal.identity.rollout_uid;
+            let reason = failure.map(|failure| failure.reason.as_str());
+            let attempts = rollout.chain.attempts_mut();
+            if let Some(attempt) = attempts.iter_mut().find(|a| is(&journal.identity, uid, a))
+                && attempt.reason.as_deref() != reason
+            {
+                Arc::make_mut(attempt).reason = reason.map(Into::into);
+            }
+        }
+    }
+
+    /// The Rollout of these journals is gone.
+    pub(super) fn end_journals(&mut self, rollout: &Key, at: Moment, now: Timestamp) {
+        for name in self.journals.of(rollout) {
+            self.journals.fold(&name, now, |journal| journal.deleted(at));
+        }
+        self.evidence.forget(rollout);
+    }
+
+    /// Ends journals whose end the chain of a Rollout that is gone knows.
+    pub(super) fn end_as_told(&mut self, key: &Key, now: Timestamp) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        let former = rollout.former.take();
+        let last = rollout.uid.clone().map(|uid| (uid, rollout.chain.clone()));
+        for (uid, chain) in former.into_iter().chain(last) {
+            self.end_as(key, &uid, &chain, now);
+        }
+    }
+
+    /// Ends journals whose end a chain knows: that may have been stored after them.
+    pub(super) fn end_as(&mut self, key: &Key, uid: &str, chain: &Chain, now: Timestamp) {
+        for attempt in chain.attempts().iter().filter(|attempt| !attempt.open()) {
+            let name = Key::new(key.namespace.clone(), attempt_name(&identity(key, uid, attempt)));
+            let at = Moment::inferred(Some(attempt.started), attempt.ended.unwrap_or(now));
+            self.journals.fold(&name, now, |journal| journal.ended_as(attempt.phase, at, now));
+        }
+    }
+
+    /// After a start, journals may be there whose Rollout has gone meanwhile.
+    pub(super) fn end_orphans(&mut self, now: Timestamp) {
+        for key in self.journals.rollouts() {
+            if self.rollouts.get(&key).is_none_or(|rollout| rollout.seen.is_none()) {
+                self.end_as_told(&key, now);
+                self.end_journals(&key, Moment::inferred(None, now), now);
+            }
+        }
+    }
+
+    /// Whose pods are to be watched: those of ReplicaSets with an attempt under way.
+    pub(super) fn watch_pods(&mut self, key: &Key, effects: &mut Vec<Effect>) {
+        let wanted = self.newest(key).and_then(|(uid, newest)| {
+            let open = self.journals.of_attempt(&identity(key, uid, newest));
+            let open = open.is_some_and(Journal::open);
+            let set = newest.replica_set.as_ref().filter(|_| open)?;
+            let uid = self.index.uid(&Key::new(key.namespace.clone(), set.clone()))?;
+            Some((newest.hash.clone(), uid.clone()))
+        });
+        let watched = self.pods_watched.get(key);
+        if watched == wanted.as_ref() {
+            return;
+        }
+        if let Some((_, uid)) = watched {
+            self.evidence.forget_pods(uid);
+            effects.push(Effect::LeavePods(key.clone()));
+        }
+        match wanted {
+            Some((hash, uid)) => {
+                self.pods_watched.insert(key.clone(), (hash.clone(), uid));
+                effects.push(Effect::WatchPods(key.clone(), hash.clone()));
+            }
+            None => {
+                self.pods_watched.remove(key);
+            }
+        }
+    }
+}
+
+fn identity(rollout: &Key, uid: &str, attempt: &Attempt) -> AttemptId {
+    AttemptId {
+        rollout: rollout.clone(),
+        rollout_uid: uid.into(),
+        hash: attempt.hash.clone(),
+        revision: attempt.revision,
+        number: attempt.number,
+    }
+}
+
+/// The attempt with the traces of what it follows as spans of ours link to them. Where Keptn made
+/// no trace, it goes on in an older one, but the spans of that attempt are in a trace of its own.
+fn linked_to_spans<'a>(attempt: &'a Attempt, older: &[Arc<Attempt>]) -> Cow<'a, Attempt> {
+    let own = |follow: &Follow| {
+        let is_own =
+            |older: &Attempt| older.trace.is_none() && older.started_source != Source::Inferred;
+        follow.trace.is_some() && older.iter().any(|older| older.is(follow) && is_own(older))
+    };
+    if !attempt.follows.iter().any(own) {
+        return Cow::Borrowed(attempt);
+    }
+    let mut attempt = attempt.clone();
+    for follow in &mut attempt.follows {
+        follow.trace = follow.trace.filter(|_| !own(follow));
+    }
+    Cow::Owned(attempt)
+}
+
+fn is(identity: &AttemptId, uid: &str, attempt: &Attempt) -> bool {
+    identity.rollout_uid == uid
+        && identity.hash == attempt.hash
+        && identity.revision == attempt.revision
+        && identity.number == attempt.number
+}
+
+/// Which try of a revision something belongs to that was made at this time: the last one that had
+/// begun by then, or else the first. When a try began may be known late, when the one before it
+/// ended is known: Argo makes nothing in between.
+fn tried_by(made: Option<Timestamp>, tries: &[&Attempt]) -> Option<u32> {
+    let Some(made) = made else {
+        return tries.iter().map(|attempt| attempt.number).max();
+    };
+    let begun = |attempt: &&&Attempt| {
+        let before = tries.iter().find(|other| other.number + 1 == attempt.number);
+        let over = before.and_then(|before| before.ended);
+        attempt.started.duration_since(made) <= CLOCK_SLACK
+            || over.is_some_and(|over| made.duration_since(over) > CLOCK_SLACK)
+    };
+    let last = tries.iter().filter(begun).map(|attempt| attempt.number).max();
+    last.or_else(|| tries.iter().map(|attempt| attempt.number).min())
+}

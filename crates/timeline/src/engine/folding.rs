@@ -1,0 +1,156 @@
+//! A version of a Rollout folded beside all that lies around it, and what follows for its apps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use smol_str::SmolStr;
+
+use super::ledgers::Book;
+use super::{Engine, REPORT_DELAY};
+use crate::base::groups::forget;
+use crate::base::{Key, Traceparent, Turn};
+use crate::chain::Chain;
+use crate::keptn::attribution::{KeptnObjects, attribute};
+use crate::seen::RolloutSeen;
+
+impl Engine {
+    /// Folds a version of a Rollout beside all that lies around it; `before` is the version before
+    /// it, or itself if it is looked at again.
+    pub(super) fn fold(
+        &mut self,
+        key: &Key,
+        seen: &RolloutSeen,
+        before: Option<&RolloutSeen>,
+        now: Timestamp,
+    ) -> Turn {
+        let history = self.traces.get(key).map_or(10, |trace| trace.settings.history);
+        if let Some((uid, chain)) = self.rollouts.get_mut(key).and_then(|it| it.former.take()) {
+            self.end_as(key, &uid, &chain, now);
+        }
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return Turn::Same;
+        };
+        let sets = self.index.replica_sets_of(key);
+        let sets: Vec<_> = sets.filter(|set| set.rollout_uid == seen.uid).collect();
+        if rollout.book.ledger().is_some_and(|ledger| ledger.rollout_uid() != seen.uid) {
+            rollout.book = Book::default();
+        }
+        if rollout.uid.as_ref() != Some(&seen.uid) {
+            rollout.chain = Chain::default();
+            rollout.uid = Some(seen.uid.clone());
+        }
+        if !rollout.folded {
+            let stored = self.journals.of_uid(key, &seen.uid);
+            rollout.chain.learn_all(&stored, seen, &sets, now);
+        }
+        let was_newest = rollout.chain.newest().cloned();
+        let turn = rollout.chain.observe(seen, &sets, now);
+        let before = before.filter(|_| rollout.folded && !rollout.gap);
+        if before.is_none() {
+            rollout.chain.bound_newest(was_newest.as_ref());
+        }
+        rollout.chain.trim(history);
+        (rollout.folded, rollout.gap) = (true, false);
+        if turn != Turn::Same {
+            // A journal may be placed by its first look.
+            self.attribute(key);
+        }
+        self.begin_journals(key, was_newest.as_ref(), now);
+        self.fold_journals(key, seen, before, now);
+        match turn {
+            Turn::Vital => self.schedule_end(key, now),
+            Turn::Moved => self.schedule_report(key, now + REPORT_DELAY),
+            Turn::Same => {}
+        }
+        turn
+    }
+
+    /// Brings a Rollout's chain up to date with all that is known, and its apps with the chain. It
+    /// is folded again unless nothing was told beside the version that was folded last.
+    pub(super) fn refresh(&mut self, key: &Key, again: bool, now: Timestamp) {
+        self.attribute(key);
+        if again
+            && let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take())
+        {
+            self.fold(key, &seen, Some(&seen), now);
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.seen = Some(seen);
+            }
+        }
+        let known = self.rollouts.get(key).map(|rollout| traces(&rollout.chain));
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        // A RolloutTrace may outlive its Rollout, and what is stored of it is told at any time.
+        let exists = rollout.exists();
+        // Also those that it left: what is found out of an earlier attempt there is followed here.
+        let attempts = rollout.chain.attempts().iter().filter(|_| exists);
+        let apps: BTreeSet<SmolStr> = attempts
+            .filter_map(|attempt| attempt.workload.as_ref())
+            .map(|workload| workload.app.clone())
+            .collect();
+        let before = std::mem::replace(&mut rollout.apps, apps.clone());
+        for app in before.difference(&apps) {
+            let app = Key::new(key.namespace.clone(), app.clone());
+            forget(&mut self.rollouts_of_app, &app, key);
+            self.touched_apps.insert(app);
+        }
+        for app in apps {
+            let app = Key::new(key.namespace.clone(), app);
+            if self.rollouts_of_app.entry(app.clone()).or_default().insert(key.clone()) {
+                // Its objects may have arrived before the Rollout that they belong to.
+                self.attribute(key);
+            }
+            self.touched_apps.insert(app);
+        }
+        if self.rollouts.get(key).map(|rollout| traces(&rollout.chain)) != known {
+            self.fold_again(key, now);
+        }
+        // A report is written only if it differs from the last one.
+        self.schedule_report(key, now + REPORT_DELAY);
+    }
+
+    /// The journals look at the same version once more: more is known of the attempts.
+    fn fold_again(&mut self, key: &Key, now: Timestamp) {
+        if let Some(seen) = self.rollouts.get_mut(key).and_then(|rollout| rollout.seen.take()) {
+            self.fold_journals(key, &seen, Some(&seen), now);
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.seen = Some(seen);
+            }
+        }
+    }
+
+    fn attribute(&mut self, key: &Key) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        let mut keptn = BTreeMap::new();
+        // Oldest first: what an attempt follows has to be known before.
+        for index in (0..rollout.chain.attempts().len()).rev() {
+            let attempt = &rollout.chain.attempts()[index];
+            let app = attempt.workload.as_ref().map(|workload| workload.app.clone());
+            let set = attempt
+                .replica_set
+                .as_ref()
+                .map(|set| Key::new(key.namespace.clone(), set.clone()));
+            let uid = set.and_then(|set| self.index.uid(&set)).map(SmolStr::as_str);
+            let keptn = keptn.entry(app).or_insert_with_key(|app| match app {
+                Some(app) => self.index.keptn(&Key::new(key.namespace.clone(), app.clone())),
+                None => KeptnObjects::default(),
+            });
+            attribute(rollout.chain.attempts_mut(), index, uid, keptn);
+        }
+    }
+}
+
+/// What is known of the traces of attempts and of what they follow.
+fn traces(chain: &Chain) -> Vec<(Option<Traceparent>, bool)> {
+    let attempts = chain.attempts().iter();
+    let traces = attempts.flat_map(|attempt| {
+        let own = attempt.trace.as_ref();
+        let agreed = own.is_some_and(|trace| trace.workload_version.is_some());
+        let follows = attempt.follows.iter().map(|follow| (follow.trace, false));
+        std::iter::once((own.map(|trace| trace.traceparent), agreed)).chain(follows)
+    });
+    traces.collect()
+}

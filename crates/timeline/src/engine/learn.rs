@@ -1,0 +1,131 @@
+//! What journals know and the chain does not: they are stored apart from each other, and a process
+//! that dies in between leaves one behind the other.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::base::{AttemptId, Phase, Traceparent, Turn};
+use crate::chain::{Attempt, Chain, Linked, View, follows_of};
+use crate::journal::{Journal, LinkKind, Placement};
+use crate::seen::{ReplicaSetSeen, RolloutSeen};
+
+impl Chain {
+    /// Takes over what journals tell, oldest first. Where they are all that is left of a chain, the
+    /// ReplicaSets tell of what was there before.
+    pub fn learn_all(
+        &mut self,
+        journals: &[&Journal],
+        rollout: &RolloutSeen,
+        replica_sets: &[&ReplicaSetSeen],
+        now: Timestamp,
+    ) {
+        if let Some(current) = rollout.current_hash.as_deref()
+            && self.attempts.is_empty()
+            && !journals.is_empty()
+        {
+            self.first_sight(&View { rollout, replica_sets, current, now });
+            // A journal knows the number that a ReplicaSet had when the attempt began.
+            for attempt in &mut self.attempts {
+                let of_hash = journals.iter().rfind(|it| it.identity.hash == attempt.hash);
+                if let Some(identity) = of_hash.map(|journal| &journal.identity) {
+                    let attempt = Arc::make_mut(attempt);
+                    (attempt.revision, attempt.number) = (identity.revision, identity.number);
+                }
+            }
+            self.attempts.sort_by_key(|it| Reverse((it.revision, it.number)));
+        }
+        for journal in journals {
+            self.learn(journal, rollout.stable_hash.as_deref());
+        }
+    }
+
+    /// Takes over what the journal of an attempt tells, while this hash is live.
+    pub fn learn(&mut self, journal: &Journal, stable: Option<&str>) -> Turn {
+        let identity = &journal.identity;
+        if let Some(known) = self.attempts.iter_mut().find(|known| is(identity, known)) {
+            if matches!(known.phase, Phase::Progressing | Phase::Unknown) && !journal.open() {
+                let known = Arc::make_mut(known);
+                known.phase = journal.phase;
+                known.ended = journal.ended.map(|ended| ended.at);
+                return Turn::Vital;
+            }
+            return Turn::Same;
+        }
+        let this = (identity.revision, identity.number);
+        let older = self.attempts.iter().position(|it| (it.revision, it.number) < this);
+        let place = older.unwrap_or(self.attempts.len());
+        if let Some(before) = self.attempts.get_mut(place).filter(|before| before.open()) {
+            let before = Arc::make_mut(before);
+            before.phase = outcome(before, journal);
+            before.ended = Some(journal.started.at.max(before.started));
+        }
+        let mut attempt = self.attempt(journal, place);
+        if let Some(next) = place.checked_sub(1).filter(|_| attempt.open()) {
+            // Something came after it, and nobody told what became of it.
+            let live = stable == Some(&attempt.hash) && self.live().is_none();
+            attempt.phase = if live { Phase::Promoted } else { Phase::Unknown };
+            attempt.ended = Some(self.attempts[next].started.max(attempt.started));
+        }
+        self.attempts.insert(place, Arc::new(attempt));
+        Turn::Vital
+    }
+
+    fn attempt(&self, journal: &Journal, place: usize) -> Attempt {
+        let identity = &journal.identity;
+        let back = journal.links.iter().any(|link| link.kind == LinkKind::RollsBack);
+        Attempt {
+            revision: identity.revision,
+            hash: identity.hash.clone(),
+            number: identity.number,
+            replica_set: journal.facts.replica_set.clone().map(Into::into),
+            workload: None,
+            follows: follows_of(&self.attempts[place..], &identity.hash, back),
+            phase: journal.phase,
+            started: journal.started.at,
+            started_source: journal.started.source,
+            ended: journal.ended.map(|ended| ended.at),
+            reason: None,
+            trace: None,
+            linked: Linked::none("not looked for yet"),
+        }
+    }
+}
+
+/// What became of an attempt of which nobody told the end before the next one began: that one says
+/// what it follows.
+fn outcome(before: &Attempt, next: &Journal) -> Phase {
+    let identity = &next.identity;
+    if before.hash == identity.hash && before.revision == identity.revision {
+        return Phase::Aborted;
+    }
+    let root = root_of(before, identity);
+    let told = |link: &&crate::journal::Link| {
+        link.traceparent == root || Some(link.traceparent) == before.standing_trace()
+    };
+    match next.links.iter().find(told).map(|link| link.kind) {
+        Some(LinkKind::PreviousRevision | LinkKind::RollsBack) => Phase::Promoted,
+        Some(LinkKind::Supersedes) => Phase::Superseded,
+        Some(LinkKind::RetryOf) => Phase::Aborted,
+        Some(LinkKind::After | LinkKind::Origin) | None => Phase::Unknown,
+    }
+}
+
+/// The root span of an attempt of the same Rollout that has a trace of its own.
+fn root_of(attempt: &Attempt, other: &AttemptId) -> Traceparent {
+    let identity = AttemptId {
+        hash: attempt.hash.clone(),
+        revision: attempt.revision,
+        number: attempt.number,
+        ..other.clone()
+    };
+    let own = Placement::own(&identity);
+    Traceparent::sampled(own.trace, identity.span(&[]))
+}
+
+fn is(identity: &AttemptId, attempt: &Attempt) -> bool {
+    identity.hash == attempt.hash
+        && identity.revision == attempt.revision
+        && identity.number == attempt.number
+}

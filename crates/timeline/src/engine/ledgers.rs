@@ -1,0 +1,379 @@
+//! The ledger of each Rollout: where it comes from, and what is taken into it.
+//!
+//! It is stored with the chain and comes from there at a start. Where it is lost, or lacks an attempt
+//! of the chain, the RolloutAttempts that are left are read once; until then nothing is reported,
+//! since what is stored as known would be believed by the next process.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
+
+use super::{Effect, Engine, REPORT_DELAY, Rollout};
+use crate::base::{Key, Phase, attempt_name};
+use crate::chain::{Attempt, Relation};
+use crate::dora::{Bounds, Counts, Lead, Noticed, Verdict};
+use crate::journal::Journal;
+use crate::ledger::{Beside, Kind, Ledger, Line, Ref};
+use crate::outbox::{Announcement, Told};
+use crate::seen::ReplicaSetSeen;
+use crate::stored::RolloutAttemptSeen;
+use crate::{dora, seen};
+
+const READ_RETRY: SignedDuration = SignedDuration::from_secs(5);
+/// After so many reads that failed the chain is worth more than lines of long ago.
+const READS: u8 = 12;
+
+/// The ledger of a Rollout, as far as there is one.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    ledger: Option<Arc<Ledger>>,
+    /// Nothing that an earlier process knew is missing in it.
+    is_whole: bool,
+    /// The RolloutAttempts that are left are being read.
+    reading: bool,
+    /// So many reads have failed.
+    failed: u8,
+}
+
+impl Book {
+    /// That of a Rollout that is looked at from its creation on.
+    pub(super) fn new(uid: &str) -> Self {
+        let ledger = Some(Arc::new(Ledger::new(uid, None)));
+        Self { ledger, is_whole: true, ..Self::default() }
+    }
+
+    /// As it was stored. What was stored of an attempt just before the end of that process may not
+    /// have come to it.
+    pub(super) fn restored(ledger: &Arc<Ledger>) -> Self {
+        Self { ledger: Some(Arc::clone(ledger)), ..Self::default() }
+    }
+
+    pub(super) fn ledger(&self) -> Option<&Arc<Ledger>> {
+        self.ledger.as_ref()
+    }
+}
+
+/// What is stored of a Rollout's attempts.
+#[derive(Debug, Clone)]
+pub struct LedgerChange {
+    /// The Rollout.
+    pub rollout: Key,
+    /// Its ledger, and how its figures are made; none if the Rollout is not there.
+    pub stored: Option<(Arc<Ledger>, dora::Settings)>,
+}
+
+/// The line of a RolloutAttempt that was told.
+pub(super) struct Early {
+    key: Key,
+    uid: SmolStr,
+    line: Line,
+}
+
+impl Early {
+    /// None if it stands under a name that is not its own.
+    pub(super) fn of(seen: &RolloutAttemptSeen) -> Option<Self> {
+        let identity = &seen.journal.identity;
+        let own = Key::new(identity.rollout.namespace.clone(), attempt_name(identity));
+        (seen.key == own).then(|| Self {
+            key: identity.rollout.clone(),
+            uid: identity.rollout_uid.clone(),
+            line: Line::of_journal(&seen.journal, &Beside::default()),
+        })
+    }
+}
+
+impl Engine {
+    /// The RolloutAttempts of the Rollout of this UID were read, or could not be. `attempts` are
+    /// all that are left.
+    pub fn attempts_read(
+        &mut self,
+        key: &Key,
+        uid: &str,
+        attempts: Option<Vec<Journal>>,
+        now: Timestamp,
+    ) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        rollout.book.reading = false;
+        let attempts = match attempts {
+            Some(attempts) if rollout.uid.as_deref() == Some(uid) => attempts,
+            // Another Rollout has its name by now.
+            Some(_) => return self.schedule_report(key, now),
+            None if rollout.book.failed < READS => {
+                rollout.book.failed += 1;
+                return self.schedule_report(key, now + READ_RETRY);
+            }
+            None => Vec::new(),
+        };
+        self.complete(key, uid, &attempts, now);
+        self.touched_rollouts.insert(key.clone());
+        self.schedule_report(key, now);
+    }
+
+    /// Makes a ledger whole with what is left: stored attempts, and those in memory.
+    fn complete(&mut self, key: &Key, uid: &str, stored: &[Journal], now: Timestamp) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        let stored = stored.iter().filter(|journal| journal.identity.rollout_uid == uid);
+        let own = self.journals.stored_of_uid(key, uid);
+        let sets: Vec<_> = self.index.replica_sets_of(key).collect();
+        let chain = rollout.chain.attempts();
+        let line = |journal: &Journal| {
+            let attempt = chain.iter().find(|attempt| names(attempt, journal));
+            let hash = &journal.identity.hash;
+            let set = sets.iter().find(|set| set.hash == *hash && set.rollout_uid == uid);
+            Line::of_journal(journal, &beside(attempt.map(Arc::as_ref), set.copied(), now))
+        };
+        let lines: Vec<Line> = stored.chain(own).map(line).collect();
+        rollout.book.is_whole = true;
+        if let Some(ledger) = &mut rollout.book.ledger {
+            let ledger = Arc::make_mut(ledger);
+            for line in lines {
+                ledger.take(line);
+            }
+            // Of one whose journal is gone the chain may know what became of it.
+            let open: Vec<Line> =
+                ledger.lines().iter().filter(|line| has_ended(line, chain)).cloned().collect();
+            for line in open {
+                let attempt = chain.iter().find(|attempt| is_of(&line, attempt));
+                let outcome = attempt.map_or(Phase::Unknown, |attempt| attempt.phase);
+                let ended = attempt.and_then(|attempt| attempt.ended);
+                ledger.take(Line { outcome, ended, inferred: true, ..line });
+            }
+            return;
+        }
+        // What has just begun is known from its start on, and gets its line when it is stored.
+        let begun = self.journals.of_uid(key, uid).into_iter().map(line);
+        let known = Ledger::rebuilt(uid, lines.iter().cloned().chain(begun), now);
+        let newest = known.lines().iter().map(|line| line.id.revision).max();
+        let mut ledger = Ledger::restored(uid, known.known_since(), lines, [], None);
+        let promoted = known.lines().iter().find(|line| line.outcome == Phase::Promoted);
+        // Argo gives what is live another number when it is applied again.
+        let stays = |attempt: &Attempt| {
+            let hash = promoted.map(|line| line.id.hash.as_str());
+            attempt.phase == Phase::Promoted && hash == Some(&attempt.hash)
+        };
+        let later = |attempt: &Attempt| newest.is_none_or(|newest| attempt.revision > newest);
+        if chain.iter().any(|attempt| later(attempt) && !stays(attempt)) {
+            ledger.missed(now);
+        }
+        rollout.book.ledger = Some(Arc::new(ledger));
+    }
+
+    /// The stored ledgers that have changed since this was asked last.
+    pub fn ledgers_changed(&mut self) -> Vec<LedgerChange> {
+        let changed = std::mem::take(&mut self.ledgers_changed).into_iter();
+        changed
+            .filter_map(|key| match self.rollouts.get(&key).filter(|rollout| rollout.exists()) {
+                None => Some(LedgerChange { rollout: key, stored: None }),
+                Some(rollout) => {
+                    // One whose write is under way or failed is told of again.
+                    let report = rollout.report.as_ref().filter(|_| !rollout.reporting)?;
+                    let ledger = Arc::clone(report.ledger.as_ref()?);
+                    Some(LedgerChange { rollout: key, stored: Some((ledger, report.dora)) })
+                }
+            })
+            .collect()
+    }
+
+    /// Whether a report has to wait for what the ledger begins with; asks for that.
+    pub(super) fn waits_for_ledger(
+        &mut self,
+        key: &Key,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let served = self.watches.get(&seen::Kind::RolloutAttempt);
+        let served = served.is_some_and(|watch| watch.unavailable.is_none());
+        let Some(rollout) = self.rollouts.get_mut(key).filter(|rollout| rollout.folded) else {
+            return false;
+        };
+        let (Some(uid), false) = (rollout.uid.clone(), rollout.book.is_whole) else {
+            return false;
+        };
+        let attempts = rollout.chain.attempts();
+        let lacks = |ledger: &Ledger| {
+            attempts.iter().any(|attempt| lacks(ledger, attempt))
+                || ledger.lines().iter().any(|line| has_ended(line, attempts))
+        };
+        if rollout.book.ledger.as_deref().is_some_and(|ledger| !lacks(ledger)) || !served {
+            self.complete(key, &uid, &[], now);
+            return false;
+        }
+        if !rollout.book.reading {
+            rollout.book.reading = true;
+            effects.push(Effect::ReadAttempts(key.clone(), uid));
+        }
+        true
+    }
+
+    /// Takes lines into the ledger of a Rollout.
+    pub(super) fn take_lines(
+        &mut self,
+        key: &Key,
+        uid: &str,
+        lines: impl IntoIterator<Item = Line>,
+        now: Timestamp,
+    ) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        let ledger = rollout.book.ledger.as_mut();
+        let Some(ledger) = ledger.filter(|ledger| ledger.rollout_uid() == uid) else {
+            return;
+        };
+        let mut is_over = false;
+        for line in lines {
+            if ledger.misses(&line) {
+                is_over |= !line.open();
+                Arc::make_mut(ledger).take(line);
+            }
+        }
+        let missing = rollout.chain.attempts().iter().find(|attempt| lacks(ledger, attempt));
+        if rollout.book.is_whole
+            && let Some(attempt) = missing
+            && attempt.phase == Phase::Unknown
+        {
+            // Nobody has a journal of it.
+            Arc::make_mut(ledger).missed(now);
+            is_over = true;
+        }
+        if is_over {
+            self.schedule_report(key, now + REPORT_DELAY);
+        }
+    }
+
+    /// Says beside what is told of an attempt which times are known with it.
+    pub(super) fn count(&mut self, name: &Key, told: &mut [Announcement], now: Timestamp) {
+        let Some(journal) = self.journals.stored_journal(name) else {
+            return;
+        };
+        let key = journal.identity.rollout.clone();
+        let uid = journal.identity.rollout_uid.clone();
+        let Some(rollout) = self.rollouts.get(&key) else {
+            return;
+        };
+        let attempt = rollout.chain.attempts().iter().find(|attempt| names(attempt, journal));
+        let set = self.index.replica_sets_of(&key).find(|set| set.hash == journal.identity.hash);
+        let line = Line::of_journal(journal, &beside(attempt.map(Arc::as_ref), set, now));
+        let id = line.id.clone();
+        self.take_lines(&key, &uid, [line], now);
+        let settings = self.traces.get(&key).map(|trace| trace.settings.dora).unwrap_or_default();
+        let ledger = self.rollouts.get(&key).and_then(|rollout| rollout.book.ledger());
+        let Some(ledger) = ledger.filter(|ledger| ledger.rollout_uid() == uid) else {
+            return;
+        };
+        let verdicts = dora::judge(ledger.lines(), &settings);
+        let Some(own) = verdicts.iter().find(|verdict| verdict.line.id == id) else {
+            return;
+        };
+        for told in told {
+            match (told.told, own.lead) {
+                (Told::Ended, Lead::Seconds(seconds, _)) => told.lead = Some(seconds),
+                (Told::Settled, _) => told.recoveries = recoveries(own, &verdicts),
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes what a RolloutAttempt tells that is not kept in memory.
+    pub(super) fn take_early(&mut self, seen: Early, now: Timestamp) {
+        let Early { key, uid, line } = seen;
+        if self.started {
+            self.take_lines(&key, &uid, [line], now);
+        } else {
+            self.early_lines.entry(key).or_default().push((uid, line));
+        }
+    }
+
+    /// After the first look at all Rollouts.
+    pub(super) fn take_all_early(&mut self, now: Timestamp) {
+        for (key, lines) in std::mem::take(&mut self.early_lines) {
+            for (uid, line) in lines {
+                self.take_lines(&key, &uid, [line], now);
+            }
+        }
+    }
+}
+
+impl Rollout {
+    /// The ledger as it is to be stored.
+    pub(super) fn close_book(
+        &mut self,
+        settings: &dora::Settings,
+        now: Timestamp,
+    ) -> Option<Arc<Ledger>> {
+        // What was stored last is let go first, so that nothing is copied.
+        if let Some(report) = &mut self.report {
+            report.ledger = None;
+        }
+        let ledger = self.book.ledger.as_mut()?;
+        Arc::make_mut(ledger).compact(&Bounds::default(), settings, now);
+        Some(Arc::clone(ledger))
+    }
+}
+
+/// How long the failures took from which traffic is back with this attempt: its own, or those of
+/// what it takes back.
+fn recoveries(own: &Verdict<'_>, all: &[Verdict<'_>]) -> Vec<u32> {
+    let took = |failure: &Noticed| {
+        let recovered = failure.recovered?;
+        u32::try_from(recovered.duration_since(failure.from).as_secs()).ok()
+    };
+    if let Some(failure) = own.failure.filter(|_| own.counts == Counts::FailedExposed) {
+        return took(&failure).into_iter().collect();
+    }
+    let takes_back = matches!(own.kind, Kind::Rollback | Kind::Hotfix);
+    let good = own.line.good_from().filter(|_| takes_back && own.line.outcome == Phase::Promoted);
+    let failures = all.iter().filter(|it| it.counts == Counts::FailedDeployment);
+    let failures = failures.filter_map(|it| it.failure);
+    let by_this = failures.filter(|failure| good.is_some() && failure.recovered == good);
+    by_this.filter_map(|failure| took(&failure)).collect()
+}
+
+/// What is known of an attempt beside its journal.
+pub(super) fn beside(
+    attempt: Option<&Attempt>,
+    set: Option<&ReplicaSetSeen>,
+    now: Timestamp,
+) -> Beside {
+    let follow = attempt
+        .and_then(|attempt| attempt.follows.first())
+        .filter(|follow| matches!(follow.relation, Relation::Successor | Relation::Rollback));
+    let facts = set.map(|set| &set.facts);
+    Beside {
+        replaces: follow.map(|follow| Ref { revision: follow.revision, number: follow.number }),
+        rollback: follow.is_some_and(|follow| follow.relation == Relation::Rollback),
+        hotfix: facts.is_some_and(|facts| facts.hotfix),
+        commit_time: facts.map(|facts| facts.commit_time.as_of(now)).unwrap_or_default(),
+    }
+}
+
+fn names(attempt: &Attempt, journal: &Journal) -> bool {
+    let identity = &journal.identity;
+    (attempt.hash.as_str(), attempt.revision, attempt.number)
+        == (identity.hash.as_str(), identity.revision, identity.number)
+}
+
+/// Whether an attempt that is over came after the ledger is known, and has no line that says so.
+fn lacks(ledger: &Ledger, attempt: &Attempt) -> bool {
+    let tells = |line: &Line| !line.open() && is_of(line, attempt);
+    let over = attempt.ended.unwrap_or(attempt.started);
+    !attempt.open()
+        && ledger.known_since().is_none_or(|known| over >= known)
+        && ledger.compacted().is_none_or(|mark| over > mark.at)
+        && !ledger.lines().iter().any(tells)
+}
+
+/// Whether the attempt of a line that is open is not: its end did not come to the ledger.
+fn has_ended(line: &Line, chain: &[Arc<Attempt>]) -> bool {
+    line.open() && !chain.iter().any(|attempt| attempt.open() && is_of(line, attempt))
+}
+
+fn is_of(line: &Line, attempt: &Attempt) -> bool {
+    line.id.hash.as_str() == attempt.hash
+        && (line.id.revision, line.id.number) == (attempt.revision, attempt.number)
+}

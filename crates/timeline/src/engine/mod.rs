@@ -1,0 +1,402 @@
+//! The one owner of all chains: observations in, effects out.
+//!
+//! ```text
+//! Rollout ──owns──> ReplicaSet ──template names──> app, workload, version
+//!    │                                                  │
+//!  Chain of attempts <──attribution── KeptnAppVersion, KeptnWorkloadVersion
+//!    │
+//!    ├──> links wanted of the app ──> KeptnAppContext
+//!    └──> Report ──> RolloutTrace
+//! ```
+//!
+//! It has no clock, no I/O and no randomness: a recording of its inputs replays to the same
+//! effects. Effects are asked for once and answered by [`Engine::written`] and
+//! [`Engine::reported`].
+
+mod attempts;
+mod effect;
+mod evidence;
+mod folding;
+mod index;
+mod learn;
+mod ledgers;
+mod linking;
+mod observation;
+mod reporting;
+mod watches;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
+
+use crate::base::{Key, Moment};
+use crate::chain::Chain;
+use crate::keptn::app_context::{AppContext, ContextWritten};
+use crate::ledger::Line;
+use crate::outbox::Outbox;
+use crate::seen::{Kind, RolloutSeen, Unavailable};
+use crate::stored::{Report, RolloutTraceSeen};
+pub use effect::{Effect, ReportWrite};
+use evidence::Evidence;
+use index::Index;
+use ledgers::Book;
+pub use ledgers::LedgerChange;
+pub use observation::Observation;
+use watches::Watch;
+
+/// Facts of one transition arrive within about a second of each other; they are stored together.
+const REPORT_DELAY: SignedDuration = SignedDuration::from_secs(2);
+
+/// Options that hold for all Rollouts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Write no KeptnAppContext at all.
+    pub observe_only: bool,
+    /// There is a collector to send spans to.
+    pub export: bool,
+}
+
+/// The index over all watched objects, the chains made of it, and what is asked of the world.
+#[derive(Debug, Default)]
+pub struct Engine {
+    options: Options,
+    watches: BTreeMap<Kind, Watch>,
+    rollouts: BTreeMap<Key, Rollout>,
+    traces: BTreeMap<Key, RolloutTraceSeen>,
+    index: Index,
+    journals: Outbox,
+    evidence: Evidence,
+    /// Hash and ReplicaSet's UID of the pods that are watched, by Rollout.
+    pods_watched: BTreeMap<Key, (SmolStr, SmolStr)>,
+    /// Journals whose Rollout was gone at the start were ended.
+    started: bool,
+    /// Rollouts that went before every kind was listed.
+    gone_early: BTreeSet<Key>,
+    contexts: BTreeMap<Key, AppContext>,
+    /// Contexts that wait for a moment.
+    waiting: BTreeSet<Key>,
+    rollouts_of_app: BTreeMap<Key, BTreeSet<Key>>,
+    touched_rollouts: BTreeSet<Key>,
+    /// Folded since the last effects, and nothing else has touched them.
+    folded_rollouts: BTreeSet<Key>,
+    touched_apps: BTreeSet<Key>,
+    due_reports: BTreeSet<(Timestamp, Key)>,
+    /// Lines of journals that were not kept in memory before their ledger was known, by UID of
+    /// their Rollout.
+    early_lines: BTreeMap<Key, Vec<(SmolStr, Line)>>,
+    ledgers_changed: BTreeSet<Key>,
+}
+
+/// One Rollout: what was seen of it last, its chain, and what was stored of that.
+#[derive(Debug, Default)]
+struct Rollout {
+    seen: Option<RolloutSeen>,
+    /// It was folded once by this process.
+    folded: bool,
+    /// Versions may have passed since.
+    gap: bool,
+    /// UID that the chain belongs to.
+    uid: Option<SmolStr>,
+    chain: Chain,
+    /// UID and chain of the one that had its name before, until it was folded once.
+    former: Option<(SmolStr, Chain)>,
+    /// The apps of all its attempts.
+    apps: BTreeSet<SmolStr>,
+    problem: Option<String>,
+    report: Option<Report>,
+    /// What was told to stand there since.
+    told: Option<Report>,
+    report_due: Option<Timestamp>,
+    /// Until then its last end waits for what follows from it.
+    settles_by: Option<Timestamp>,
+    reporting: bool,
+    book: Book,
+}
+
+impl Rollout {
+    /// Whether it is in the cluster. What a kept RolloutTrace tells of one that is gone wants no
+    /// links.
+    fn exists(&self) -> bool {
+        self.seen.is_some() || self.problem.is_some()
+    }
+
+    /// Whether it is live in this app or tries to be.
+    fn is_in(&self, app: &str) -> bool {
+        let attempts = [self.chain.live(), self.chain.newest()].into_iter().flatten();
+        attempts.filter_map(|attempt| attempt.workload.as_ref()).any(|w| w.app == app)
+    }
+}
+
+impl Engine {
+    /// An owner that has seen nothing.
+    pub fn new(options: Options) -> Self {
+        Self { options, journals: Outbox::new(options.export), ..Self::default() }
+    }
+
+    /// Takes in one observation. Nothing is asked of the world before [`Engine::effects`].
+    pub fn observe(&mut self, observation: Observation, now: Timestamp) {
+        match observation {
+            Observation::Rollout(seen) => self.rollout_seen(seen, now),
+            Observation::ReplicaSet(seen) => {
+                self.touched_rollouts.extend(self.index.replica_set(seen));
+            }
+            Observation::AppVersion(seen) => {
+                let app = self.index.app_version(seen);
+                self.touch_app(&app);
+            }
+            Observation::WorkloadVersion(seen) => {
+                let app = self.index.workload_version(seen);
+                self.touch_app(&app);
+            }
+            Observation::AppContext(seen) => {
+                let key = seen.key.clone();
+                self.contexts.entry(key.clone()).or_default().observed(seen, now);
+                self.touch_app(&key);
+            }
+            Observation::RolloutTrace(seen) => self.trace_seen(*seen, now),
+            Observation::RolloutAttempt(seen) => self.attempt_seen(*seen, now),
+            Observation::AnalysisRun(seen) => {
+                let rollout = self.evidence.run(*seen);
+                self.touched_rollouts.insert(rollout);
+            }
+            Observation::Experiment(seen) => {
+                self.touched_rollouts.extend(self.evidence.experiment(*seen));
+            }
+            Observation::Pod(seen) => {
+                let set = self.evidence.pod(*seen);
+                let watched = self.pods_watched.iter().find(|(_, (_, uid))| *uid == set);
+                self.touched_rollouts.extend(watched.map(|(rollout, _)| rollout.clone()));
+            }
+            Observation::Listing(Kind::Rollout) => {
+                for rollout in self.rollouts.values_mut() {
+                    rollout.gap = true;
+                }
+            }
+            Observation::Gone(kind, key) => self.gone(kind, &key, now),
+            Observation::Invalid(Kind::Rollout, seen) => {
+                let rollout = self.rollouts.entry(seen.key.clone()).or_default();
+                rollout.problem = Some(seen.problem);
+                // One that was never read has no other name to be reported under.
+                rollout.uid = rollout.uid.take().or(seen.uid.map(Into::into));
+                self.ledgers_changed.insert(seen.key.clone());
+                self.touched_rollouts.insert(seen.key);
+            }
+            Observation::Listing(_) | Observation::Invalid(..) => {}
+            Observation::Listed(kind, present) => {
+                for key in self.keys_of(kind).into_iter().filter(|key| !present.contains(key)) {
+                    self.gone(kind, &key, now);
+                }
+                self.turn_watch(kind, Watch { listed: true, unavailable: None });
+            }
+            Observation::Unavailable(kind, why) => {
+                let was = self.watches.get(&kind).is_some_and(|watch| watch.listed);
+                let listed = was && matches!(why, Unavailable::Failed(_));
+                self.turn_watch(kind, Watch { listed, unavailable: Some(why) });
+            }
+        }
+    }
+
+    /// A write to a KeptnAppContext came back.
+    pub fn written(&mut self, app: &Key, result: ContextWritten, now: Timestamp) {
+        self.contexts.entry(app.clone()).or_default().written(result, now);
+        self.touch_app(app);
+    }
+
+    /// What has to be done now. Each effect is given once; its answer comes back by
+    /// [`Engine::written`] or [`Engine::reported`].
+    pub fn effects(&mut self, now: Timestamp) -> Vec<Effect> {
+        if !self.has_looked() {
+            return Vec::new();
+        }
+        let mut effects = Vec::new();
+        self.touched_rollouts.extend(self.journals.wake(now));
+        let touched = std::mem::take(&mut self.touched_rollouts);
+        let mut folded = std::mem::take(&mut self.folded_rollouts);
+        folded.retain(|key| !touched.contains(key));
+        for (key, again) in
+            touched.iter().map(|key| (key, true)).chain(folded.iter().map(|key| (key, false)))
+        {
+            self.refresh(key, again, now);
+            self.watch_pods(key, &mut effects);
+        }
+        if !std::mem::replace(&mut self.started, true) {
+            for key in std::mem::take(&mut self.gone_early) {
+                self.gone(Kind::Rollout, &key, now);
+            }
+            self.end_orphans(now);
+            self.take_all_early(now);
+        }
+        effects.extend(self.journals.asks(now).into_iter().map(Effect::from));
+        for app in &self.waiting {
+            if self.contexts.get_mut(app).is_some_and(|context| context.wakes(now)) {
+                self.touched_apps.insert(app.clone());
+            }
+        }
+        for app in std::mem::take(&mut self.touched_apps) {
+            self.converge(&app, now, &mut effects);
+        }
+        while let Some((due, key)) = self.due_reports.first().cloned()
+            && due <= now
+        {
+            self.due_reports.pop_first();
+            self.report(&key, now, &mut effects);
+        }
+        effects
+    }
+
+    /// When [`Engine::effects`] has something to do even if nothing arrives.
+    pub fn due(&self) -> Option<Timestamp> {
+        if !self.has_looked() {
+            return None;
+        }
+        let reports = self.due_reports.first().map(|(due, _)| *due);
+        let waiting = self.waiting.iter().filter_map(|app| self.contexts.get(app)?.due());
+        let contexts = waiting.min();
+        [reports, contexts, self.journals.due()].into_iter().flatten().min()
+    }
+
+    /// The chain of a Rollout.
+    pub fn chain(&self, rollout: &Key) -> Option<&Chain> {
+        self.rollouts.get(rollout).map(|rollout| &rollout.chain)
+    }
+
+    /// Whether a Rollout is known.
+    pub fn has(&self, rollout: &Key) -> bool {
+        self.rollouts.get(rollout).is_some_and(Rollout::exists)
+    }
+
+    /// How many Rollouts are known.
+    pub fn rollouts(&self) -> usize {
+        self.rollouts.values().filter(|rollout| rollout.exists()).count()
+    }
+
+    fn rollout_seen(&mut self, seen: RolloutSeen, now: Timestamp) {
+        let looked = self.has_looked();
+        let key = seen.key.clone();
+        // What is there at the first revision is looked at from its creation on.
+        let is_new = looked
+            && seen.revision.unwrap_or(0) <= 1
+            && self
+                .rollouts
+                .get(&key)
+                .is_none_or(|it| it.uid.as_ref().is_some_and(|uid| *uid != seen.uid));
+        let rollout = self.rollouts.entry(key.clone()).or_default();
+        rollout.problem = None;
+        if rollout.uid.as_ref().is_some_and(|uid| *uid != seen.uid) {
+            // Deleted and made again under the same name: another Rollout, another chain.
+            let former = std::mem::take(rollout);
+            rollout.apps = former.apps;
+            rollout.former = former.uid.map(|uid| (uid, former.chain));
+        }
+        if is_new {
+            rollout.book = Book::new(&seen.uid);
+        }
+        self.gone_early.remove(&key);
+        let before = rollout.seen.take();
+        if before.is_none() {
+            // Its RolloutTrace may have been told before it.
+            self.ledgers_changed.insert(key.clone());
+        }
+        let same = before.as_ref() == Some(&seen);
+        if same {
+            rollout.gap = false;
+        } else if looked {
+            // Folded now and not at the next effect: each version counts.
+            self.fold(&key, &seen, before.as_ref(), now);
+        }
+        if let Some(rollout) = self.rollouts.get_mut(&key) {
+            rollout.seen = Some(seen);
+        }
+        let folded = looked && !same;
+        let touched = if folded { &mut self.folded_rollouts } else { &mut self.touched_rollouts };
+        touched.insert(key);
+    }
+
+    fn trace_seen(&mut self, seen: RolloutTraceSeen, now: Timestamp) {
+        let key = seen.key.clone();
+        let settings = self.traces.get(&key).map(|trace| trace.settings);
+        if settings != Some(seen.settings) {
+            self.touched_rollouts.insert(key.clone());
+            self.touch_apps_of(&key);
+        }
+        let mut seen = seen;
+        let stored = seen.stored.take();
+        self.traces.insert(key.clone(), seen);
+        // What was stored matters once: to a process that has no chain of its own yet.
+        let Some(stored) = stored else { return };
+        let rollout = self.rollouts.entry(key.clone()).or_default();
+        let same = rollout.seen.as_ref().is_none_or(|seen| seen.uid == stored.rollout_uid);
+        if rollout.chain.attempts().is_empty() && same {
+            rollout.chain = Chain::restored(stored.attempts.clone());
+            if let Some(ledger) = stored.ledger.as_ref().filter(|_| !rollout.folded) {
+                rollout.book = Book::restored(ledger);
+                self.ledgers_changed.insert(key.clone());
+            }
+            rollout.uid = Some(stored.rollout_uid.clone());
+            rollout.report = Some(*stored);
+            self.touched_rollouts.insert(key);
+        } else if rollout.uid.as_ref() == Some(&stored.rollout_uid) {
+            rollout.told = Some(*stored);
+            self.report_must_stand(&key, now);
+        }
+    }
+
+    fn gone(&mut self, kind: Kind, key: &Key, now: Timestamp) {
+        match kind {
+            // What was told of it last is folded first, beside all that lies around it.
+            Kind::Rollout if !self.has_looked() => {
+                self.gone_early.insert(key.clone());
+            }
+            Kind::Rollout => {
+                self.touch_apps_of(key);
+                self.end_as_told(key, now);
+                self.end_journals(key, Moment::observed(now), now);
+                self.early_lines.remove(key);
+                self.ledgers_changed.insert(key.clone());
+                self.touched_rollouts.insert(key.clone());
+                if let Some(rollout) = self.rollouts.remove(key) {
+                    for app in rollout.apps {
+                        let app = Key::new(key.namespace.clone(), app);
+                        if let Some(rollouts) = self.rollouts_of_app.get_mut(&app) {
+                            rollouts.remove(key);
+                        }
+                    }
+                }
+            }
+            Kind::ReplicaSet | Kind::AppVersion | Kind::WorkloadVersion => {
+                self.index.remove(kind, key);
+            }
+            Kind::AppContext => {
+                if let Some(context) = self.contexts.get_mut(key) {
+                    context.gone(now);
+                }
+                self.touched_apps.insert(key.clone());
+            }
+            Kind::RolloutAttempt => self.journals.gone(key, now),
+            Kind::Pod => self.evidence.pod_gone(key),
+            // What was found out of them stays.
+            Kind::AnalysisRun | Kind::Experiment => {}
+            Kind::RolloutTrace => {
+                self.traces.remove(key);
+                if let Some(rollout) = self.rollouts.get_mut(key) {
+                    rollout.report = None;
+                    self.touched_rollouts.insert(key.clone());
+                }
+                if self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {
+                    self.gone(Kind::Rollout, key, now);
+                }
+            }
+        }
+    }
+
+    fn keys_of(&self, kind: Kind) -> Vec<Key> {
+        match kind {
+            Kind::Rollout => self.rollouts.keys().cloned().collect(),
+            Kind::ReplicaSet | Kind::AppVersion | Kind::WorkloadVersion => self.index.keys(kind),
+            Kind::AppContext => self.contexts.keys().cloned().collect(),
+            Kind::RolloutTrace => self.traces.keys().cloned().collect(),
+            Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! When a RolloutTrace is written, and what it says then.
+
+use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
+
+use super::{Effect, Engine, REPORT_DELAY, ReportWrite};
+use crate::base::{Key, Phase};
+use crate::chain::Chain;
+use crate::keptn::app_context::{AppContext, Standing};
+use crate::stored::conditions::RolloutView;
+use crate::stored::{Report, conditions};
+
+const REPORT_RETRY: SignedDuration = SignedDuration::from_secs(5);
+const SETTLE_DELAY: SignedDuration = SignedDuration::from_secs(5);
+
+impl Engine {
+    /// A report was stored, or not.
+    pub fn reported(&mut self, key: &Key, stored: bool, now: Timestamp) {
+        if let Some(rollout) = self.rollouts.get_mut(key) {
+            rollout.reporting = false;
+            if stored {
+                self.ledgers_changed.insert(key.clone());
+            } else {
+                rollout.report = None;
+                self.schedule_report(key, now + REPORT_RETRY);
+            }
+            self.report_must_stand(key, now);
+        }
+    }
+
+    /// A write that a process before this one had asked for may come late, and take the place of
+    /// ours. The telling of an earlier one of ours looks the same, until that of the last comes.
+    pub(super) fn report_must_stand(&mut self, key: &Key, now: Timestamp) {
+        let Some(rollout) = self.rollouts.get_mut(key).filter(|rollout| !rollout.reporting) else {
+            return;
+        };
+        if let (Some(ours), Some(told)) = (&rollout.report, rollout.told.take())
+            && !ours.tells_of_the_same(&told)
+        {
+            rollout.report = Some(told);
+            self.ledgers_changed.insert(key.clone());
+            self.schedule_report(key, now + REPORT_DELAY);
+        }
+    }
+
+    pub(super) fn report(&mut self, key: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
+        let Some(rollout) = self.rollouts.get(key) else {
+            return;
+        };
+        let Some(uid) = rollout.uid.clone() else {
+            return;
+        };
+        if rollout.reporting || !rollout.exists() || self.journals.has_unstored_end(key, now) {
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.report_due = None;
+            }
+            // An answer or a version of the Rollout comes, and schedules it again.
+            return;
+        }
+        if let Some(by) = rollout.settles_by.filter(|by| *by > now)
+            && self.settles(key)
+        {
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.report_due = None;
+            }
+            self.schedule_report(key, by);
+            return;
+        }
+        if self.waits_for_ledger(key, now, effects) {
+            if let Some(rollout) = self.rollouts.get_mut(key) {
+                rollout.report_due = None;
+            }
+            return;
+        }
+        let Some(rollout) = self.rollouts.get(key) else {
+            return;
+        };
+        let view = RolloutView {
+            chain: &rollout.chain,
+            problem: rollout.problem.as_deref(),
+            earlier: rollout.report.as_ref(),
+            observe_only: self.only_observed(key),
+            missing: self.missing().filter_map(|(kind, why)| Some((kind, why?))).collect(),
+            broken: self.broken_trace(key, &rollout.chain),
+            export: self.journals.export_of(key),
+            apps: rollout
+                .apps
+                .iter()
+                .filter(|app| rollout.is_in(app))
+                .map(|app| self.app_standing(key, app, now))
+                .collect(),
+        };
+        let trace = self.traces.get(key);
+        let mut report = Report {
+            rollout_uid: uid.clone(),
+            observed_generation: trace.and_then(|trace| trace.generation),
+            attempts: rollout.chain.attempts().to_vec(),
+            ledger: rollout.book.ledger().cloned(),
+            dora: trace.map(|trace| trace.settings.dora).unwrap_or_default(),
+            at: now,
+            observed: conditions::observed(&view, now),
+            linked: conditions::linked(&view, now),
+            exported: conditions::exported(&view, now),
+        };
+        let keep = trace.is_some_and(|trace| trace.settings.keep_after_delete);
+        let owner = (!keep).then_some(uid);
+        let owners = trace.map_or(&[] as &[SmolStr], |trace| &trace.owners);
+        let change_owner = match &owner {
+            Some(uid) => owners != std::slice::from_ref(uid),
+            None => !owners.is_empty(),
+        };
+        let told = rollout.report.as_ref().is_some_and(|told| told.says_as_much_as(&report));
+        let same = told && trace.is_some() && !change_owner;
+        let create = trace.is_none();
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        rollout.report_due = None;
+        if same {
+            return;
+        }
+        report.ledger = rollout.close_book(&report.dora, now);
+        rollout.report = Some(report.clone());
+        rollout.reporting = true;
+        let write = ReportWrite { create, owner, change_owner, report };
+        effects.push(Effect::WriteReport(key.clone(), Box::new(write)));
+    }
+
+    fn app_standing(&self, key: &Key, app: &str, now: Timestamp) -> (String, Standing, usize) {
+        let app_key = Key::new(key.namespace.clone(), app);
+        let (wanted, left_out) = self.wanted(&app_key);
+        let nothing = AppContext::default();
+        let context = self.contexts.get(&app_key).unwrap_or(&nothing);
+        (app.to_owned(), context.standing(&wanted, now), left_out)
+    }
+
+    /// The KeptnAppVersion of the newest attempt that holds something else than a traceparent, in
+    /// words, while the attempt has no trace.
+    fn broken_trace(&self, key: &Key, chain: &Chain) -> Option<String> {
+        let newest = chain.newest().filter(|newest| newest.trace.is_none())?;
+        let workload = newest.workload.as_ref()?;
+        let app = Key::new(key.namespace.clone(), workload.app.clone());
+        self.index.broken_trace(&app, workload)
+    }
+
+    /// What is to be stored at once is stored now; an end is stored together with what follows from
+    /// it, that all is available or traffic is back, if that comes soon.
+    pub(super) fn schedule_end(&mut self, key: &Key, now: Timestamp) {
+        if self.settles(key)
+            && let Some(rollout) = self.rollouts.get_mut(key)
+        {
+            rollout.settles_by = Some(now + SETTLE_DELAY);
+        }
+        self.schedule_report(key, now);
+    }
+
+    /// Whether something may still follow from the end of the newest attempt.
+    fn settles(&self, key: &Key) -> bool {
+        self.newest_journal(key).is_some_and(|journal| {
+            let lands = matches!(journal.phase, Phase::Promoted | Phase::Aborted);
+            lands && journal.settled.is_none() && journal.root_closed.is_none()
+        })
+    }
+
+    pub(super) fn schedule_report(&mut self, key: &Key, due: Timestamp) {
+        let Some(rollout) = self.rollouts.get_mut(key) else {
+            return;
+        };
+        if rollout.report_due.is_some_and(|earlier| earlier <= due) {
+            return;
+        }
+        if let Some(later) = rollout.report_due.replace(due) {
+            self.due_reports.remove(&(later, key.clone()));
+        }
+        self.due_reports.insert((due, key.clone()));
+    }
+}

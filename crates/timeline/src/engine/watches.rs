@@ -1,0 +1,66 @@
+//! What is known of the watches of all kinds, and so of what absence means.
+
+use super::Engine;
+use crate::seen::{Kind, Unavailable};
+
+/// What is known of the watch of a kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Watch {
+    /// Its objects were listed, and it is still served and allowed.
+    pub(super) listed: bool,
+    pub(super) unavailable: Option<Unavailable>,
+}
+
+impl Watch {
+    /// Whether absence of an object means something: all were listed, or there can be none to
+    /// see. A list that merely failed is not an empty one.
+    fn looked(&self, kind: Kind) -> bool {
+        let Some(why) = &self.unavailable else {
+            return self.listed;
+        };
+        self.listed
+            || match kind {
+                // Without the RolloutTraces a restart would begin every chain anew.
+                Kind::RolloutTrace => false,
+                // They tell of the inside of attempts: links do not wait for them to heal.
+                Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => true,
+                _ => matches!(why, Unavailable::NotInstalled | Unavailable::Forbidden(_)),
+            }
+    }
+}
+
+impl Engine {
+    /// The kinds that cannot be watched now, and those not looked at yet.
+    pub fn missing(&self) -> impl Iterator<Item = (Kind, Option<&Unavailable>)> {
+        Kind::ALL.into_iter().filter_map(|kind| match self.watches.get(&kind) {
+            Some(Watch { unavailable: Some(why), .. }) => Some((kind, Some(why))),
+            Some(Watch { listed: true, .. }) => None,
+            Some(_) | None => Some((kind, None)),
+        })
+    }
+
+    /// Until every kind was listed once, or cannot be, absence means nothing.
+    pub(super) fn has_looked(&self) -> bool {
+        Kind::ALL.iter().all(|kind| self.watches.get(kind).is_some_and(|watch| watch.looked(*kind)))
+    }
+
+    /// Links are written only on full knowledge: entries of a Rollout that was merely not listed
+    /// must not be taken away.
+    pub(super) fn may_link(&self) -> bool {
+        Kind::ALL
+            .iter()
+            .filter(|kind| kind.decides_links())
+            .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.listed))
+    }
+
+    pub(super) fn turn_watch(&mut self, kind: Kind, watch: Watch) {
+        let looked = self.has_looked();
+        let changed = self.watches.get(&kind) != Some(&watch);
+        self.watches.insert(kind, watch);
+        if changed || looked != self.has_looked() {
+            self.touched_rollouts.extend(self.rollouts.keys().cloned());
+            self.touched_apps.extend(self.contexts.keys().cloned());
+            self.touched_apps.extend(self.rollouts_of_app.keys().cloned());
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Which trace of Keptn's is an attempt's, and what became of its link.
+//!
+//! Keptn makes a KeptnAppVersion for each change of an app's versions, whoever caused it: the
+//! death of an old pod in mid-canary, an abort or a rollback replay one of an old version. So a
+//! KeptnAppVersion advances nothing. An attempt that Argo began claims the one that is its own:
+//!
+//! - The first attempt at a version: the KeptnAppVersion whose AppDeploy span the
+//!   KeptnWorkloadVersion names; until it names one, the newest that lists the version, which is
+//!   what Keptn would choose (keptnworkloadversion/controller.go, `getAppVersionForWorkloadVersion`).
+//! - A later attempt at the same version (rollback, retry): the first one made since it began.
+//!   The KeptnWorkloadVersion keeps naming the first trace and says nothing.
+//! - None made: the version did not change, so Keptn made no trace.
+
+mod linked;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::base::{Phase, Traceparent};
+use crate::chain::{Attempt, Relation, Trace};
+use crate::seen::{AppVersionSeen, Workload, WorkloadVersionSeen};
+
+/// Timestamps of the API server and of Argo's controller come from two clocks, to the second.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(2);
+
+/// Keptn's objects of one app.
+#[derive(Debug, Default)]
+pub struct KeptnObjects<'a> {
+    /// Oldest first, as [`in_order`] sorts them.
+    pub app_versions: Vec<&'a AppVersionSeen>,
+    /// In any order.
+    pub workload_versions: Vec<&'a WorkloadVersionSeen>,
+}
+
+/// Decides the trace and the link of `attempts[index]` again; says whether anything changed.
+///
+/// `attempts` are newest first; `replica_set_uid` is that of the attempt's ReplicaSet.
+pub fn attribute(
+    attempts: &mut [Arc<Attempt>],
+    index: usize,
+    replica_set_uid: Option<&str>,
+    keptn: &KeptnObjects<'_>,
+) -> bool {
+    let (newer, rest) = attempts.split_at_mut(index);
+    let Some((shared, older)) = rest.split_first_mut() else {
+        return false;
+    };
+    let mut decided = Attempt::clone(shared);
+    decide(&mut decided, newer, older, replica_set_uid, keptn);
+    let changed = decided != **shared;
+    if changed {
+        *shared = Arc::new(decided);
+    }
+    changed
+}
+
+fn decide(
+    attempt: &mut Attempt,
+    newer: &[Arc<Attempt>],
+    older: &[Arc<Attempt>],
+    replica_set_uid: Option<&str>,
+    keptn: &KeptnObjects<'_>,
+) {
+    refresh_follows(attempt, older);
+    if let Some(workload) = corrected(attempt, replica_set_uid, keptn) {
+        attempt.workload = Some(workload);
+    }
+    let Some(workload) = attempt.workload.clone() else {
+        return;
+    };
+    let case = Case { attempt, workload: &workload, newer, older, keptn };
+    let trace = case.trace();
+    // Keptn's objects may be pruned; what was found out stays. But what is still there and was
+    // found to be another's does not.
+    let pruned = case.claimed().is_none();
+    let trace = trace.or_else(|| attempt.trace.clone().filter(|_| pruned));
+    let linked = Case { attempt, workload: &workload, newer, older, keptn }.linked(trace.as_ref());
+    attempt.trace = trace;
+    attempt.linked = linked;
+}
+
+/// Order of creation: the API server's clock, then Keptn's generation as its names tell it.
+pub fn in_order(app_versions: &mut [&AppVersionSeen]) {
+    app_versions.sort_by_cached_key(|version| {
+        (
+            version.created,
+            crate::keptn::generation::of_name(&version.key.name),
+            version.key.name.clone(),
+        )
+    });
+}
+
+struct Case<'a> {
+    attempt: &'a Attempt,
+    workload: &'a Workload,
+    newer: &'a [Arc<Attempt>],
+    older: &'a [Arc<Attempt>],
+    keptn: &'a KeptnObjects<'a>,
+}
+
+impl<'a> Case<'a> {
+    fn trace(&self) -> Option<Trace> {
+        if let Some(trace) = &self.attempt.trace
+            && trace.workload_version.is_some()
+            && self.claimed().is_none_or(|version| self.could_be_ours(version))
+        {
+            return Some(trace.clone());
+        }
+        if self.earlier_at_this_version().is_none() { self.first() } else { self.repeated() }
+    }
+
+    fn earlier_at_this_version(&self) -> Option<&'a Attempt> {
+        self.older.iter().map(Arc::as_ref).find(|older| {
+            older.workload.as_ref().is_some_and(|workload| {
+                workload.name == self.workload.name && workload.version == self.workload.version
+            })
+        })
+    }
+
+    fn first(&self) -> Option<Trace> {
+        let named = self.workload_version().filter(|version| {
+            // After a Rollout was made again, Keptn goes on naming a trace that ended before.
+            let trace = version.trace;
+            !self.listing().any(|app_version| {
+                app_version.app_deploy == trace && !self.could_be_ours(app_version)
+            })
+        });
+        let ours = || self.listing().filter(|version| self.could_be_ours(version));
+        if let Some(traceparent) = named.and_then(|version| version.trace) {
+            let joined = ours().find(|version| version.app_deploy == Some(traceparent));
+            // After a restart of Keptn the two disagree; the workload's spans are where it says.
+            // Without one it may be the word about an earlier Rollout.
+            let app_version = joined.or_else(|| ours().next_back())?;
+            return Some(Trace {
+                traceparent,
+                app_version: Some(app_version.key.name.clone()),
+                workload_version: named.map(|version| version.key.name.clone()),
+            });
+        }
+        // It named another's trace, and will not change its mind when later ones list this version.
+        let spoken = self.workload_version().is_some_and(|version| version.trace.is_some());
+        let chosen = ours()
+            .find(|version| spoken && self.made_since(version))
+            .or_else(|| ours().rfind(|version| !version.deprecated))
+            .or_else(|| ours().next_back())?;
+        self.trace_of(chosen)
+    }
+
+    fn repeated(&self) -> Option<Trace> {
+        let in_its_time = |version: &&AppVersionSeen| {
+            !self.was_over(version) && !self.of_a_later_attempt(version)
+        };
+        let claimed = self.claimed();
+        if claimed.is_none() && self.attempt.trace.as_ref().is_some_and(|t| t.app_version.is_some())
+        {
+            return self.attempt.trace.clone();
+        }
+        // A list tells them in the order of their names, so an earlier one may come later.
+        let is_its = |version: &&AppVersionSeen| {
+            let claimed = claimed.is_some_and(|claimed| claimed.key == version.key);
+            claimed || (self.made_since(version) && self.free(version))
+        };
+        let chosen = self.listing().filter(in_its_time).find(is_its);
+        if let Some(chosen) = chosen {
+            return self.trace_of(chosen);
+        }
+        // Without a new KeptnAppVersion a retry goes on in the trace of the attempt that it retries.
+        let trace = self.retried()?.trace.as_ref()?;
+        Some(Trace { app_version: None, workload_version: None, ..trace.clone() })
+    }
+
+    /// The KeptnAppVersion that the attempt has, if it is still there.
+    fn claimed(&self) -> Option<&'a AppVersionSeen> {
+        let name = self.attempt.trace.as_ref()?.app_version.as_deref()?;
+        self.keptn.app_versions.iter().find(|version| version.key.name == name).copied()
+    }
+
+    fn trace_of(&self, version: &AppVersionSeen) -> Option<Trace> {
+        // One that is let go on has no AppDeploy for a moment, and the trace is still its.
+        let known = self.attempt.trace.as_ref();
+        let known = known.filter(|trace| trace.app_version.as_deref() == Some(&version.key.name));
+        Some(Trace {
+            traceparent: self.anchor(version).or(known.map(|trace| trace.traceparent))?,
+            app_version: Some(version.key.name.clone()),
+            workload_version: None,
+        })
+    }
+
+    /// The span to link to: AppDeploy. A KeptnAppVersion without one either goes on with the open
+    /// spans of an older one, or is held before its deployment.
+    fn anchor(&self, version: &AppVersionSeen) -> Option<Traceparent> {
+        version.app_deploy.or_else(|| {
+            let before = version.before_deploy?;
+            let reused = self
+                .continued(version)
+                .and_then(|older| older.app_deploy)
+                .filter(|anchor| anchor.trace_id() == before.trace_id());
+            reused.or(version.held.then_some(before))
+        })
+    }
+
+    /// The older KeptnAppVersion whose open spans this one goes on with.
+    fn continued(&self, version: &AppVersionSeen) -> Option<&'a AppVersionSeen> {
+        let trace = version.app_deploy.or(version.before_deploy)?.trace_id();
+        self.keptn
+            .app_versions
+            .iter()
+            .take_while(|older| older.key != version.key)
+            .find(|older| {
+                older.app_deploy.or(older.before_deploy).is_some_and(|t| t.trace_id() == trace)
+            })
+            .copied()
+    }
+
+    /// KeptnAppVersions that list this workload in this version, oldest first.
+    fn listing(&self) -> impl DoubleEndedIterator<Item = &'a AppVersionSeen> + use<'a> {
+        let (name, version) =
+            (self.workload.short_name().to_owned(), self.workload.version.clone());
+        self.keptn
+            .app_versions
+            .iter()
+            .copied()
+            .filter(move |seen| seen.workloads.iter().any(|(n, v)| *n == name && *v == version))
+    }
+
+    /// Whether it may stand for the first attempt at this version: a person who keeps the KeptnApp
+    /// by hand may change it before the Rollout, but what was over before is of an earlier Rollout.
+    fn could_be_ours(&self, version: &AppVersionSeen) -> bool {
+        let over = version.ended.is_some_and(|ended| before(ended, self.attempt.started));
+        let replaced = !self.made_since(version) && self.was_replaced(version);
+        self.free(version) && !over && !replaced && !self.of_a_later_attempt(version)
+    }
+
+    /// Whether the app had a later one when the attempt began.
+    fn was_replaced(&self, version: &AppVersionSeen) -> bool {
+        let later = self.keptn.app_versions.iter().rev().take_while(|l| l.key != version.key);
+        later.filter_map(|later| later.created).any(|made| before(made, self.attempt.started))
+    }
+
+    /// Whether it was made when this version was already being tried again. Without slack: a
+    /// second try that comes at the heels of the first one takes nothing from it.
+    fn of_a_later_attempt(&self, version: &AppVersionSeen) -> bool {
+        let created = version.created.map(Timestamp::as_second);
+        self.newer
+            .iter()
+            .filter(|newer| newer.version() == Some(&self.workload.version))
+            .any(|newer| created.is_some_and(|created| created >= newer.started.as_second()))
+    }
+
+    /// Whether it was made since the attempt began. When a retry began nobody records, when the
+    /// try before it ended Argo does.
+    fn made_since(&self, version: &AppVersionSeen) -> bool {
+        let retried = self.retried().and_then(|retried| retried.ended);
+        let began = retried.unwrap_or(self.attempt.started);
+        version.created.is_some_and(|created| !before(created, began))
+    }
+
+    /// Whether it was made after the attempt had failed, or after the next one had begun: then an
+    /// old pod brought it, or another workload of the app. Without slack: what follows a failure
+    /// comes at its heels.
+    fn was_over(&self, version: &AppVersionSeen) -> bool {
+        let next = self.newer.last().map(|next| next.started);
+        let failed = self.attempt.ended.filter(|_| self.attempt.phase != Phase::Promoted);
+        let over = failed.or(next);
+        let created = version.created.map(Timestamp::as_second);
+        created.zip(over).is_some_and(|(created, over)| over.as_second() < created)
+    }
+
+    fn retried(&self) -> Option<&'a Attempt> {
+        let retry = self.attempt.follows.iter().find(|f| f.relation == Relation::RetryAfter)?;
+        self.older.iter().map(Arc::as_ref).find(|older| older.is(retry))
+    }
+
+    /// Whether no other attempt of this Rollout has claimed it.
+    fn free(&self, version: &AppVersionSeen) -> bool {
+        !self.newer.iter().chain(self.older).any(|other| {
+            other
+                .trace
+                .as_ref()
+                .is_some_and(|trace| trace.app_version.as_deref() == Some(&version.key.name))
+        })
+    }
+
+    fn workload_version(&self) -> Option<&'a WorkloadVersionSeen> {
+        self.keptn.workload_versions.iter().copied().find(|seen| {
+            seen.workload == self.workload.name && seen.version == self.workload.version
+        })
+    }
+}
+
+/// An injected container changes a hashed version; the KeptnWorkloadVersion that points at the
+/// ReplicaSet tells which one Keptn computed.
+fn corrected(
+    attempt: &Attempt,
+    replica_set_uid: Option<&str>,
+    keptn: &KeptnObjects<'_>,
+) -> Option<Workload> {
+    let workload = attempt.workload.as_ref().filter(|workload| workload.hashed)?;
+    let uid = replica_set_uid?;
+    let ours = || keptn.workload_versions.iter().filter(|seen| seen.workload == workload.name);
+    if ours().any(|seen| seen.version == workload.version) {
+        return None;
+    }
+    let seen = ours().find(|seen| seen.replica_set_uid.as_deref() == Some(uid))?;
+    Some(Workload { version: seen.version.clone(), ..workload.clone() })
+}
+
+fn refresh_follows(attempt: &mut Attempt, older: &[Arc<Attempt>]) {
+    for follow in &mut attempt.follows {
+        if let Some(followed) = older.iter().find(|older| older.is(follow)) {
+            follow.trace = followed.standing_trace();
+            let version = followed.workload.as_ref().map(|workload| workload.version.clone());
+            follow.version = version.or(follow.version.take());
+        }
+    }
+}
+
+fn before(one: Timestamp, other: Timestamp) -> bool {
+    one + CLOCK_SLACK < other
+}

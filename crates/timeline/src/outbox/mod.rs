@@ -1,0 +1,406 @@
+//! All journals that are not delivered yet; [`gate`] is their one way out to the collector.
+//!
+//! While a collector is away, attempts that are over and stored wait in the cluster and not here:
+//! a few are kept in memory, the others are recalled when it takes spans again.
+
+mod delivery;
+mod gate;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::base::groups::forget;
+use crate::base::{AttemptId, Key, Moment, Turn, attempt_name};
+use crate::journal::Journal;
+use crate::spans::Batch;
+use crate::stored::RolloutAttemptSeen;
+use crate::stored::conditions::Export;
+pub(crate) use delivery::Delivery;
+pub use delivery::{AttemptWrite, AttemptWritten, Sent, Stage};
+use gate::Gate;
+
+/// Journals in memory that only wait for a collector.
+const WAITING_INSIDE: usize = 128;
+
+/// The journals that are not delivered yet, by the name of their RolloutAttempt.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    /// Spans are exported at all.
+    export: bool,
+    deliveries: BTreeMap<Key, Delivery>,
+    of_rollout: BTreeMap<Key, BTreeSet<Key>>,
+    touched: BTreeSet<Key>,
+    timers: BTreeSet<(Timestamp, Key)>,
+    timer_of: BTreeMap<Key, Timestamp>,
+    waiting_inside: BTreeSet<Key>,
+    /// Some wait in the cluster only.
+    waiting_outside: bool,
+    recalling: bool,
+    /// Those that owe the cluster a write or the collector an entry.
+    behind: BTreeSet<Key>,
+    /// When the first entry ended of those that wait in the cluster only.
+    unsent_outside: Option<Timestamp>,
+    gate: Gate,
+}
+
+/// What the outbox asks of the world.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Ask {
+    /// Store a RolloutAttempt.
+    Store(Key, Box<AttemptWrite>),
+    /// Send spans of a RolloutAttempt to the collector.
+    Send(Key, Box<Batch>),
+    /// Read up to so many RolloutAttempts again that wait in the cluster for the collector.
+    Recall(usize),
+    /// An attempt is delivered: of its Rollout's, keep the newest so many.
+    Prune(AttemptId, usize),
+}
+
+/// Since when the oldest of what is not where it should be waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// When the oldest write of a journal was due that did not come through yet.
+    pub journal: Option<Timestamp>,
+    /// When the oldest entry ended that is stored and that no collector has acknowledged.
+    pub export: Option<Timestamp>,
+}
+
+/// What became of an attempt, told once, when it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// The attempt as it is stored.
+    pub journal: Journal,
+    /// What became of it.
+    pub told: Told,
+    /// Change lead time in seconds, beside the end of a deployment.
+    pub lead: Option<u32>,
+    /// Recovery times in seconds of the failures from which traffic is back, beside what settled.
+    pub recoveries: Vec<u32>,
+}
+
+/// What is told of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It has begun.
+    Begun,
+    /// It has ended.
+    Ended,
+    /// It is over: all is available, or traffic is back, or that is not waited for.
+    Settled,
+}
+
+impl Outbox {
+    pub(crate) fn new(export: bool) -> Self {
+        Self { export, ..Self::default() }
+    }
+
+    /// Begins the journal of an attempt, unless there is one.
+    pub(crate) fn begin(&mut self, identity: &AttemptId, started: Moment, now: Timestamp) {
+        if self.of_attempt(identity).is_some() {
+            return;
+        }
+        let key = Key::new(identity.rollout.namespace.clone(), attempt_name(identity));
+        if !self.deliveries.contains_key(&key) {
+            let journal = Journal::begin(identity.clone(), started);
+            self.insert(key, Delivery::new(journal, now));
+        }
+    }
+
+    /// A RolloutAttempt as it stands in the cluster. It matters to a process that has no journal
+    /// of its own for it.
+    pub(crate) fn seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) -> Option<Key> {
+        let key = seen.key.clone();
+        let identity = &seen.journal.identity;
+        // A copy under another name would tell the same spans a second time.
+        let own = Key::new(identity.rollout.namespace.clone(), attempt_name(identity));
+        if key != own || self.deliveries.contains_key(&key) {
+            return None;
+        }
+        let rollout = seen.journal.identity.rollout.clone();
+        let delivery = Delivery::restored(seen, self.export, now);
+        if delivery.can_wait_outside() && self.waiting_inside.len() >= WAITING_INSIDE {
+            self.leave_outside(delivery.unsent());
+            return None;
+        }
+        self.insert(key, delivery);
+        Some(rollout)
+    }
+
+    /// A RolloutAttempt is gone.
+    pub(crate) fn gone(&mut self, key: &Key, now: Timestamp) {
+        if let Some(delivery) = self.deliveries.get_mut(key) {
+            delivery.missing(now);
+            self.touched.insert(key.clone());
+        }
+    }
+
+    /// The names of a Rollout's journals.
+    pub(crate) fn of(&self, rollout: &Key) -> Vec<Key> {
+        self.of_rollout.get(rollout).into_iter().flatten().cloned().collect()
+    }
+
+    /// The journals of the Rollout of this UID, oldest first.
+    pub(crate) fn of_uid(&self, rollout: &Key, uid: &str) -> Vec<&Journal> {
+        let names = self.of_rollout.get(rollout).into_iter().flatten();
+        let mut journals: Vec<_> = names.filter_map(|name| self.journal(name)).collect();
+        journals.retain(|journal| journal.identity.rollout_uid == uid);
+        journals.sort_by_key(|journal| (journal.identity.revision, journal.identity.number));
+        journals
+    }
+
+    /// Those of them of which something is stored.
+    pub(crate) fn stored_of_uid(&self, rollout: &Key, uid: &str) -> Vec<&Journal> {
+        let names = self.of_rollout.get(rollout).into_iter().flatten();
+        let journals = names.filter_map(|name| self.stored_journal(name));
+        journals.filter(|journal| journal.identity.rollout_uid == uid).collect()
+    }
+
+    /// Whether an attempt of a Rollout has ended of which nothing is stored yet. Once its chain
+    /// says so, no later process would store it.
+    pub(crate) fn has_unstored_end(&self, rollout: &Key, now: Timestamp) -> bool {
+        let names = self.of_rollout.get(rollout).into_iter().flatten();
+        let mut deliveries = names.filter_map(|name| self.deliveries.get(name));
+        deliveries.any(|delivery| delivery.is_unstored_end(now))
+    }
+
+    /// All Rollouts that have journals here.
+    pub(crate) fn rollouts(&self) -> Vec<Key> {
+        self.of_rollout.keys().cloned().collect()
+    }
+
+    /// What a person wants of a Rollout's attempts that are over.
+    pub(crate) fn keeps(&mut self, key: &Key, attempts: usize, after_delete: bool) {
+        if let Some(delivery) = self.deliveries.get_mut(key) {
+            delivery.keeps(attempts, after_delete);
+        }
+    }
+
+    /// The journal of an attempt. There are few of a Rollout: to look at each costs less than to make
+    /// a name.
+    pub(crate) fn of_attempt(&self, identity: &AttemptId) -> Option<&Journal> {
+        let names = self.of_rollout.get(&identity.rollout).into_iter().flatten();
+        names.filter_map(|name| self.journal(name)).find(|journal| journal.identity == *identity)
+    }
+
+    pub(crate) fn journal(&self, key: &Key) -> Option<&Journal> {
+        self.deliveries.get(key).map(|delivery| &delivery.journal)
+    }
+
+    /// The same if something is stored of it: what has a line in a ledger is an attempt that people
+    /// can read, or could.
+    pub(crate) fn stored_journal(&self, key: &Key) -> Option<&Journal> {
+        let delivery = self.deliveries.get(key).filter(|delivery| delivery.is_stored())?;
+        Some(&delivery.journal)
+    }
+
+    /// Changes a journal, and sees to it that the change is stored.
+    pub(crate) fn fold(
+        &mut self,
+        key: &Key,
+        now: Timestamp,
+        fold: impl FnOnce(&mut Journal) -> Turn,
+    ) -> Turn {
+        let Some(delivery) = self.deliveries.get_mut(key) else {
+            return Turn::Same;
+        };
+        let turn = fold(&mut delivery.journal);
+        delivery.turned(turn, now);
+        self.touched.insert(key.clone());
+        turn
+    }
+
+    /// Decides what has waited long enough; says which Rollouts have to be looked at again.
+    pub(crate) fn wake(&mut self, now: Timestamp) -> Vec<Key> {
+        let mut again = Vec::new();
+        while let Some((due, key)) = self.timers.first().cloned()
+            && due <= now
+        {
+            self.timers.pop_first();
+            self.timer_of.remove(&key);
+            if let Some(delivery) = self.deliveries.get_mut(&key) {
+                if delivery.journal.due().is_some_and(|due| due <= now) {
+                    let turn = delivery.journal.settle(now);
+                    delivery.turned(turn, now);
+                    again.push(delivery.journal.identity.rollout.clone());
+                }
+                self.touched.insert(key);
+            }
+        }
+        again
+    }
+
+    /// What has to be done now.
+    pub(crate) fn asks(&mut self, now: Timestamp) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for key in std::mem::take(&mut self.touched) {
+            self.advance(&key, now, &mut asks);
+        }
+        self.let_out(now, &mut asks);
+        asks
+    }
+
+    /// When something is due even if nothing arrives.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        let timer = self.timers.first().map(|(due, _)| *due);
+        let waiting = !self.waiting_inside.is_empty() || self.waiting_outside;
+        let resume = self.gate.resume.filter(|_| waiting && self.gate.sending == 0);
+        [timer, resume].into_iter().flatten().min()
+    }
+
+    /// A write of a RolloutAttempt came back. Says what is to be told, and whether another journal
+    /// than ours stands.
+    pub(crate) fn written(
+        &mut self,
+        key: &Key,
+        result: AttemptWritten,
+        now: Timestamp,
+    ) -> (Vec<Announcement>, bool) {
+        let Some(delivery) = self.deliveries.get_mut(key) else {
+            return (Vec::new(), false);
+        };
+        // What another process has stored, it has told.
+        let ours = matches!(result, AttemptWritten::Stored(_));
+        let replaced = delivery.written(result, self.export, now);
+        let news = delivery.news();
+        let journal = &delivery.journal;
+        let mut announcements = Vec::new();
+        for (place, told) in [Told::Begun, Told::Ended, Told::Settled].into_iter().enumerate() {
+            let late = told == Told::Begun && !journal.open();
+            if ours && news[place] && !late {
+                let journal = journal.clone();
+                announcements.push(Announcement { journal, told, lead: None, recoveries: vec![] });
+            }
+        }
+        self.touched.insert(key.clone());
+        (announcements, replaced)
+    }
+
+    /// A collector has answered; `jitter` spreads the next try over its wait, 0 to 1000.
+    pub(crate) fn sent(&mut self, key: &Key, sent: &Sent, spans: u64, jitter: u32, now: Timestamp) {
+        self.gate.sending = self.gate.sending.saturating_sub(1);
+        match sent {
+            Sent::Later(after) => {
+                self.gate.hold(*after, jitter, now);
+                self.let_wait_outside();
+            }
+            _ => self.gate.open(),
+        }
+        if let Some(delivery) = self.deliveries.get_mut(key) {
+            delivery.sent(sent, spans, now);
+            self.touched.insert(key.clone());
+        }
+    }
+
+    /// All that wait in the cluster, or as many as were asked for, were read again.
+    pub(crate) fn recalled(&mut self, more: bool) {
+        self.recalling = false;
+        self.waiting_outside |= more;
+        if !self.waiting_outside {
+            self.unsent_outside = None;
+        }
+    }
+
+    /// What is not where it should be. Costs nothing where all is.
+    pub(crate) fn behind(&self) -> Behind {
+        let deliveries = || self.behind.iter().filter_map(|key| self.deliveries.get(key));
+        let journal = deliveries().filter_map(Delivery::owed).min();
+        let inside = deliveries().filter_map(Delivery::unsent).min();
+        let export = [inside, self.unsent_outside].into_iter().flatten().min();
+        Behind { journal, export: export.filter(|_| self.export) }
+    }
+
+    /// How many journals are not delivered, and whether the collector is away, whether writes fail.
+    pub(crate) fn standing(&self) -> (usize, bool, bool) {
+        let failing = self.deliveries.values().any(Delivery::failing);
+        (self.deliveries.len(), self.gate.problem, failing)
+    }
+
+    /// What keeps the spans of a Rollout from leaving.
+    pub(crate) fn export_of(&self, rollout: &Key) -> Export {
+        let keys = self.of_rollout.get(rollout).into_iter().flatten();
+        let deliveries = || keys.clone().filter_map(|key| self.deliveries.get(key));
+        let mut refused = deliveries().map(|delivery| &delivery.journal.exported);
+        if deliveries().any(Delivery::failing) {
+            Export::NotStored
+        } else if !self.export {
+            Export::NotConfigured
+        } else if let Some(exported) = refused.rfind(|exported| exported.refused > 0) {
+            Export::Refused(exported.refused, exported.refusal.clone().unwrap_or_default())
+        } else if self.gate.problem && deliveries().any(|delivery| delivery.sendable().is_some()) {
+            Export::Waiting
+        } else {
+            Export::Flowing
+        }
+    }
+
+    fn insert(&mut self, key: Key, delivery: Delivery) {
+        if delivery.sendable().is_some() && self.export {
+            self.waiting_inside.insert(key.clone());
+        }
+        let rollout = delivery.journal.identity.rollout.clone();
+        self.of_rollout.entry(rollout).or_default().insert(key.clone());
+        self.deliveries.insert(key.clone(), delivery);
+        self.touched.insert(key);
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(delivery) = self.deliveries.remove(key) {
+            forget(&mut self.of_rollout, &delivery.journal.identity.rollout, key);
+        }
+        self.waiting_inside.remove(key);
+        self.behind.remove(key);
+        if let Some(due) = self.timer_of.remove(key) {
+            self.timers.remove(&(due, key.clone()));
+        }
+    }
+
+    /// One waits in the cluster only from now on.
+    fn leave_outside(&mut self, unsent: Option<Timestamp>) {
+        self.waiting_outside = true;
+        self.unsent_outside = [self.unsent_outside, unsent].into_iter().flatten().min();
+    }
+
+    /// Asks for the write of a journal that is due, and files it under when it is due next.
+    fn advance(&mut self, key: &Key, now: Timestamp, asks: &mut Vec<Ask>) {
+        let Some(delivery) = self.deliveries.get_mut(key) else {
+            return;
+        };
+        if let Some(write) = delivery.store(self.export, now) {
+            asks.push(Ask::Store(key.clone(), Box::new(write)));
+        }
+        if delivery.done() {
+            let identity = delivery.journal.identity.clone();
+            asks.push(Ask::Prune(identity, delivery.keep()));
+            self.remove(key);
+            return;
+        }
+        let due = [delivery.due(), delivery.journal.due()].into_iter().flatten().min();
+        let unsent = delivery.unsent();
+        if unsent.is_some() || delivery.owed().is_some() {
+            self.behind.insert(key.clone());
+        } else {
+            self.behind.remove(key);
+        }
+        if delivery.sendable().is_some() && self.export {
+            self.waiting_inside.insert(key.clone());
+        } else {
+            self.waiting_inside.remove(key);
+        }
+        if delivery.can_wait_outside()
+            && self.gate.resume.is_some()
+            && self.waiting_inside.len() > WAITING_INSIDE
+        {
+            self.remove(key);
+            self.leave_outside(unsent);
+            return;
+        }
+        if let Some(earlier) = self.timer_of.remove(key) {
+            self.timers.remove(&(earlier, key.clone()));
+        }
+        if let Some(due) = due {
+            self.timers.insert((due, key.clone()));
+            self.timer_of.insert(key.clone(), due);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A ReplicaSet of a Rollout.
+
+use jiff::Timestamp;
+use smol_str::SmolStr;
+
+use super::commit::CommitTime;
+use super::{Container, NoWorkload, Workload};
+use crate::base::{Key, Traceparent};
+
+/// A ReplicaSet of a Rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaSetSeen {
+    /// Namespace and name.
+    pub key: Key,
+    /// `metadata.uid`
+    pub uid: SmolStr,
+    /// Name of the Rollout that controls it.
+    pub rollout: SmolStr,
+    /// UID of that Rollout.
+    pub rollout_uid: SmolStr,
+    /// Label `rollouts-pod-template-hash`.
+    pub hash: SmolStr,
+    /// Annotation `rollout.argoproj.io/revision`.
+    pub revision: Option<i64>,
+    /// `metadata.creationTimestamp`
+    pub created: Option<Timestamp>,
+    /// What Keptn sees in its template, as far as the template alone tells.
+    pub template: Template,
+    /// `status.availableReplicas`
+    pub available: i32,
+    /// The condition ReplicaFailure, while it is true: reason and message, cut to 512 bytes.
+    pub failure: Option<(String, String)>,
+    /// Facts of the revision that its labels and annotations tell.
+    pub facts: RevisionFacts,
+}
+
+/// What the metadata of a ReplicaSet, its template and its Rollout tell of a revision. Which keys
+/// are read is listed in the operator's `facts.rs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RevisionFacts {
+    /// Name of the service (`service.name`).
+    pub service: Option<SmolStr>,
+    /// Version of the service (`service.version`).
+    pub version: Option<SmolStr>,
+    /// Deployment environment.
+    pub environment: Option<SmolStr>,
+    /// Commit of the source.
+    pub commit: Option<SmolStr>,
+    /// When it was made, by what can be right at any time: a look adds that it lies in the future.
+    pub commit_time: CommitTime,
+    /// It is declared to mend what it replaces.
+    pub hotfix: bool,
+    /// Repository of the source.
+    pub repository: Option<SmolStr>,
+    /// Who made the change.
+    pub author: Option<SmolStr>,
+    /// Traceparent of the run that delivered it.
+    pub origin: Option<Traceparent>,
+    /// Images of the containers, `container=image`, at most 16.
+    pub images: Vec<SmolStr>,
+    /// Digest of the template without what Argo and its upgrades add to it: equal digests are
+    /// equal deployments.
+    pub template_digest: u64,
+}
+
+/// What Keptn sees in a pod template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Template {
+    /// The template names its workload: nothing else is asked.
+    Decided(Result<Workload, NoWorkload>),
+    /// The template names none, so the Rollout's metadata decides, over these containers.
+    AskRollout(Vec<Container>),
+}
