@@ -32,7 +32,7 @@ async fn a_header_route_hits_users_while_the_weight_is_zero() -> Outcome {
     story.aborts(&cart, SECOND).await?;
 
     let journal = [
-        "0 setCanaryScale 1 Completed",
+        "0 setCanaryScale 1 replicas Completed",
         "1 setHeaderRoute beta-header Completed",
         "2 pause Stopped",
         "  pause Manual End",
@@ -41,7 +41,7 @@ async fn a_header_route_hits_users_while_the_weight_is_zero() -> Outcome {
     let attempt = story.attempts.reads("cart", SECOND, &journal).await?;
     let spans = [
         "rollout cart aborted",
-        "  setCanaryScale 1 completed",
+        "  setCanaryScale 1 replicas completed",
         "  setHeaderRoute beta-header completed",
         "  pause stopped",
         "    pause manual end",

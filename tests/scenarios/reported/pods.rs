@@ -247,7 +247,7 @@ async fn a_readiness_gate_that_stays_false_is_named() -> Outcome {
 #[tokio::test]
 async fn a_readiness_gate_that_is_pending_explains_no_abort_by_hand() -> Outcome {
     let story = Story::with_keptn("gate-by-hand").await?;
-    let mut cart = story.first(story.rollout("cart")).await?;
+    let mut cart = story.first(story.rollout("cart").deadline(10)).await?;
     let gates = json!({ "readinessGates": [{ "conditionType": GATE }] });
     story
         .begins(&mut cart, |it| it.version("2.0.0").pods(PodKind::ByHand).pod_fields(&gates))
@@ -255,21 +255,16 @@ async fn a_readiness_gate_that_is_pending_explains_no_abort_by_hand() -> Outcome
     for pod in cart.new_pods(1).await? {
         cart.says(&pod, &gated(&pod)).await?;
     }
-    story.shows("cart", SECOND, "ProbeFailed").await?;
     story.aborts(&cart, SECOND).await?;
     story.begins(&mut cart, version("3.0.0")).await?;
     for pod in cart.new_pods(1).await? {
         cart.says(&pod, &gated(&pod)).await?;
     }
+    cart.deadline_exceeded().await?;
     story.shows("cart", THIRD, "ProbeFailed").await?;
     for pod in cart.new_pods(1).await? {
-        cart.says(
-            &pod,
-            &json!({ "conditions": [
-            condition("Ready", true, "", ""), condition(GATE, true, "", ""),
-        ] }),
-        )
-        .await?;
+        let passed = [condition("Ready", true, "", ""), condition(GATE, true, "", "")];
+        cart.says(&pod, &json!({ "conditions": passed })).await?;
     }
     cart.paused_at(1).await?;
     let fine = |journal: &timeline::journal::Journal| journal.failure.is_none();

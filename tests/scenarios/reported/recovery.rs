@@ -14,9 +14,9 @@ use super::{FIRST, Outcome, SECOND, Story, version};
 /// `calculateDesiredWeightOnAbortOrStableRollback`).
 fn dynamic(story: &Story) -> Manifest {
     let steps = [weight(25), pause_for(1), weight(75), pause()];
-    let scale = json!({ "dynamicStableScale": true, "abortScaleDownDelaySeconds": 1 });
     let manifest = story.rollout("cart").replicas(4).canary(steps).router(Router::Nginx);
-    manifest.fields(&json!({ "strategy": { "canary": scale } })).deadline(120)
+    let scale = json!({ "strategy": { "canary": { "dynamicStableScale": true } } });
+    manifest.fields(&scale).deadline(120)
 }
 
 fn is_back(state: &State) -> bool {
@@ -150,18 +150,19 @@ async fn a_recovery_that_takes_longer_than_the_root_span_waits_for_it_is_known_i
     story.counts("cart", figures).await
 }
 
-/// argoproj/argo-rollouts#4841. Nothing makes the stable pods ready: traffic is never back, and the
-/// recovery time is unknown, not 0.
+/// argoproj/argo-rollouts#4841. With `abortScaleDownDelaySeconds` Argo scales the canary down after
+/// the weight is 0 (replicaset.go `reconcileNewReplicaSet`), and takes the weight from the pods that
+/// the canary has (canary.go `GetDesiredCanaryWeight`): it stays at 25 %, and the recovery is
+/// unknown, not 0.
 #[tokio::test]
 async fn traffic_that_never_comes_back_is_an_unknown_recovery() -> Outcome {
     let story = Story::begin("never-back").await?;
-    let mut cart = dynamic(&story).pods(PodKind::ByHand).apply().await?;
-    cart.ready_until("live", is_live).await?;
-    story.attempts.delivered("cart", FIRST).await?;
-    story.begins(&mut cart, |it| it.version("2.0.0").pods(PodKind::ByHand)).await?;
-    cart.ready_until("at three quarters", stands_at(3)).await?;
+    let delay = json!({ "strategy": { "canary": { "abortScaleDownDelaySeconds": 5 } } });
+    let mut cart = story.first(dynamic(&story).fields(&delay)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(3).await?;
     cart.abort().await?;
-    cart.aborted().await?;
+    cart.until("hanging at a quarter", |it| it.canary_weight() == Some(25)).await?;
     story
         .tells(
             "cart",
@@ -171,6 +172,7 @@ async fn traffic_that_never_comes_back_is_an_unknown_recovery() -> Outcome {
             ],
         )
         .await?;
+    assert_eq!(cart.state().await?.canary_weight(), Some(25));
     assert_eq!(story.settled(SECOND).await?, None);
     let printed = story.prints().await?;
     assert_eq!(printed["figures"]["recoveryTime"]["n"], 0);
