@@ -30,7 +30,8 @@ impl Story {
         }
         let since = Instant::now();
         loop {
-            let said = self.read(rollout).await?;
+            // What is not stored yet cannot be printed.
+            let said = self.read(rollout).await.unwrap_or_else(|error| vec![error.to_string()]);
             if said == expected {
                 return Ok(());
             }
@@ -112,7 +113,8 @@ impl Story {
     pub(super) async fn counts(&self, rollout: &str, expected: &str) -> Outcome {
         let since = Instant::now();
         loop {
-            let said = figures(rollout, &self.prints().await?);
+            let printed = self.prints().await;
+            let said = printed.map_or_else(|error| error.to_string(), |it| figures(rollout, &it));
             if said == expected {
                 return Ok(());
             }
@@ -206,10 +208,19 @@ impl Story {
 
     /// The ledger line of an attempt, word by word.
     pub(super) async fn line(&self, rollout: &str, id: &str) -> Result<String, Box<dyn Error>> {
-        let trace = self.namespace.api::<RolloutTrace>().get(rollout).await?;
-        let ledger = trace.status.unwrap_or_default().ledger;
-        let line = ledger.into_iter().find(|line| line.split('@').next() == Some(id));
-        Ok(line.ok_or_else(|| format!("no line {id} of {rollout}"))?)
+        let since = Instant::now();
+        loop {
+            let trace = self.namespace.api::<RolloutTrace>().get_opt(rollout).await?;
+            let ledger = trace.and_then(|trace| trace.status).unwrap_or_default().ledger;
+            let line = ledger.iter().find(|line| line.split('@').next() == Some(id));
+            if let Some(line) = line {
+                return Ok(line.clone());
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(late(rollout, format!("with a line {id}"), &ledger.join("\n")));
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// The first paragraph that `throughline explain` prints of a revision.
