@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use throughline_tests::cluster::{Cluster, Options};
+use throughline_tests::jaeger::Trace;
 use throughline_tests::operator::{Operator, Settings, install};
 
 use super::{Outcome, SECOND, Story, version};
@@ -59,16 +60,7 @@ async fn the_namespace_of_a_preview_goes_and_nothing_of_it_stays() -> Outcome {
 
     // The end has left, or it was said once that it could not; nothing is under way any more.
     let (trace, root) = open.root().unwrap();
-    let quiet = async {
-        loop {
-            let under_way = gone.operator.metric("throughline_attempts_pending", "").await;
-            if under_way < 0.1 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(90), quiet).await?;
+    gone.is_quiet().await?;
     let log = || std::fs::read_to_string(cluster.logs().join("throughline.log"));
     let about = |log: &str| {
         let warns = |line: &&str| line.contains(" WARN ") && line.contains(name);
@@ -111,4 +103,107 @@ async fn hold(story: &Story, holds: bool) -> Outcome {
         maps.patch("hold", &PatchParams::default(), &patch).await?;
     }
     Ok(())
+}
+
+/// argoproj/argo-rollouts#109. In the foreground the Rollout stays, with a deletionTimestamp, until its
+/// ReplicaSets are gone; it is over from the moment at which it was deleted.
+#[tokio::test]
+async fn a_rollout_that_is_deleted_in_the_foreground_ends_its_attempt_once() -> Outcome {
+    let story = Story::begin("foreground").await?;
+    let mut cart = story.first(story.rollout("cart")).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    let placed = |journal: &timeline::journal::Journal| journal.placed.is_some();
+    let open = story.attempts.until("cart", SECOND, "placed", placed).await?;
+    cart.delete_in_foreground().await?;
+    cart.gone().await?;
+    let (trace, root) = open.root().unwrap();
+    let over = |trace: &Trace| trace.spans.iter().any(|span| span.span_id == root);
+    let jaeger = Cluster::shared()?.jaeger();
+    let trace = jaeger.await_trace(&trace, Duration::from_secs(30), "with its root", over).await?;
+    let spans = [
+        "rollout cart deleted",
+        "  setWeight 50 completed",
+        "  pause stopped",
+        "    pause manual end",
+    ];
+    assert_eq!(story.attempts.tree(&trace, &root), spans);
+    story.is_quiet().await
+}
+
+/// `kubectl delete --cascade=orphan`, and the Rollout applied anew: it takes over the ReplicaSets that
+/// are there (sync.go, `FoundNewReplicaSet`), and is another Rollout.
+#[tokio::test]
+async fn a_rollout_that_is_made_anew_over_the_replica_sets_of_the_one_before_is_another_one()
+-> Outcome {
+    let story = Story::begin("orphans").await?;
+    let mut cart = story.first(story.rollout("cart")).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    let placed = |journal: &timeline::journal::Journal| journal.placed.is_some();
+    let open = story.attempts.until("cart", SECOND, "placed", placed).await?;
+    cart.delete_and_orphan().await?;
+    cart.gone().await?;
+    let (trace, root) = open.root().unwrap();
+    let over = |trace: &Trace| trace.spans.iter().any(|span| span.span_id == root);
+    let jaeger = Cluster::shared()?.jaeger();
+    let trace = jaeger.await_trace(&trace, Duration::from_secs(30), "with its root", over).await?;
+    let deleted = trace.spans.iter().find(|span| span.span_id == root).unwrap();
+    assert_eq!(deleted.tag("argo_rollouts.outcome"), Some("deleted"));
+    story.is_quiet().await?;
+
+    // The same manifest once more: 2.0.0 is there already, and the first revision of this Rollout.
+    let mut cart = story.rollout("cart").version("2.0.0").apply().await?;
+    cart.healthy().await?;
+    let uid = cart.state().await?.0.metadata.uid.unwrap();
+    let mine = async || {
+        let mut all = story.stored("cart").await?;
+        all.retain(|attempt| attempt.spec.rollout_uid == uid);
+        Ok::<_, kube::Error>(all)
+    };
+    let since = Instant::now();
+    loop {
+        let ended = mine().await?.iter().any(|attempt| {
+            let status = attempt.status.clone().unwrap_or_default();
+            status.phase == api::rollout_trace::Phase::Promoted && status.root_closed.is_some()
+        });
+        if ended {
+            break;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "{:#?}", mine().await?);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let first = mine().await?.remove(0);
+    story.begins(&mut cart, version("3.0.0")).await?;
+    cart.paused_at(1).await?;
+    cart.promote().await?;
+    cart.healthy().await?;
+    let revision = cart.state().await?.revision().unwrap();
+    // Only the change counts, and what the Rollout before left behind is no part of it.
+    story.counts("cart", "deployments 1; exposed 0 of 1; lead N 0; recovery N 0").await?;
+    let of = (i64::try_from(revision)?, 1);
+    story.attempts.delivered("cart", of).await?;
+    let links = story.links("cart", of).await?;
+    assert_eq!(links, [format!("PreviousRevision {}.{}", first.spec.revision, first.spec.attempt)]);
+    let all = story.stored("cart").await?;
+    let foreign: Vec<_> = all.iter().filter(|it| it.spec.rollout_uid != uid).collect();
+    assert!(foreign.is_empty(), "left of the Rollout before: {foreign:#?}");
+    Ok(())
+}
+
+impl Story {
+    /// No attempt is in memory any more, and nothing was refused.
+    async fn is_quiet(&self) -> Outcome {
+        let since = Instant::now();
+        loop {
+            let pending = self.operator.metric("throughline_attempts_pending", "").await;
+            if pending < 0.1 {
+                return Ok(());
+            }
+            if since.elapsed() > Duration::from_secs(60) {
+                return Err(format!("{pending} attempts are still under way").into());
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
 }

@@ -1,7 +1,10 @@
 //! When users could be hit: header routes, weights of a thousand, Experiments.
 
 use serde_json::json;
-use throughline_tests::shop::{Router, canary_scale, header_route, pause, pause_for, weight};
+use throughline_tests::shop::{
+    BlueGreen, Router, canary_scale, experiment, experiment_weighing, header_route, pause,
+    pause_for, weight,
+};
 
 use super::{Outcome, SECOND, Story, version};
 
@@ -82,6 +85,71 @@ async fn a_canary_that_only_stands_there_hits_nobody() -> Outcome {
     let mut cart = story.first(story.rollout("cart").canary(steps).router(Router::Nginx)).await?;
     story.begins(&mut cart, version("2.0.0")).await?;
     cart.paused_at(1).await?;
+    story.aborts(&cart, SECOND).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted: ManualAbort by Manual = failed, blocked",
+            ],
+        )
+        .await?;
+    story.counts("cart", "failedBlocked 1; exposed 0 of 0; lead N 0; recovery N 0").await
+}
+
+/// argoproj/argo-rollouts#3420. The templates of an Experiment get a share of the traffic of their own
+/// (`status.canary.weights.additional`), while the weight of the canary is 0.
+#[tokio::test]
+async fn an_experiment_with_a_share_of_the_traffic_hits_users() -> Outcome {
+    let story = Story::begin("weighing").await?;
+    let steps = [experiment_weighing(2, 10), pause(), weight(50)];
+    let mut cart = story.first(story.rollout("cart").canary(steps).router(Router::Alb)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    story.aborts(&cart, SECOND).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted, exposed: ManualAbort by Manual = failed, exposed",
+            ],
+        )
+        .await?;
+    story.counts("cart", "failedExposed 1; exposed 1 of 1; lead N 0; recovery N 1").await
+}
+
+/// argoproj/argo-rollouts#4526. Without a router the Service of the Rollout selects the pods of the
+/// Experiment as well: they have the same labels (experiment.go), and real traffic.
+#[tokio::test]
+async fn pods_of_an_experiment_behind_the_service_hit_users() -> Outcome {
+    let story = Story::begin("behind").await?;
+    let steps = [experiment(2), pause(), weight(50)];
+    let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    story.aborts(&cart, SECOND).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted, exposed: ManualAbort by Manual = failed, exposed",
+            ],
+        )
+        .await
+}
+
+/// argoproj/argo-rollouts#1259. Before the switch of a blue-green Rollout only those meet it who ask
+/// for the preview.
+#[tokio::test]
+async fn a_blue_green_update_that_never_switched_hit_nobody() -> Outcome {
+    let story = Story::begin("preview-only").await?;
+    let strategy = BlueGreen { promotion: None, scale_down_delay: 1, ..BlueGreen::default() };
+    let mut cart = story.first(story.rollout("cart").blue_green(strategy)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused().await?;
     story.aborts(&cart, SECOND).await?;
     story
         .tells(

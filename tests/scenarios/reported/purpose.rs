@@ -1,6 +1,7 @@
 //! What an attempt is for: change, rollback, hotfix, or the same once more.
 
-use throughline_tests::shop::{Manifest, pause_for, weight};
+use serde_json::json;
+use throughline_tests::shop::{BlueGreen, Manifest, pause_for, weight};
 
 use super::{FIRST, Outcome, SECOND, Story, THIRD, version};
 
@@ -56,6 +57,69 @@ async fn a_revision_that_was_aborted_and_ships_later_is_a_deployment_like_any_ot
     ];
     story.attempts.traced(&fourth, &spans).await?;
     Ok(())
+}
+
+/// The same with `rollbackWindow`: Argo takes the aborted revision for something to go back to, and
+/// goes past its steps (sync.go `isRollbackWithinWindow`). It was never live all the same.
+#[tokio::test]
+async fn a_revision_that_was_aborted_ships_within_the_rollback_window_without_its_steps() -> Outcome
+{
+    let story = Story::begin("bad-window").await?;
+    let window = json!({ "rollbackWindow": { "revisions": 3 } });
+    let mut cart = story.first(story.rollout("cart").fields(&window)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    story.aborts(&cart, SECOND).await?;
+    story.ships(&mut cart, THIRD, version("3.0.0")).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.healthy().await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted, exposed: ManualAbort by Manual = failed, exposed",
+                "3.1 Promoted, exposed = deployment, makes good 2.1",
+                "4.1 Promoted, exposed = deployment",
+            ],
+        )
+        .await?;
+    assert_eq!(story.links("cart", (4, 1)).await?, ["PreviousRevision 3.1"]);
+    let journal = ["0 setWeight 50 Skipped", "1 pause Skipped", "Promoted, exposed"];
+    story.attempts.reads("cart", (4, 1), &journal).await?;
+    let figures = "deployments 2, failedExposed 1, fixes 1; exposed 1 of 3; lead N 0; recovery N 1";
+    story.counts("cart", figures).await
+}
+
+/// argoproj/argo-rollouts#127. While the old pods of a blue-green Rollout are still there Argo goes
+/// back to them without a pause.
+#[tokio::test]
+async fn a_way_back_to_pods_that_are_still_there_is_a_rollback() -> Outcome {
+    let story = Story::begin("fast-back").await?;
+    let strategy = BlueGreen { promotion: None, scale_down_delay: 600, ..BlueGreen::default() };
+    let mut cart = story.first(story.rollout("cart").blue_green(strategy)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused().await?;
+    cart.promote().await?;
+    cart.healthy_at("2.0.0").await?;
+    story.attempts.delivered("cart", SECOND).await?;
+    story.begins(&mut cart, version("1.0.0")).await?;
+    cart.healthy_at("1.0.0").await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Promoted, exposed = failed deployment",
+                "3.1 Promoted Rollback, exposed = rollback, makes good 2.1",
+            ],
+        )
+        .await?;
+    let pauses = story.attempt("cart", THIRD).await?.status.unwrap().pauses;
+    assert!(pauses.is_empty(), "{pauses:?}");
+    let figures =
+        "deployments 1, failedLive 1, rollbacks 1; exposed 1 of 1; lead N 0; recovery N 1";
+    story.counts("cart", figures).await
 }
 
 /// loculus-project/loculus#4034, helm/helm#1004. Every sync renders the time anew, so a hash never

@@ -154,6 +154,48 @@ async fn a_recovery_that_takes_longer_than_the_root_span_waits_for_it_is_known_i
     story.counts("cart", figures).await
 }
 
+/// argoproj/argo-rollouts#3372. Another revision begins while traffic is on its way back: that of the
+/// first is back as soon as its pods get none, and it is not that of the next.
+#[tokio::test]
+async fn a_recovery_goes_on_when_the_next_revision_begins() -> Outcome {
+    let story = Story::begin("overtaken").await?;
+    let mut cart = dynamic(&story).pods(PodKind::ByHand).apply().await?;
+    cart.ready_until("live", is_live).await?;
+    story.attempts.delivered("cart", FIRST).await?;
+    let by_hand =
+        |version: &'static str| move |it: Manifest| it.version(version).pods(PodKind::ByHand);
+    story.begins(&mut cart, by_hand("2.0.0")).await?;
+    cart.ready_until("at three quarters", stands_at(3)).await?;
+    cart.abort().await?;
+    cart.aborted().await?;
+    let over = |journal: &timeline::journal::Journal| journal.ended.is_some();
+    story.attempts.until("cart", SECOND, "over", over).await?;
+    let begun = Timestamp::now();
+    story.begins(&mut cart, by_hand("3.0.0")).await?;
+    cart.ready_until("at three quarters", stands_at(3)).await?;
+    cart.promote().await?;
+    cart.ready_until("live", is_live).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted, exposed: ManualAbort by Manual = failed, exposed",
+                "3.1 Promoted, exposed = deployment, makes good 2.1",
+            ],
+        )
+        .await?;
+    let figures = "deployments 1, failedExposed 1, fixes 1; exposed 1 of 2; lead N 0; recovery N 1";
+    story.counts("cart", figures).await?;
+    let (settled, _) = story.settled(SECOND).await?;
+    let settled = settled.ok_or("traffic is back, and nobody says when")?;
+    assert!(settled.as_second() >= begun.as_second(), "{settled} is before {begun}");
+    let third = story.attempts.delivered("cart", super::THIRD).await?.journal;
+    let promoted = third.ended.unwrap().at;
+    assert!(settled < promoted, "{settled} is not before {promoted}");
+    Ok(())
+}
+
 /// argoproj/argo-rollouts#4841. With `abortScaleDownDelaySeconds` Argo scales the canary down after
 /// the weight is 0 (replicaset.go `reconcileNewReplicaSet`), and takes the weight from the pods that
 /// the canary has (canary.go `GetDesiredCanaryWeight`): it stays at 25 %, and the recovery is

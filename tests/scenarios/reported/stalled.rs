@@ -2,6 +2,7 @@
 
 use api::RolloutAttempt;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Event;
 use throughline_tests::shop::{
     Job, Metric, PodKind, State, analysis, kubelet, pause, pause_for, weight,
 };
@@ -223,6 +224,89 @@ async fn what_timed_out_and_came_after_all_did_not_fail() -> Outcome {
             &[
                 "1.1 Promoted Initial, exposed = nothing",
                 "2.1 Aborted, exposed: ManualAbort by Manual = failed, exposed",
+            ],
+        )
+        .await
+}
+
+/// argoproj/argo-rollouts#2003. The pod says ContainerCreating and nothing else; why is in an Event.
+#[tokio::test]
+async fn what_only_an_event_says_is_read_while_an_attempt_is_stalled() -> Outcome {
+    let story = Story::begin("mount").await?;
+    let mut cart = story.first(story.rollout("cart").deadline(30)).await?;
+    story.begins(&mut cart, |it| it.version("2.0.0").pods(PodKind::ByHand)).await?;
+    let words = "MountVolume.SetUp failed for volume \"config\" : configmap \"cart\" not found";
+    for pod in cart.new_pods(1).await? {
+        cart.says(&pod, &kubelet::creating(&pod)).await?;
+        let event = serde_json::from_value::<Event>(kubelet::event(&pod, "FailedMount", words))?;
+        let events: kube::Api<Event> = story.namespace.api();
+        events.create(&kube::api::PostParams::default(), &event).await?;
+    }
+    cart.deadline_exceeded().await?;
+    let open = story.shows("cart", SECOND, "VolumeFailed").await?;
+    assert!(reason(&open).contains("configmap \"cart\" not found"), "{}", reason(&open));
+    story.aborts(&cart, SECOND).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted: VolumeFailed by Manual = failed, blocked",
+            ],
+        )
+        .await
+}
+
+/// argoproj/argo-rollouts#1123. The Deployment that a Rollout refers to is deleted midway and comes
+/// back: Argo refuses the spec meanwhile (controller.go, `InvalidWorkloadRef`), and then goes on.
+#[tokio::test]
+async fn a_referred_deployment_that_is_gone_for_a_while_is_shown_and_taken_back() -> Outcome {
+    let story = Story::begin("referred").await?;
+    let mut cart = story.first(story.rollout("cart").workload_ref()).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    story.namespace.kubectl(&["delete", "deployment", "cart"]).await?;
+    // Argo looks again when something of the Rollout changes.
+    cart.touch().await?;
+    cart.until("refused", |it| it.has_condition("InvalidSpec")).await?;
+    story.shows("cart", SECOND, "InvalidSpec").await?;
+    cart.change(|it| it).await?;
+    cart.until("accepted again", |it| !it.has_condition("InvalidSpec")).await?;
+    cart.paused_at(1).await?;
+    let fine = |journal: &timeline::journal::Journal| journal.failure.is_none();
+    story.attempts.until("cart", SECOND, "with nothing wrong", fine).await?;
+    cart.promote().await?;
+    cart.healthy().await?;
+    story
+        .tells(
+            "cart",
+            &["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"],
+        )
+        .await
+}
+
+/// argoproj/argo-rollouts#3082, the other half: what is new is refused from the start. It gets no
+/// ReplicaSet, so it is no attempt, and what is under way is not to blame for it.
+#[tokio::test]
+async fn a_new_template_that_argo_refuses_blames_nobody_else() -> Outcome {
+    let story = Story::begin("refused-anew").await?;
+    let mut cart = story.first(story.rollout("cart")).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    let steps = [weight(50), pause(), analysis("no-such")];
+    cart.change(|it| it.version("3.0.0").canary(steps)).await?;
+    cart.until("refused", |it| it.has_condition("InvalidSpec")).await?;
+    story.begins(&mut cart, |it| it.version("4.0.0").canary([weight(50), pause()])).await?;
+    cart.paused_at(1).await?;
+    cart.promote().await?;
+    cart.healthy().await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Superseded, exposed = superseded",
+                "3.1 Promoted, exposed = deployment",
             ],
         )
         .await

@@ -1,7 +1,7 @@
 //! Steps that Argo went past.
 
 use serde_json::json;
-use throughline_tests::shop::{Gauge, State, analysis, pause, pause_for, weight};
+use throughline_tests::shop::{Gauge, Job, Metric, State, analysis, pause, pause_for, weight};
 
 use super::{Outcome, SECOND, Story, THIRD, version};
 
@@ -79,4 +79,82 @@ async fn the_single_step_of_a_rollback_within_its_window_is_skipped() -> Outcome
     let figures =
         "deployments 1, failedLive 1, rollbacks 1; exposed 1 of 1; lead N 0; recovery N 1";
     story.counts("win", figures).await
+}
+
+/// argoproj/argo-rollouts#261, #3015. A person lets an analysis pass that could not decide, and the
+/// update is aborted later for another reason: the analysis does not explain that.
+#[tokio::test]
+async fn an_analysis_that_a_person_accepted_explains_no_later_abort() -> Outcome {
+    let story = Story::begin("accepted").await?;
+    let gauge = Gauge::show(0.8).await?;
+    story.shop.analysis_template("unsure", &gauge.metric().count(1)).await?;
+    let steps = [weight(50), analysis("unsure"), pause(), weight(100)];
+    let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    let undecided = |it: &State| it.pauses() == ["InconclusiveAnalysisRun"];
+    cart.until("undecided", undecided).await?;
+    story.shows("cart", SECOND, "AnalysisInconclusive").await?;
+    cart.promote().await?;
+    cart.paused_at(2).await?;
+    story.aborts(&cart, SECOND).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted, exposed: ManualAbort by Manual = failed, exposed",
+            ],
+        )
+        .await
+}
+
+/// The same, and it goes live: then nothing was wrong with it.
+#[tokio::test]
+async fn an_analysis_that_a_person_accepted_is_no_failure_of_what_is_live() -> Outcome {
+    let story = Story::begin("accepted-live").await?;
+    let gauge = Gauge::show(0.8).await?;
+    story.shop.analysis_template("unsure", &gauge.metric().count(1)).await?;
+    let steps = [weight(50), analysis("unsure"), pause_for(1)];
+    let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    let undecided = |it: &State| it.pauses() == ["InconclusiveAnalysisRun"];
+    cart.until("undecided", undecided).await?;
+    cart.promote().await?;
+    cart.healthy().await?;
+    story
+        .tells(
+            "cart",
+            &["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"],
+        )
+        .await
+}
+
+/// argoproj/argo-rollouts#2657. Of many analyses the last one fails: it is the one that matters.
+#[tokio::test]
+async fn of_many_analyses_the_one_that_failed_is_kept() -> Outcome {
+    let story = Story::begin("many").await?;
+    let good = Gauge::show(0.99).await?;
+    story.shop.analysis_template("good", &good.metric().count(1)).await?;
+    story.shop.analysis_template("bad", &Metric::job(Job::Fails)).await?;
+    let mut steps = vec![weight(50)];
+    steps.extend((0..26).map(|_| analysis("good")));
+    steps.push(analysis("bad"));
+    let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.aborted().await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted, exposed: AnalysisFailed by StepAnalysis = failed, exposed",
+            ],
+        )
+        .await?;
+    let stored = story.attempt("cart", SECOND).await?.status.unwrap();
+    let reason = stored.failure.map(|failure| failure.reason).unwrap_or_default();
+    assert!(reason.starts_with("AnalysisFailed: smoke-test"), "{reason}");
+    let failed = |line: &String| line.starts_with("Step 27 Failed ");
+    assert!(stored.analyses.iter().any(failed), "{:#?}", stored.analyses);
+    Ok(())
 }

@@ -68,6 +68,30 @@ pub fn ago(seconds: i64) -> String {
     at.unwrap_or_default().to_string()
 }
 
+/// An Event about a pod, as a kubelet sends it.
+pub fn event(pod: &Pod, reason: &str, message: &str) -> Value {
+    let metadata = &pod.metadata;
+    json!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": { "generateName": "kubelet-", "namespace": metadata.namespace },
+        "involvedObject": {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "namespace": metadata.namespace,
+            "name": metadata.name,
+            "uid": metadata.uid,
+        },
+        "type": "Warning",
+        "reason": reason,
+        "message": message,
+        "count": 3,
+        "firstTimestamp": ago(20),
+        "lastTimestamp": ago(0),
+        "source": { "component": "kubelet", "host": "node" },
+    })
+}
+
 fn status(container: &Container, state: &Value) -> Value {
     let image = container.image.as_deref().unwrap_or_default();
     let mut status = json!({

@@ -28,8 +28,8 @@ pub use rollout::Rollout;
 pub use router::Router;
 pub use state::State;
 pub use strategy::{
-    BlueGreen, Step, analysis, canary_scale, experiment, experiment_with, header_route, pause,
-    pause_for, weight,
+    BlueGreen, Step, analysis, canary_scale, experiment, experiment_weighing, experiment_with,
+    header_route, pause, pause_for, weight,
 };
 
 use crate::cluster::{Error, Namespace};

@@ -57,6 +57,15 @@ pub fn experiment_with(seconds: u32, template: &str) -> Step {
     Step(json!({ "experiment": experiment }))
 }
 
+/// The same with a share of the traffic for each of the two, in percent.
+pub fn experiment_weighing(seconds: u32, percent: u32) -> Step {
+    let mut experiment = pair(seconds);
+    for template in experiment["templates"].as_array_mut().into_iter().flatten() {
+        template["weight"] = json!(percent);
+    }
+    Step(json!({ "experiment": experiment }))
+}
+
 fn pair(seconds: u32) -> Value {
     json!({
         "duration": format!("{seconds}s"),
