@@ -123,3 +123,35 @@ async fn an_abort_of_what_is_live_already_is_no_attempt() -> Outcome {
         .await?;
     story.counts("cart", "deployments 2; exposed 0 of 2; lead N 0; recovery N 0").await
 }
+
+/// argoproj/argo-rollouts#2929, #3120. Aborted before any pod is there, and tried again at once: Argo
+/// has confirmed it, however short that was.
+#[tokio::test]
+async fn an_abort_that_is_taken_back_at_once_has_ended_an_attempt() -> Outcome {
+    let story = Story::begin("at-once").await?;
+    let mut cart = story.first(story.rollout("cart")).await?;
+    story.begins(&mut cart, |it| it.version("2.0.0").pods(PodKind::ByHand)).await?;
+    cart.abort().await?;
+    cart.aborted().await?;
+    cart.retry().await?;
+    cart.ready_until("paused at step 1", |it| it.step() == Some(1) && !it.pauses().is_empty())
+        .await?;
+    cart.paused_at(1).await?;
+    cart.promote().await?;
+    let live = |it: &State| it.is_observed() && it.phase() == "Healthy";
+    cart.ready_until("live", live).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted: ManualAbort by Manual = failed, blocked",
+                "2.2 Promoted, exposed = deployment",
+            ],
+        )
+        .await?;
+    assert_eq!(story.links("cart", (2, 2)).await?, ["PreviousRevision 1.1", "RetryOf 2.1"]);
+    story
+        .counts("cart", "deployments 1, failedBlocked 1; exposed 0 of 1; lead N 0; recovery N 0")
+        .await
+}

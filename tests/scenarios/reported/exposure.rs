@@ -1,5 +1,7 @@
 //! When users could be hit: header routes, weights of a thousand, Experiments.
 
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 use serde_json::json;
 use throughline_tests::shop::{
     BlueGreen, Router, canary_scale, experiment, experiment_weighing, header_route, pause,
@@ -129,6 +131,36 @@ async fn pods_of_an_experiment_behind_the_service_hit_users() -> Outcome {
     let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
     story.begins(&mut cart, version("2.0.0")).await?;
     cart.paused_at(1).await?;
+    story.aborts(&cart, SECOND).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted, exposed: ManualAbort by Manual = failed, exposed",
+            ],
+        )
+        .await
+}
+
+/// argoproj/argo-rollouts#1470. `minReadySeconds` keeps a pod from being available, and not from the
+/// traffic: it is behind the Service as soon as it is ready.
+#[tokio::test]
+async fn a_pod_that_is_ready_hits_users_before_it_is_available() -> Outcome {
+    let story = Story::begin("min-ready").await?;
+    let mut cart = story.first(story.rollout("cart")).await?;
+    let late = json!({ "minReadySeconds": 600 });
+    story.begins(&mut cart, |it| it.version("2.0.0").fields(&late)).await?;
+    let hash = cart.state().await?.current().to_owned();
+    let ready = |pod: &Pod| {
+        let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        let of = pod.labels().get("rollouts-pod-template-hash");
+        of == Some(&hash)
+            && conditions.into_iter().any(|it| it.type_ == "Ready" && it.status == "True")
+    };
+    cart.pod_until("ready", ready).await?;
+    let seen = |journal: &timeline::journal::Journal| journal.exposed;
+    story.attempts.until("cart", SECOND, "exposed", seen).await?;
     story.aborts(&cart, SECOND).await?;
     story
         .tells(

@@ -1,9 +1,10 @@
 //! What pods say of a failure: those that matter, by name, and as long as it holds.
 
 use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 use serde_json::{Value, json};
 use throughline_tests::shop::kubelet::{ago, condition, containers, init_containers, readiness};
-use throughline_tests::shop::{PodKind, Rollout, kubelet};
+use throughline_tests::shop::{PodKind, Rollout, Router, canary_scale, kubelet, pause};
 
 use super::{Outcome, SECOND, Story, THIRD, version};
 
@@ -386,4 +387,68 @@ impl Story {
         assert_eq!(root.tag("error.type"), Some(error));
         Ok(())
     }
+}
+
+/// argoproj/argo-rollouts#3765. A canary of seventy pods, and one of them runs out of memory: it is
+/// the one that matters, wherever it stands among the others.
+#[tokio::test]
+async fn the_one_pod_of_many_that_crashes_is_named() -> Outcome {
+    let story = Story::begin("many-pods").await?;
+    let steps = [canary_scale(Some(70)), pause()];
+    let manifest = story.rollout("cart").replicas(1).canary(steps).router(Router::Nginx);
+    let mut cart = story.first(manifest.deadline(40).abort_on_deadline()).await?;
+    story.begins(&mut cart, |it| it.version("2.0.0").pods(PodKind::ByHand)).await?;
+    let mut pods = cart.new_pods(70).await?;
+    pods.sort_by_key(ResourceExt::name_any);
+    let last = pods.pop().unwrap();
+    cart.says(&last, &down(&last, 4)).await?;
+    for pod in &pods {
+        cart.says(pod, &kubelet::ready(pod)).await?;
+    }
+    story.shows("cart", SECOND, "OutOfMemory").await?;
+    cart.aborted().await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted: OutOfMemory by Deadline = failed, blocked",
+            ],
+        )
+        .await?;
+    let failure = story.attempt("cart", SECOND).await?.status.unwrap().failure.unwrap();
+    assert_eq!(failure.pod, last.metadata.name);
+    assert!(failure.reason.ends_with("(1 of 70 pods)"), "{}", failure.reason);
+    Ok(())
+}
+
+/// kubernetes-sigs/aws-load-balancer-controller#1205 and its like: a startup probe that does not pass
+/// keeps a container from being started, which is no crash.
+#[tokio::test]
+async fn a_container_that_does_not_start_is_named() -> Outcome {
+    let story = Story::begin("startup").await?;
+    let manifest = story.rollout("cart").deadline(8).abort_on_deadline();
+    let mut cart = story.first(manifest).await?;
+    story.begins(&mut cart, |it| it.version("2.0.0").pods(PodKind::ByHand)).await?;
+    for pod in cart.new_pods(1).await? {
+        let status = json!({
+            "phase": "Running",
+            "conditions": readiness(false),
+            "containerStatuses": containers(&pod, &kubelet::running(false, 0)),
+        });
+        cart.says(&pod, &status).await?;
+    }
+    cart.aborted().await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted: ProbeFailed by Deadline = failed, blocked",
+            ],
+        )
+        .await?;
+    let failure = story.attempt("cart", SECOND).await?.status.unwrap().failure.unwrap();
+    assert_eq!(failure.container.as_deref(), Some("cart"));
+    story.fails_with("cart", "probe_failed").await
 }

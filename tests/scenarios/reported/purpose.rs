@@ -91,6 +91,37 @@ async fn a_revision_that_was_aborted_ships_within_the_rollback_window_without_it
     story.counts("cart", figures).await
 }
 
+/// argoproj/argo-rollouts#1761, #68. `revisionHistoryLimit` has removed the ReplicaSet of what is gone
+/// back to: Argo makes one of the same hash anew, which is younger than the stable one.
+#[tokio::test]
+async fn a_way_back_to_a_replica_set_that_was_cleaned_up_is_a_rollback() -> Outcome {
+    let story = Story::begin("cleaned-up").await?;
+    let manifest = story.rollout("cart").fields(&json!({ "revisionHistoryLimit": 0 }));
+    let mut cart = story.first(manifest).await?;
+    let first = cart.state().await?.current().to_owned();
+    story.ships(&mut cart, SECOND, version("2.0.0")).await?;
+    loop {
+        let sets = cart.replica_sets().await?;
+        if sets.iter().all(|set| set.metadata.name.as_deref() != Some(&format!("cart-{first}"))) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    story.ships(&mut cart, THIRD, version("1.0.0")).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Promoted, exposed = failed deployment",
+                "3.1 Promoted Rollback, exposed = rollback, makes good 2.1",
+            ],
+        )
+        .await?;
+    assert_eq!(story.links("cart", THIRD).await?, ["RollsBack 2.1"]);
+    Ok(())
+}
+
 /// argoproj/argo-rollouts#127. While the old pods of a blue-green Rollout are still there Argo goes
 /// back to them without a pause.
 #[tokio::test]

@@ -311,3 +311,85 @@ async fn a_new_template_that_argo_refuses_blames_nobody_else() -> Outcome {
         )
         .await
 }
+
+/// argoproj/argo-rollouts#36, #1295. A quota keeps Argo from making the ReplicaSet (sync.go
+/// `FailedRSCreateReason`): no hash, so no attempt, and what is live goes on; when there is room again
+/// it is an attempt like any other.
+#[tokio::test]
+async fn a_replica_set_that_cannot_be_made_is_no_attempt_until_it_is() -> Outcome {
+    let story = Story::begin("no-set").await?;
+    let mut cart = story.first(story.rollout("cart")).await?;
+    story.shop.exhaust("count/replicasets.apps", 1).await?;
+    cart.apply_version("2.0.0").await?;
+    let refused = |it: &State| it.reason("Progressing") == "ReplicaSetCreateError";
+    cart.until("without a ReplicaSet", refused).await?;
+    story.namespace.kubectl(&["delete", "resourcequota", "exhausted"]).await?;
+    cart.touch().await?;
+    cart.at_revision(2).await?;
+    cart.paused_at(1).await?;
+    cart.promote().await?;
+    cart.healthy().await?;
+    story
+        .tells(
+            "cart",
+            &["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"],
+        )
+        .await
+}
+
+/// The same while another attempt is under way, which is not to blame for it.
+#[tokio::test]
+async fn a_replica_set_that_cannot_be_made_blames_nobody_else() -> Outcome {
+    let story = Story::begin("no-set-after").await?;
+    let mut cart = story.first(story.rollout("cart")).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    story.shop.exhaust("count/replicasets.apps", 2).await?;
+    cart.apply_version("3.0.0").await?;
+    let refused = |it: &State| it.reason("Progressing") == "ReplicaSetCreateError";
+    cart.until("without a ReplicaSet", refused).await?;
+    story.namespace.kubectl(&["delete", "resourcequota", "exhausted"]).await?;
+    cart.touch().await?;
+    cart.at_revision(3).await?;
+    cart.paused_at(1).await?;
+    cart.promote().await?;
+    cart.healthy().await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Superseded, exposed = superseded",
+                "3.1 Promoted, exposed = deployment",
+            ],
+        )
+        .await
+}
+
+/// argoproj/argo-rollouts#4265. With `spec.paused` a new revision gets a ReplicaSet and no pod; what
+/// replaces it found nothing wrong with it.
+#[tokio::test]
+async fn a_revision_that_was_paused_before_its_first_pod_hit_nobody() -> Outcome {
+    let story = Story::begin("paused-early").await?;
+    let mut cart = story.first(story.rollout("cart")).await?;
+    cart.pause().await?;
+    cart.until("paused", |it| it.is_observed() && it.phase() == "Paused").await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.at_revision(2).await?;
+    story.attempts.until("cart", SECOND, "begun", |_| true).await?;
+    story.begins(&mut cart, version("3.0.0")).await?;
+    cart.unpause().await?;
+    cart.paused_at(1).await?;
+    cart.promote().await?;
+    cart.healthy().await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Superseded = superseded",
+                "3.1 Promoted, exposed = deployment",
+            ],
+        )
+        .await
+}

@@ -1,7 +1,9 @@
 //! Steps that Argo went past.
 
 use serde_json::json;
-use throughline_tests::shop::{Gauge, Job, Metric, State, analysis, pause, pause_for, weight};
+use throughline_tests::shop::{
+    Gauge, Job, Metric, PodKind, State, analysis, pause, pause_for, weight,
+};
 
 use super::{Outcome, SECOND, Story, THIRD, version};
 
@@ -81,6 +83,33 @@ async fn the_single_step_of_a_rollback_within_its_window_is_skipped() -> Outcome
     story.counts("win", figures).await
 }
 
+/// The same branch of promote.go while a weight waits for its pods: they never came, and a person
+/// goes on without.
+#[tokio::test]
+async fn a_weight_that_a_person_did_not_wait_for_is_skipped() -> Outcome {
+    let story = Story::begin("no-wait").await?;
+    let steps = [weight(50), pause(), weight(75)];
+    let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
+    story.begins(&mut cart, |it| it.version("2.0.0").pods(PodKind::ByHand)).await?;
+    cart.new_pods(1).await?;
+    let begun = |journal: &timeline::journal::Journal| !journal.steps.is_empty();
+    story.attempts.until("cart", SECOND, "at its first step", begun).await?;
+    cart.promote().await?;
+    story.aborts(&cart, SECOND).await?;
+    let attempt = story.attempts.delivered("cart", SECOND).await?;
+    let lines = throughline_tests::attempt::lines(&attempt.journal);
+    assert_eq!(lines[0], "0 setWeight 50 Skipped", "{lines:#?}");
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted: ManualAbort by Manual = failed, blocked",
+            ],
+        )
+        .await
+}
+
 /// argoproj/argo-rollouts#261, #3015. A person lets an analysis pass that could not decide, and the
 /// update is aborted later for another reason: the analysis does not explain that.
 #[tokio::test]
@@ -153,7 +182,7 @@ async fn of_many_analyses_the_one_that_failed_is_kept() -> Outcome {
         .await?;
     let stored = story.attempt("cart", SECOND).await?.status.unwrap();
     let reason = stored.failure.map(|failure| failure.reason).unwrap_or_default();
-    assert!(reason.starts_with("AnalysisFailed: smoke-test"), "{reason}");
+    assert!(reason.starts_with("AnalysisFailed: ") && reason.contains("smoke-test"), "{reason}");
     let failed = |line: &String| line.starts_with("Step 27 Failed ");
     assert!(stored.analyses.iter().any(failed), "{:#?}", stored.analyses);
     Ok(())
