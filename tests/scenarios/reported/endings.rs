@@ -1,31 +1,23 @@
 //! How a Rollout goes: with its namespace, and with what it leaves.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
-use throughline_tests::cluster::{Cluster, Options};
+use throughline_tests::cluster::Cluster;
 use throughline_tests::jaeger::Trace;
-use throughline_tests::operator::{Operator, Settings, install};
 
+use super::whole::Whole;
 use super::{Outcome, SECOND, Story, version};
 
 /// kortix-ai/suna#3448, argoproj-labs/argocd-operator#853. In a namespace that goes every create is
 /// refused (`NamespaceTerminating`), and what is there goes in any order.
 #[tokio::test]
 async fn the_namespace_of_a_preview_goes_and_nothing_of_it_stays() -> Outcome {
-    let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start(Options::default())?));
-    install(cluster).await?;
-    // Of the whole cluster, with a collector.
-    let operator = Operator::start(cluster, "throughline", Settings::default()).await?;
-    operator.ready().await?;
-    let operator = Arc::new(operator);
-    let preview = cluster.namespace_without_keptn("preview").await?;
-    let gone = Story::beside(cluster, preview, Arc::clone(&operator));
+    let whole = Whole::cluster().await?;
+    let gone = whole.story("preview").await?;
     // Beside it another one goes on.
-    let other = cluster.namespace_without_keptn("preview-b").await?;
-    let stays = Story::beside(cluster, other, operator);
+    let stays = whole.story("preview-b").await?;
 
     let (cart, mut next) =
         tokio::try_join!(gone.first(gone.rollout("cart")), stays.first(stays.rollout("cart")))?;
@@ -61,12 +53,11 @@ async fn the_namespace_of_a_preview_goes_and_nothing_of_it_stays() -> Outcome {
     // The end has left, or it was said once that it could not; nothing is under way any more.
     let (trace, root) = open.root().unwrap();
     gone.is_quiet().await?;
-    let log = || std::fs::read_to_string(cluster.logs().join("throughline.log"));
     let about = |log: &str| {
         let warns = |line: &&str| line.contains(" WARN ") && line.contains(name);
         log.lines().filter(warns).map(str::to_owned).collect::<Vec<_>>()
     };
-    let before = about(&log()?);
+    let before = about(&whole.log()?);
     assert!(before.len() <= 3, "{before:#?}");
     assert!(before.iter().all(|line| !line.contains("permission")), "{before:#?}");
     let (_, metrics) = gone.operator.get("metrics").await.unwrap();
@@ -80,7 +71,7 @@ async fn the_namespace_of_a_preview_goes_and_nothing_of_it_stays() -> Outcome {
     assert!(of_it.iter().all(|line| !line.contains("rollout=")), "{of_it:#?}");
     let (is_ready, text) = gone.operator.get("readyz").await.unwrap();
     assert!(is_ready, "{text}");
-    let jaeger = cluster.jaeger();
+    let jaeger = whole.cluster.jaeger();
     let found = jaeger.trace(&trace).await?;
     let left = found.is_some_and(|trace| trace.spans.iter().any(|span| span.span_id == root));
     assert!(left || !before.is_empty(), "its root span has not left, and nobody said so");

@@ -4,10 +4,11 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use serde_json::json;
 use throughline_tests::shop::{
-    BlueGreen, Router, canary_scale, experiment, experiment_weighing, header_route, pause,
-    pause_for, weight,
+    BlueGreen, Router, canary_scale, experiment, experiment_weighing, header_route, mirror_route,
+    pause, pause_for, weight,
 };
 
+use super::whole::Whole;
 use super::{Outcome, SECOND, Story, version};
 
 /// argoproj/argo-rollouts#474, #4486. The weight stays 0, and all requests with the header go to the
@@ -77,6 +78,34 @@ async fn a_header_route_hits_users_while_the_weight_is_zero() -> Outcome {
         .await?;
     let figures = "deployments 1, failedExposed 1, fixes 1; exposed 1 of 2; lead N 0; recovery N 1";
     story.counts("cart", figures).await
+}
+
+/// The control: a mirror sends requests to the canary and its answers to nobody.
+#[tokio::test]
+async fn a_mirror_route_hits_nobody() -> Outcome {
+    let story = Whole::cluster().await?.story("mirror").await?;
+    let steps = [canary_scale(Some(1)), mirror_route("mirror", 50), pause(), weight(50)];
+    let routes = json!({ "managedRoutes": [{ "name": "mirror" }] });
+    let manifest = story.rollout("cart").canary(steps).router(Router::Istio);
+    let manifest =
+        manifest.fields(&json!({ "strategy": { "canary": { "trafficRouting": routes } } }));
+    let mut cart = story.first(manifest).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(2).await?;
+    let route = "jsonpath={.spec.http[0].mirror.host}";
+    let route = story.namespace.kubectl(&["get", "virtualservice", "cart", "-o", route]).await?;
+    assert_eq!(route, "cart-canary");
+    story.aborts(&cart, SECOND).await?;
+    story
+        .tells(
+            "cart",
+            &[
+                "1.1 Promoted Initial, exposed = nothing",
+                "2.1 Aborted: ManualAbort by Manual = failed, blocked",
+            ],
+        )
+        .await?;
+    story.counts("cart", "failedBlocked 1; exposed 0 of 0; lead N 0; recovery N 0").await
 }
 
 /// The control: with a router and neither weight nor route nobody meets the canary.
@@ -150,7 +179,7 @@ async fn a_pod_that_is_ready_hits_users_before_it_is_available() -> Outcome {
     let story = Story::begin("min-ready").await?;
     let mut cart = story.first(story.rollout("cart")).await?;
     let late = json!({ "minReadySeconds": 600 });
-    story.begins(&mut cart, |it| it.version("2.0.0").fields(&late)).await?;
+    story.begins(&mut cart, |it| it.version("2.0.0").deadline(700).fields(&late)).await?;
     let hash = cart.state().await?.current().to_owned();
     let ready = |pod: &Pod| {
         let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());

@@ -10,6 +10,7 @@ mod read;
 mod recovery;
 mod stalled;
 mod steps;
+mod whole;
 
 use std::error::Error;
 use std::sync::Arc;

@@ -25,11 +25,11 @@ mod strategy;
 pub use analysis::{Gauge, Job, Metric};
 pub use manifest::{Manifest, PodKind};
 pub use rollout::Rollout;
-pub use router::Router;
+pub use router::{ISTIO, Router};
 pub use state::State;
 pub use strategy::{
     BlueGreen, Step, analysis, canary_scale, experiment, experiment_weighing, experiment_with,
-    header_route, pause, pause_for, weight,
+    header_route, mirror_route, pause, pause_for, weight,
 };
 
 use crate::cluster::{Error, Namespace};

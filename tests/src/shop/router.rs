@@ -9,7 +9,41 @@ pub enum Router {
     Nginx,
     /// The controller of AWS: an annotation of the Ingress; also routes by headers.
     Alb,
+    /// Istio: a VirtualService; also mirrors. Its CRDs have to be there when Argo Rollouts starts, see
+    /// [`ISTIO`].
+    Istio,
 }
+
+/// The CRD of VirtualServices, as far as Argo Rollouts needs it.
+pub const ISTIO: &str = "\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: virtualservices.networking.istio.io}
+spec:
+  group: networking.istio.io
+  scope: Namespaced
+  names: {kind: VirtualService, listKind: VirtualServiceList, plural: virtualservices, singular: virtualservice}
+  versions:
+  - name: v1alpha3
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: destinationrules.networking.istio.io}
+spec:
+  group: networking.istio.io
+  scope: Namespaced
+  names: {kind: DestinationRule, listKind: DestinationRuleList, plural: destinationrules, singular: destinationrule}
+  versions:
+  - name: v1alpha3
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
+";
 
 impl Router {
     /// The Services and the Ingress of a Rollout.
@@ -25,29 +59,21 @@ impl Router {
                 },
             })
         };
-        let (class, backend) = match self {
-            Self::Nginx => {
-                ("nginx", json!({ "name": format!("{name}-stable"), "port": { "number": 80 } }))
-            }
-            Self::Alb => (
-                "alb",
-                json!({ "name": format!("{name}-root"), "port": { "name": "use-annotation" } }),
+        let services = vec![service("stable"), service("canary"), service("root")];
+        let routes = match self {
+            Self::Nginx => ingress(
+                name,
+                "nginx",
+                &json!({ "name": format!("{name}-stable"), "port": { "number": 80 } }),
             ),
+            Self::Alb => ingress(
+                name,
+                "alb",
+                &json!({ "name": format!("{name}-root"), "port": { "name": "use-annotation" } }),
+            ),
+            Self::Istio => virtual_service(name),
         };
-        let path = json!({
-            "path": "/",
-            "pathType": "ImplementationSpecific",
-            "backend": { "service": backend },
-        });
-        let ingress = json!({
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "Ingress",
-            "metadata": { "name": name, "annotations": { "kubernetes.io/ingress.class": class } },
-            "spec": {
-                "rules": [{ "host": format!("{name}.example.com"), "http": { "paths": [path] } }],
-            },
-        });
-        vec![service("stable"), service("canary"), service("root"), ingress]
+        [services, vec![routes]].concat()
     }
 
     /// The fields of the canary strategy.
@@ -58,6 +84,9 @@ impl Router {
                 let root = format!("{name}-root");
                 json!({ "alb": { "ingress": name, "rootService": root, "servicePort": 80 } })
             }
+            Self::Istio => {
+                json!({ "istio": { "virtualService": { "name": name, "routes": ["primary"] } } })
+            }
         };
         json!({
             "stableService": format!("{name}-stable"),
@@ -65,4 +94,33 @@ impl Router {
             "trafficRouting": routing,
         })
     }
+}
+
+fn ingress(name: &str, class: &str, backend: &Value) -> Value {
+    let path = json!({
+        "path": "/",
+        "pathType": "ImplementationSpecific",
+        "backend": { "service": backend },
+    });
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": { "name": name, "annotations": { "kubernetes.io/ingress.class": class } },
+        "spec": {
+            "rules": [{ "host": format!("{name}.example.com"), "http": { "paths": [path] } }],
+        },
+    })
+}
+
+fn virtual_service(name: &str) -> Value {
+    let to = |suffix: &str, weight: u32| json!({ "destination": { "host": format!("{name}-{suffix}") }, "weight": weight });
+    json!({
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "VirtualService",
+        "metadata": { "name": name },
+        "spec": {
+            "hosts": [name],
+            "http": [{ "name": "primary", "route": [to("stable", 100), to("canary", 0)] }],
+        },
+    })
 }

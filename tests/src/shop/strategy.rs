@@ -36,6 +36,12 @@ pub fn pause_for(seconds: u32) -> Step {
     Step(json!({ "pause": { "duration": seconds } }))
 }
 
+/// A share of the requests goes to the canary as well, and its answers to nobody.
+pub fn mirror_route(name: &str, percent: u32) -> Step {
+    let all = json!([{ "path": { "prefix": "/" } }]);
+    Step(json!({ "setMirrorRoute": { "name": name, "percentage": percent, "match": all } }))
+}
+
 /// An analysis with a template.
 pub fn analysis(template: &str) -> Step {
     Step(json!({ "analysis": run(template) }))
