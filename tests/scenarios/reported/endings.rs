@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
-use throughline_tests::cluster::Cluster;
-use throughline_tests::jaeger::Trace;
 
 use super::whole::Whole;
 use super::{Outcome, SECOND, Story, version};
@@ -109,9 +107,7 @@ async fn a_rollout_that_is_deleted_in_the_foreground_ends_its_attempt_once() -> 
     cart.delete_in_foreground().await?;
     cart.gone().await?;
     let (trace, root) = open.root().unwrap();
-    let over = |trace: &Trace| trace.spans.iter().any(|span| span.span_id == root);
-    let jaeger = Cluster::shared()?.jaeger();
-    let trace = jaeger.await_trace(&trace, Duration::from_secs(30), "with its root", over).await?;
+    let trace = story.left(&trace, &root).await?;
     let spans = [
         "rollout cart deleted",
         "  setWeight 50 completed",
@@ -136,9 +132,7 @@ async fn a_rollout_that_is_made_anew_over_the_replica_sets_of_the_one_before_is_
     cart.delete_and_orphan().await?;
     cart.gone().await?;
     let (trace, root) = open.root().unwrap();
-    let over = |trace: &Trace| trace.spans.iter().any(|span| span.span_id == root);
-    let jaeger = Cluster::shared()?.jaeger();
-    let trace = jaeger.await_trace(&trace, Duration::from_secs(30), "with its root", over).await?;
+    let trace = story.left(&trace, &root).await?;
     let deleted = trace.spans.iter().find(|span| span.span_id == root).unwrap();
     assert_eq!(deleted.tag("argo_rollouts.outcome"), Some("deleted"));
     story.is_quiet().await?;
@@ -161,7 +155,7 @@ async fn a_rollout_that_is_made_anew_over_the_replica_sets_of_the_one_before_is_
         if ended {
             break;
         }
-        assert!(since.elapsed() < Duration::from_secs(60), "{:#?}", mine().await?);
+        assert!(since.elapsed() < Duration::from_mins(1), "{:#?}", mine().await?);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let first = mine().await?.remove(0);
@@ -191,7 +185,7 @@ impl Story {
             if pending < 0.1 {
                 return Ok(());
             }
-            if since.elapsed() > Duration::from_secs(60) {
+            if since.elapsed() > Duration::from_mins(1) {
                 return Err(format!("{pending} attempts are still under way").into());
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

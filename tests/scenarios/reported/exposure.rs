@@ -245,13 +245,7 @@ async fn weights_of_a_thousand_are_told_in_percent() -> Outcome {
     assert!(is_right, "{:?}", stored.weights);
     assert_eq!(stored.max_weight, Some(50));
     let attempt = story.attempts.delivered("cart", SECOND).await?;
-    let (trace_id, root_id) = attempt.root().unwrap();
-    let is = |trace: &throughline_tests::jaeger::Trace| {
-        trace.spans.iter().any(|span| span.span_id == root_id)
-    };
-    let within = std::time::Duration::from_secs(10);
-    let jaeger = throughline_tests::cluster::Cluster::shared()?.jaeger();
-    let trace = jaeger.await_trace(&trace_id, within, "with its root", is).await?;
+    let (trace, _) = story.spans("cart", SECOND).await?;
     let root = trace.roots().next().unwrap();
     assert_eq!(root.tags["argo_rollouts.weight.max"], 50);
     let weights = trace.children(root).filter(|span| span.operation.contains("weight"));

@@ -2,6 +2,7 @@
 //! Argo Rollouts, and what is right of it, by Argo's source, in all that is stored and printed.
 
 mod aborts;
+mod crashes;
 mod endings;
 mod exposure;
 mod pods;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use throughline_tests::attempt::{Attempts, Which};
 use throughline_tests::cluster::{Cluster, Namespace};
+use throughline_tests::jaeger::Jaeger;
 use throughline_tests::keptn::Keptn;
 use throughline_tests::operator::{Operator, Settings};
 use throughline_tests::shop::{Manifest, Rollout, Shop, State, pause, weight};
@@ -32,6 +34,7 @@ struct Story {
     namespace: Namespace,
     shop: Shop,
     attempts: Attempts,
+    jaeger: Jaeger,
     operator: Arc<Operator>,
 }
 
@@ -58,6 +61,7 @@ impl Story {
         Self {
             shop: Shop::new(&namespace),
             attempts: Attempts::of(&namespace, cluster.jaeger()),
+            jaeger: cluster.jaeger(),
             operator,
             namespace,
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use api::{RolloutAttempt, RolloutTrace};
@@ -10,6 +11,7 @@ use kube::api::ListParams;
 use serde_json::Value;
 use throughline_tests::attempt::Which;
 use throughline_tests::cluster;
+use throughline_tests::jaeger::Trace;
 use tokio::time::sleep;
 
 use super::{Outcome, Story};
@@ -206,6 +208,23 @@ impl Story {
         Ok(words.collect())
     }
 
+    /// The trace of an attempt that is over, and the id of its root span in it.
+    pub(super) async fn spans(
+        &self,
+        rollout: &str,
+        of: Which,
+    ) -> Result<(Trace, String), Box<dyn Error>> {
+        let attempt = self.attempts.delivered(rollout, of).await?;
+        let (trace, root) = attempt.root().ok_or("no root")?;
+        Ok((self.left(&trace, &root).await?, root))
+    }
+
+    /// A trace, once a span of it has left for Jaeger.
+    pub(super) async fn left(&self, trace: &str, span: &str) -> Result<Trace, Box<dyn Error>> {
+        let is = |trace: &Trace| trace.spans.iter().any(|it| it.span_id == span);
+        Ok(self.jaeger.await_trace(trace, Duration::from_secs(30), "with its root", is).await?)
+    }
+
     /// The ledger line of an attempt, word by word.
     pub(super) async fn line(&self, rollout: &str, id: &str) -> Result<String, Box<dyn Error>> {
         let since = Instant::now();
@@ -298,7 +317,7 @@ fn figures(rollout: &str, printed: &Value) -> String {
         let times = &figures[name];
         let mut text = format!("N {}", times["n"]);
         if times["refused"] != 0 {
-            text.push_str(&format!(" ({} refused)", times["refused"]));
+            let _ = write!(text, " ({} refused)", times["refused"]);
         }
         text
     };

@@ -62,6 +62,7 @@ pub fn running(ready: bool, restarts: u32) -> Value {
 }
 
 /// Some seconds ago, as objects have it.
+#[expect(clippy::disallowed_methods, reason = "a kubelet has a clock")]
 pub fn ago(seconds: i64) -> String {
     let now = jiff::Timestamp::now().as_second();
     let at = jiff::Timestamp::from_second(now.saturating_sub(seconds));

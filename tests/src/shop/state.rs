@@ -97,6 +97,13 @@ impl State {
         found.and_then(|it| it["reason"].as_str()).unwrap_or_default()
     }
 
+    /// When a condition was updated last.
+    pub fn updated(&self, condition: &str) -> Option<jiff::Timestamp> {
+        let conditions = self.at("/status/conditions").as_array()?;
+        let found = conditions.iter().find(|it| it["type"] == condition)?;
+        found["lastUpdateTime"].as_str()?.parse().ok()
+    }
+
     /// It has such a condition, whatever that says.
     pub fn has_condition(&self, condition: &str) -> bool {
         let conditions = self.at("/status/conditions").as_array().map_or(&[][..], Vec::as_slice);
