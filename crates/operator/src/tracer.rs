@@ -103,6 +103,7 @@ impl Tracer {
             Effect::Recall(limit) => Box::pin(writer.recall(limit)),
             Effect::ReadAttempts(key, uid) => Box::pin(writer.read(key, uid.to_string())),
             Effect::Prune(attempt, keep) => Box::pin(writer.prune(attempt, keep)),
+            Effect::ReadEvents(key, set, pods) => Box::pin(writer.events(key, set, pods)),
             Effect::WatchPods(rollout, hash) => {
                 self.pods.watch(rollout, &hash);
                 return None;
@@ -118,7 +119,7 @@ impl Tracer {
     fn answer(&mut self, answer: Answer, now: Timestamp) -> Vec<Work> {
         match answer {
             Answer::Context(app, written) => self.engine.written(&app, written, now),
-            Answer::Report(key, stored) => self.engine.reported(&key, stored, now),
+            Answer::Report(key, written) => self.engine.reported(&key, written, now),
             Answer::Attempt(key, written) => {
                 let told = self.engine.attempt_written(&key, written, now);
                 for told in &told {
@@ -143,6 +144,7 @@ impl Tracer {
             Answer::Read(key, uid, attempts) => {
                 self.engine.attempts_read(&key, &uid, attempts, now);
             }
+            Answer::Events(key, seen) => self.engine.events_read(&key, &seen, now),
             Answer::Nothing => {}
         }
         Vec::new()

@@ -9,7 +9,7 @@ use super::ledgers::{Early, beside};
 use super::{Effect, Engine};
 use crate::base::{AttemptId, Key, Moment, Phase, Source, Turn, attempt_name};
 use crate::chain::{Attempt, Chain, Follow};
-use crate::journal::{Journal, Look};
+use crate::journal::{Journal, Look, Sink};
 use crate::ledger::{Beside, Line};
 use crate::outbox::{Announcement, AttemptWritten, Sent};
 use crate::seen::{AnalysisRunSeen, EvidenceOwner, Kind, RolloutSeen};
@@ -69,7 +69,7 @@ impl Engine {
 
     /// A collector has answered for so many spans; `jitter` is a random number from 0 to 1000.
     pub fn sent(&mut self, attempt: &Key, sent: &Sent, spans: u64, jitter: u32, now: Timestamp) {
-        self.journals.sent(attempt, sent, spans, jitter, now);
+        self.journals.sent((&Sink::TRACES, attempt), (sent, spans), jitter, now);
     }
 
     /// The journals that wait in the cluster were read again, or some of them.
@@ -152,7 +152,7 @@ impl Engine {
         };
         if names.is_empty() {
             let newest = rollout.chain.newest().map_or(0, |newest| newest.revision);
-            self.evidence.forget_until(key, newest);
+            self.evidence.forget_until(key, newest, false);
             return Turn::Same;
         }
         let sets: Vec<_> =
@@ -179,7 +179,10 @@ impl Engine {
                 lines.extend(journal.map(|it| Line::of_journal(it, &Beside::default())));
                 continue;
             };
-            let attempt = &*linked_to_spans(&attempts[index], &attempts[index + 1..]);
+            let attempt = &*linked_to_spans(
+                &attempts[index],
+                attempts.get(index.saturating_add(1)..).unwrap_or_default(),
+            );
             let by_hash = |hash: &str| {
                 sets.iter().filter(|set| set.hash == hash).max_by_key(|set| set.created).copied()
             };
@@ -243,6 +246,7 @@ impl Engine {
         }
         self.take_lines(key, &seen.uid, lines, now);
         self.tell_reasons(key, &names);
+        self.forget_evidence(key, &names);
         turn
     }
 
@@ -322,6 +326,7 @@ impl Engine {
         }
         match wanted {
             Some((hash, uid)) => {
+                self.evidence.expect_pods(&uid);
                 self.pods_watched.insert(key.clone(), (hash.clone(), uid));
                 effects.push(Effect::WatchPods(key.clone(), hash.clone()));
             }
@@ -375,7 +380,7 @@ fn tried_by(made: Option<Timestamp>, tries: &[&Attempt]) -> Option<u32> {
         return tries.iter().map(|attempt| attempt.number).max();
     };
     let begun = |attempt: &&&Attempt| {
-        let before = tries.iter().find(|other| other.number + 1 == attempt.number);
+        let before = tries.iter().find(|other| other.number.checked_add(1) == Some(attempt.number));
         let over = before.and_then(|before| before.ended);
         attempt.started.duration_since(made) <= CLOCK_SLACK
             || over.is_some_and(|over| made.duration_since(over) > CLOCK_SLACK)

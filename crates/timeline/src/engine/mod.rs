@@ -32,12 +32,13 @@ use smol_str::SmolStr;
 
 use crate::base::{Key, Moment};
 use crate::chain::Chain;
+use crate::journal::Sink;
 use crate::keptn::app_context::{AppContext, ContextWritten};
 use crate::ledger::Line;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Retry};
 use crate::seen::{Kind, RolloutSeen, Unavailable};
 use crate::stored::{Report, RolloutTraceSeen};
-pub use effect::{Effect, ReportWrite};
+pub use effect::{Effect, ReportWrite, ReportWritten};
 use evidence::Evidence;
 use index::Index;
 use ledgers::Book;
@@ -111,6 +112,8 @@ struct Rollout {
     /// Until then its last end waits for what follows from it.
     settles_by: Option<Timestamp>,
     reporting: bool,
+    /// Writes of its RolloutTrace that did not come through.
+    retry: Retry,
     book: Book,
 }
 
@@ -131,7 +134,8 @@ impl Rollout {
 impl Engine {
     /// An owner that has seen nothing.
     pub fn new(options: Options) -> Self {
-        Self { options, journals: Outbox::new(options.export), ..Self::default() }
+        let sinks: &[Sink] = if options.export { &[Sink::TRACES] } else { &[] };
+        Self { options, journals: Outbox::new(sinks), ..Self::default() }
     }
 
     /// Takes in one observation. Nothing is asked of the world before [`Engine::effects`].
@@ -157,8 +161,7 @@ impl Engine {
             Observation::RolloutTrace(seen) => self.trace_seen(*seen, now),
             Observation::RolloutAttempt(seen) => self.attempt_seen(*seen, now),
             Observation::AnalysisRun(seen) => {
-                let rollout = self.evidence.run(*seen);
-                self.touched_rollouts.insert(rollout);
+                self.touched_rollouts.extend(self.evidence.run(*seen));
             }
             Observation::Experiment(seen) => {
                 self.touched_rollouts.extend(self.evidence.experiment(*seen));
@@ -219,6 +222,7 @@ impl Engine {
         {
             self.refresh(key, again, now);
             self.watch_pods(key, &mut effects);
+            self.ask_for_events(key, now, &mut effects);
         }
         if !std::mem::replace(&mut self.started, true) {
             for key in std::mem::take(&mut self.gone_early) {
@@ -376,7 +380,8 @@ impl Engine {
             Kind::RolloutAttempt => self.journals.gone(key, now),
             Kind::Pod => self.evidence.pod_gone(key),
             // What was found out of them stays.
-            Kind::AnalysisRun | Kind::Experiment => {}
+            Kind::AnalysisRun => self.evidence.run_gone(key),
+            Kind::Experiment => {}
             Kind::RolloutTrace => {
                 self.traces.remove(key);
                 if let Some(rollout) = self.rollouts.get_mut(key) {

@@ -16,7 +16,7 @@ use super::attributes::{
     MEASUREMENT_MESSAGE, MEASUREMENT_PHASE, MEASUREMENT_VALUE, PAUSE_KIND, PAUSE_PLANNED,
     PAUSE_RESUMED_BY, STEP_INDEX, STEP_RESULT, STEP_SETTING, SWITCH_SERVICE, SWITCH_TO, TASK_NAME,
     TASK_RUN_ID, TASK_RUN_RESULT, TASK_TYPE, TEST_CASE, TEST_RESULT, WEIGHT, analysis_kind,
-    analysis_phase, error_type, pause_kind, resumed_by, service, step_result,
+    analysis_phase, pause_kind, resumed_by, service, step_result,
 };
 use super::result::RunResult;
 use super::{Draft, Trace, text};
@@ -72,11 +72,11 @@ impl Trace<'_> {
     pub(super) fn analysis(&self, analysis: &Analysis, closed: u32, spans: &mut Vec<Span>) {
         let Some(ended) = analysis.ended else { return };
         let id = self.journal.identity.span(&["analysis", &analysis.uid]);
-        let mut n = 0;
+        let mut n = 0_usize;
         for metric in &analysis.metrics {
             for measurement in &metric.measurements {
                 spans.push(self.measurement((analysis, id), metric, (n, measurement), closed));
-                n += 1;
+                n = n.saturating_add(1);
             }
         }
         let mut attributes = Attributes::with_capacity(14);
@@ -168,7 +168,7 @@ impl Trace<'_> {
                 AnalysisPhase::Inconclusive => FailureClass::AnalysisInconclusive,
                 _ => FailureClass::ExperimentFailed,
             };
-            attributes.word(ERROR_TYPE, error_type(class));
+            attributes.word(ERROR_TYPE, class.error_type());
         }
         let draft = Draft {
             path: &["experiment", &experiment.uid],
@@ -241,16 +241,19 @@ fn failed(phase: AnalysisPhase, message: &str) -> Option<String> {
 }
 
 fn analysis_error(phase: AnalysisPhase) -> &'static str {
-    error_type(match phase {
+    let class = match phase {
         AnalysisPhase::Error => FailureClass::AnalysisError,
         AnalysisPhase::Inconclusive => FailureClass::AnalysisInconclusive,
         _ => FailureClass::AnalysisFailed,
-    })
+    };
+    class.error_type()
 }
 
 /// One line for a person: `success-rate: Failed, 2 of 5 failed: <Argo's words>`.
 fn result_of(metric: &Metric) -> String {
-    let mut line = String::with_capacity(metric.name.len() + metric.message.len() + 48);
+    let mut line = String::with_capacity(
+        metric.name.len().saturating_add(metric.message.len()).saturating_add(48),
+    );
     line.push_str(&metric.name);
     let phase = analysis_phase(metric.phase);
     // Writing into a String never fails.

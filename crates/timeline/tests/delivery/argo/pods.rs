@@ -30,6 +30,7 @@ impl Argo {
                 unscheduled: None,
                 failed: None,
                 containers: vec![container],
+                ..PodSeen::default()
             };
             self.pods.insert(pod.key.clone(), pod.clone());
             self.put(Observation::Pod(Box::new(pod)));
