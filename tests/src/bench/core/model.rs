@@ -132,6 +132,7 @@ impl Model {
 
     fn begin(&mut self, effect: Effect) -> Option<Answer> {
         match effect {
+            Effect::ReadEvents(..) => None,
             Effect::WriteContext(key, write) => {
                 self.writes.contexts += 1;
                 self.version += 1;
