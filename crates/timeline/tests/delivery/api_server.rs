@@ -49,6 +49,16 @@ impl ApiServer {
         self.tell(kind, observation)
     }
 
+    /// An object changes that nobody watches.
+    pub(crate) fn put_unwatched(&mut self, observation: &Observation) {
+        let (kind, key) = name(observation);
+        if matches!(observation, Observation::Gone(..)) {
+            self.objects.remove(&(kind, key));
+        } else {
+            self.objects.insert((kind, key), observation.clone());
+        }
+    }
+
     fn tell(&mut self, kind: Kind, observation: Observation) -> Kind {
         self.watches.entry(kind).or_default().push_back(observation);
         kind

@@ -21,6 +21,8 @@ mod argo;
 mod collector;
 mod oracle;
 mod random;
+#[path = "../dora/reckoning.rs"]
+mod reckoning;
 mod story;
 mod world;
 
@@ -75,6 +77,33 @@ fn at_every_step(story: &Story, taste: Taste, faults: &[Fault]) -> usize {
     }
     assert!(failures.is_empty(), "{} of {points} points of {}", failures.len(), story.name);
     points
+}
+
+#[test]
+fn every_story_comes_out_as_it_was() {
+    let mut wrong = Vec::new();
+    for story in story::all() {
+        let world = World::new(&story, Taste::Everything, BTreeMap::new()).run();
+        let why = catch_unwind(AssertUnwindSafe(|| world.must_be_right(&world)));
+        if let Err(why) = why {
+            wrong.push(story.name);
+            let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
+            eprintln!("{}: {why}", story.name);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A list of what is not right yet must shrink.
+#[test]
+fn what_is_said_not_to_be_right_yet_is_not() {
+    let mut broken = std::collections::BTreeSet::new();
+    for story in story::all() {
+        let world = World::new(&story, Taste::Everything, BTreeMap::new()).run();
+        broken.extend(world.findings(&world).rules());
+    }
+    let kept = oracle::NOT_YET.iter().filter(|(rule, _)| !broken.contains(rule));
+    assert_eq!(kept.collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
 }
 
 /// One run, told in full.

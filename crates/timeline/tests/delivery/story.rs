@@ -3,7 +3,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use timeline::base::Phase;
 use timeline::seen::{AnalysisPhase, Strategy as Replacing};
 
 use crate::argo::{Argo, Change, Plan, Tried};
@@ -14,8 +13,6 @@ pub(crate) struct Story {
     pub(crate) name: &'static str,
     pub(crate) changes: Vec<Change>,
     pub(crate) truth: Vec<Tried>,
-    /// Turns of Rollouts, by UID, at which no attempt began or ended.
-    pub(crate) silent: Vec<(String, usize)>,
     /// Keptn is not installed.
     pub(crate) no_keptn: bool,
     /// From when until when the collector is away.
@@ -38,20 +35,22 @@ const CANARY: [Plan; 6] = [
 const ASKING: [Plan; 3] = [Plan::Weight(25), Plan::Pause(None), Plan::Weight(75)];
 const TESTED: [Plan; 4] = [Plan::Weight(25), Plan::Analysis, Plan::Pause(Some(5)), Plan::Analysis];
 
+const ROUTES: [Plan; 5] =
+    [Plan::Scale(1), Plan::Header, Plan::Pause(None), Plan::Weight(50), Plan::Pause(None)];
+const MIRRORS: [Plan; 4] = [Plan::Scale(1), Plan::Mirror, Plan::Pause(None), Plan::Weight(50)];
+
 impl Story {
     fn of(name: &'static str, all: impl IntoIterator<Item = Argo>) -> Self {
         let mut story = Self {
             name,
             changes: Vec::new(),
             truth: Vec::new(),
-            silent: Vec::new(),
             no_keptn: false,
             away: Vec::new(),
         };
         for argo in all {
             story.changes.extend(argo.changes);
             story.truth.extend(argo.truth);
-            story.silent.extend(argo.silent);
         }
         story.changes.sort_by_key(|change| change.at);
         story
@@ -98,6 +97,10 @@ pub(crate) fn canary() -> Story {
 }
 
 pub(crate) fn all() -> Vec<Story> {
+    recorded().into_iter().chain(reported()).collect()
+}
+
+fn recorded() -> Vec<Story> {
     let blue_green = || live_as(Argo::new("cart", Replacing::BlueGreen, &[], start()));
     let passes = AnalysisPhase::Successful;
     vec![
@@ -178,6 +181,112 @@ pub(crate) fn all() -> Vec<Story> {
     ]
 }
 
+/// What people reported: each stands for a kind.
+fn reported() -> Vec<Story> {
+    let of = |name, argo, tell: fn(&mut Argo)| Story::of(name, [told(argo, tell)]);
+    let routed = |plan: &[Plan]| {
+        live_as(Argo::new("cart", Replacing::Canary, plan, start()).routed())
+    };
+    let slow =
+        || live_as(Argo::new("cart", Replacing::Canary, &ASKING, start()).slow());
+    let new = || Argo::new("cart", Replacing::Canary, &ASKING, start());
+    vec![
+        of("an abort that Argo ignores", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).loses_abort();
+        }),
+        of("back within the window, and an abort that Argo ignores", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).resume().run().wait(60).returns_to("a");
+        }),
+        of("aborted, and shipped later", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).abort().wait(60).apply("c").wait(3).run();
+            argo.resume().run().wait(1000).apply("b").wait(4).run().resume().run();
+            argo.wait(90).apply("d").wait(4).run().resume().run();
+        }),
+        of("a first revision that is never healthy", new(), |argo| {
+            argo.cannot_pull("x").wait(2).apply("x").wait(50).stalls().wait(20).apply("b");
+            argo.wait(4).run().resume().run().wait(9).pods_get_ready().wait(60);
+            argo.apply("c").wait(4).run().resume().run();
+        }),
+        of("a first revision that is slow", new(), |argo| {
+            argo.wait(2).apply("a").wait(300).pods_get_ready().wait(60);
+            argo.apply("b").wait(4).run().resume().run();
+        }),
+        of("a header route, and no weight", routed(&ROUTES), |argo| {
+            argo.apply("b").wait(6).run().wait(45).abort();
+        }),
+        of("a mirror route", routed(&MIRRORS), |argo| {
+            argo.apply("b").wait(6).run().wait(45).abort();
+        }),
+        of("a hotfix for an aborted canary", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().resume().run().wait(100).apply("c").wait(4).run();
+            argo.wait(9).abort().wait(600).hotfix("d").wait(4).run().resume().run();
+        }),
+        of("a hotfix for what is live", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().resume().run().wait(100);
+            argo.hotfix("d").wait(4).run().resume().run();
+        }),
+        of("an undo keeps the annotations", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().resume().run().wait(100).undo("a").wait(5).run();
+            argo.resume().run().wait(1000).apply("b2").wait(5).run().resume().run();
+        }),
+        of("a chart with a timestamp", live("cart", &ASKING), |argo| {
+            for hash in ["a2", "b", "a3", "a4"] {
+                argo.apply(hash).wait(4).run().resume().run().wait(100);
+            }
+        }),
+        of("a controller's upgrade", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(4).run().resume().run().wait(100).apply("bu").wait(4).run();
+            argo.resume().run();
+        }),
+        of("traffic comes back slowly", slow(), |argo| {
+            argo.apply("b").wait(6).run().wait(5).resume().step().wait(9).abort().wait(100);
+            argo.shifts_back(50).wait(100).shifts_back(25).wait(100).shifts_back(0);
+        }),
+        of("traffic never comes back", slow(), |argo| {
+            argo.apply("b").wait(6).run().wait(5).abort().wait(100).shifts_back(10);
+        }),
+        of("traffic comes back after the old template is", slow(), |argo| {
+            argo.apply("b").wait(6).run().wait(5).apply("a").wait(100).shifts_back(10).wait(200);
+            argo.shifts_back(0);
+        }),
+        of("another revision over a canary that has the traffic", slow(), |argo| {
+            argo.apply("b").wait(6).run().wait(5).apply("c").wait(20).run().resume().run();
+        }),
+        of("Argo refuses the spec midway", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).refuses().wait(20).apply("c").wait(5).run();
+            argo.times_out().wait(9).retry().wait(4).run().resume().run();
+        }),
+        of("a spec that is refused for a while", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).refuses().wait(20).accepts().wait(9).resume();
+            argo.run();
+        }),
+        of("timed out, and then stopped by hand", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(60).stalls().wait(30).abort().wait(60).apply("c").wait(60);
+            argo.stalls().wait(30).apply("d").wait(4).run().resume().run();
+        }),
+        of("stopped while the crashing pods are up", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().crashes().wait(2).abort();
+        }),
+        of("an evicted pod was replaced", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().evicts(true).wait(40).abort();
+        }),
+        of("an evicted pod was not replaced", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().evicts(false).wait(40).abort();
+        }),
+        of("a step is skipped", live("cart", &TESTED), |argo| {
+            argo.apply("b").wait(6).step().skips().wait(3).run();
+        }),
+        of("two promotions, one after the other", live("cart", &CANARY), |argo| {
+            argo.apply("b").wait(1).promote_full().wait(1).apply("c").wait(1).promote_full();
+            argo.wait(1).apply("d").wait(4).step();
+        }),
+        of("the first revision goes with its Rollout", new(), |argo| {
+            argo.wait(2).apply("a").wait(9).delete().wait(30).apply("b").wait(4);
+            argo.pods_get_ready();
+        }),
+    ]
+}
+
 /// Many Rollouts at once, each with a revision that fails.
 pub(crate) fn crowd(rollouts: usize) -> Story {
     let of = |n: usize| {
@@ -209,6 +318,17 @@ pub(crate) enum Act {
     Switches(bool),
     Keptn(u8),
     Wait(u16),
+    Hotfix(u8),
+    Undo(u8),
+    Returns(u8),
+    LosesAbort,
+    Skips,
+    Stalls,
+    Refuses,
+    Accepts,
+    Crashes,
+    Evicts(bool),
+    ShiftsBack(u8),
 }
 
 /// How a Rollout of a random story replaces its pods.
@@ -218,13 +338,17 @@ pub(crate) enum Manner {
     Asking,
     Tested,
     Routed,
+    Slow,
+    Header,
+    Mirror,
     BlueGreen,
 }
 
 pub(crate) fn act() -> impl Strategy<Value = Act> {
     use Act::*;
     prop_oneof![
-        4 => (0u8..4).prop_map(Apply),
+        3 => (0u8..4).prop_map(Apply),
+        1 => (0u8..8).prop_map(Apply),
         3 => Just(Ready),
         5 => Just(Step),
         5 => Just(Run),
@@ -241,12 +365,23 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         2 => any::<bool>().prop_map(Switches),
         1 => any::<u8>().prop_map(Keptn),
         6 => prop_oneof![0u16..10, 0u16..100, 0u16..4000].prop_map(Wait),
+        1 => (0u8..4).prop_map(Hotfix),
+        1 => (0u8..4).prop_map(Undo),
+        1 => (0u8..4).prop_map(Returns),
+        1 => Just(LosesAbort),
+        1 => Just(Skips),
+        1 => Just(Stalls),
+        1 => Just(Refuses),
+        1 => Just(Accepts),
+        1 => Just(Crashes),
+        1 => any::<bool>().prop_map(Evicts),
+        2 => prop_oneof![Just(0u8), 0u8..80].prop_map(ShiftsBack),
     ]
 }
 
 pub(crate) fn manner() -> impl Strategy<Value = Manner> {
     use Manner::*;
-    prop::sample::select(vec![Timed, Asking, Tested, Routed, BlueGreen])
+    prop::sample::select(vec![Timed, Asking, Tested, Routed, Slow, Header, Mirror, BlueGreen])
 }
 
 fn played(name: &str, manner: Manner, acts: &[Act]) -> Argo {
@@ -256,11 +391,27 @@ fn played(name: &str, manner: Manner, acts: &[Act]) -> Argo {
         Manner::Asking => canary(&ASKING),
         Manner::Tested => canary(&TESTED),
         Manner::Routed => canary(&ASKING).routed(),
+        Manner::Slow => canary(&ASKING).slow(),
+        Manner::Header => canary(&ROUTES).routed(),
+        Manner::Mirror => canary(&MIRRORS).routed(),
         Manner::BlueGreen => Argo::new(name, Replacing::BlueGreen, &[], start()),
     };
+    argo.cannot_pull("x");
+    let hash = |n: u8| ["a", "b", "c", "d", "x", "a2", "b2", "c2"][usize::from(n)];
     for act in acts {
         match *act {
-            Act::Apply(n) => argo.apply(["a", "b", "c", "d"][usize::from(n)]),
+            Act::Apply(n) => argo.apply(hash(n)),
+            Act::Hotfix(n) => argo.hotfix(hash(n)),
+            Act::Undo(n) => argo.undo(hash(n)),
+            Act::Returns(n) => argo.returns_to(hash(n)),
+            Act::LosesAbort => argo.loses_abort(),
+            Act::Skips => argo.skips(),
+            Act::Stalls => argo.stalls(),
+            Act::Refuses => argo.refuses(),
+            Act::Accepts => argo.accepts(),
+            Act::Crashes => argo.crashes(),
+            Act::Evicts(replaced) => argo.evicts(replaced),
+            Act::ShiftsBack(percent) => argo.shifts_back(percent.into()),
             Act::Ready => argo.pods_get_ready(),
             Act::Step => argo.step(),
             Act::Run => argo.run(),
@@ -283,9 +434,12 @@ fn played(name: &str, manner: Manner, acts: &[Act]) -> Argo {
         argo.wait(1);
     }
     // In the end everything is decided.
-    argo.wait(200).abort();
-    if argo.truth.last().is_some_and(|it| it.outcome == Phase::Progressing) {
+    argo.wait(200).accepts().abort();
+    if argo.truth.last().is_some_and(Tried::open) {
         argo.wait(5).pods_get_ready();
+    }
+    if argo.truth.last().is_some_and(Tried::open) {
+        argo.wait(5).delete();
     }
     argo
 }

@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use smol_str::SmolStr;
 use timeline::base::AttemptId;
 use timeline::engine::{Effect, LedgerChange, Options};
 use timeline::ledger::Ledger;
@@ -22,7 +21,6 @@ use crate::api_server::ApiServer;
 use crate::collector::{Collector, Taste};
 use crate::story::Story;
 pub(crate) use fault::{Fault, InFlight};
-use knowledge::Lists;
 use words::{described, wanted};
 use work::Work;
 
@@ -81,15 +79,17 @@ pub(crate) struct World<'a> {
     /// The ledgers that it shows.
     pub(crate) shown: BTreeMap<Key, Arc<Ledger>>,
     pub(crate) rollouts: BTreeMap<Key, String>,
-    /// Turns of each Rollout that happened, that the operator knows, and that are stored.
-    happened: BTreeMap<Key, usize>,
-    told: BTreeMap<Key, usize>,
-    saved: BTreeMap<Key, usize>,
+    /// The names of all Rollouts of the story.
+    pub(crate) keys: BTreeSet<Key>,
+    /// When all that was known of each Rollout was stored.
+    safe: BTreeMap<Key, Timestamp>,
+    /// Since when nobody looks at it.
+    dark: BTreeMap<Key, Timestamp>,
+    /// From when until when nobody looked at it.
+    blind: BTreeMap<Key, Vec<(Timestamp, Timestamp)>>,
+    /// What a process that starts has not read yet.
+    unread: BTreeSet<Kind>,
     pub(crate) crashes: usize,
-    /// More than one turn of the Rollouts of these UIDs was forgotten or never told.
-    pub(crate) dropped: BTreeSet<SmolStr>,
-    /// What a process that starts has read so far: RolloutTraces, RolloutAttempts, Rollouts.
-    lists: Option<Lists>,
     /// The operator knew more than was stored when it died, or did not see every version.
     pub(crate) lossy: bool,
     /// A person took RolloutTraces away, and with them what was long ago.
@@ -125,12 +125,12 @@ impl<'a> World<'a> {
             announced: BTreeSet::new(),
             shown: BTreeMap::new(),
             rollouts: BTreeMap::new(),
-            happened: BTreeMap::new(),
-            told: BTreeMap::new(),
-            saved: BTreeMap::new(),
+            keys: story.truth.iter().map(|it| it.identity.rollout.clone()).collect(),
+            safe: BTreeMap::new(),
+            dark: BTreeMap::new(),
+            blind: BTreeMap::new(),
+            unread: BTreeSet::new(),
             crashes: 0,
-            dropped: BTreeSet::new(),
-            lists: None,
             lossy: false,
             forgot: false,
             taken: false,
@@ -228,15 +228,28 @@ impl<'a> World<'a> {
         self.lossy |= self.crashes > 0 && (self.operator.is_none() || starting);
         if let Observation::Rollout(seen) = &change.what {
             self.rollouts.insert(seen.key.clone(), seen.uid.to_string());
-            self.happened.insert(seen.key.clone(), change.turns);
         }
         if let Observation::Gone(Kind::Rollout, key) = &change.what {
             self.rollouts.remove(key);
-            self.happened.insert(key.clone(), change.turns);
             self.after(300, Step::Collect(key.clone()));
+        }
+        let pod = match &change.what {
+            Observation::Pod(pod) => Some(&pod.key),
+            Observation::Gone(Kind::Pod, key) => Some(key),
+            _ => None,
+        };
+        if pod.is_some_and(|pod| !self.is_watched(pod)) {
+            self.server.put_unwatched(&change.what);
+            return;
         }
         let kind = self.server.put(change.what.clone());
         self.after(WATCH, Step::Deliver(kind));
+    }
+
+    fn is_watched(&self, pod: &Key) -> bool {
+        self.pods_watched
+            .iter()
+            .any(|(rollout, hash)| pod.name.starts_with(&format!("{}-{hash}-", rollout.name)))
     }
 
     /// The garbage collector takes what a Rollout owned.
@@ -244,9 +257,6 @@ impl<'a> World<'a> {
         let uid = self.rollouts.get(rollout).map(String::as_str);
         let before = self.server.count();
         self.server.collect(rollout, uid);
-        if self.server.trace(rollout).is_none() {
-            self.saved.remove(rollout);
-        }
         self.tell_since(&before);
     }
 
@@ -263,7 +273,6 @@ impl<'a> World<'a> {
         let options = Options { observe_only: true, export: true };
         self.operator = Some(Engine::new(options));
         self.started = self.now;
-        self.lists = Some((None, None, None));
         self.pods_watched.clear();
         self.shown.clear();
         self.server.disconnect();
@@ -280,27 +289,27 @@ impl<'a> World<'a> {
         let Some(observation) = self.server.next_event(kind) else {
             return;
         };
-        match &observation {
-            Observation::Listing(kind) => self.reads(*kind),
-            Observation::Listed(Kind::Rollout, _) => self.told = self.happened.clone(),
-            Observation::Rollout(seen) => self.knows(&seen.key),
-            Observation::Gone(Kind::Rollout, key) => self.knows(key),
-            Observation::Pod(pod) => {
-                let watched = self.pods_watched.iter().any(|(rollout, hash)| {
-                    pod.key.name.starts_with(&format!("{}-{hash}-", rollout.name))
-                });
-                if !watched {
-                    return;
-                }
-            }
-            _ => {}
-        }
         self.note(|| format!("is told {}", described(&observation)));
         let now = self.now;
+        let of = match &observation {
+            Observation::Rollout(seen) => Some(seen.key.clone()),
+            Observation::Pod(seen) => self.keys.iter().find(|it| it.namespace == seen.key.namespace && seen.key.name.starts_with(it.name.as_str())).cloned(),
+            _ => None,
+        };
+        let listed = match &observation {
+            Observation::Listed(kind, _) => Some(*kind),
+            _ => None,
+        };
         if let Some(operator) = &mut self.operator {
             operator.observe(observation, now);
         }
         self.act();
+        if let Some(kind) = listed {
+            self.has_read(kind);
+        }
+        if let Some(rollout) = of {
+            self.looks_at(&rollout);
+        }
     }
 
     /// Lets the operator do what it wants to do now.
@@ -345,8 +354,8 @@ impl<'a> World<'a> {
                 effect => {
                     self.must_be_the_only_one(&effect);
                     self.count += 1;
-                    let (n, told) = (self.count, self.told.clone());
-                    let work = Work { effect, answer: None, told, orphan: false, fault: None };
+                    let n = self.count;
+                    let work = Work { effect, answer: None, orphan: false, fault: None };
                     self.work.insert(n, work);
                     self.after(REQUEST, Step::Commit(n));
                 }

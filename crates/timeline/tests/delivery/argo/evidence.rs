@@ -1,5 +1,6 @@
 //! What lies around a Rollout: AnalysisRuns, and the traces that Keptn makes.
 
+use timeline::failure::AbortCause;
 use timeline::seen::{
     AnalysisKind, AnalysisPhase, AnalysisRunSeen, AppVersionSeen, EvidenceOwner, MeasurementSeen,
     MetricSeen, WorkloadVersionSeen,
@@ -18,7 +19,8 @@ impl Argo {
         }
         self.pods_get_ready();
         self.analyses(AnalysisKind::Step, AnalysisPhase::Failed);
-        self.aborts(": Step-based analysis phase error/failed: Metric \"rate\" assessed Failed")
+        let why = ": Step-based analysis phase error/failed: Metric \"rate\" assessed Failed";
+        self.aborts(AbortCause::StepAnalysis, why)
     }
 
     /// An AnalysisRun is made, measures twice, and ends.

@@ -1,8 +1,9 @@
 //! Pods start, or never do, and with them the Rollout gets healthy.
 
 use timeline::base::Phase;
+use timeline::failure::FailureClass;
 use timeline::seen::{ContainerSeen, PodSeen, Strategy};
-use timeline::{Key, Observation};
+use timeline::{Key, Kind, Observation};
 
 use super::{Argo, NAMESPACE, whole};
 
@@ -12,8 +13,11 @@ impl Argo {
         let Some(set) = self.sets.get(&hash).filter(|set| set.available == 0).cloned() else {
             return;
         };
+        let broken = self.broken.contains(&hash);
+        if broken {
+            self.trouble.insert(hash.clone(), FailureClass::ImagePullFailed);
+        }
         for n in 0..2 {
-            let broken = self.broken.contains(&hash);
             let why = if broken { "ImagePullBackOff" } else { "ContainerCreating" };
             let words = if broken { "Back-off pulling image \"example/cart:bad\"" } else { "" };
             let container = ContainerSeen {
@@ -22,7 +26,7 @@ impl Argo {
                 waiting: Some((why.to_owned(), words.to_owned())),
                 ..ContainerSeen::default()
             };
-            let pod = PodSeen {
+            self.tell_pod(PodSeen {
                 deleted: None,
                 key: Key::new(NAMESPACE, format!("{}-{n}", set.key.name)),
                 replica_set_uid: set.uid.to_string().into(),
@@ -30,11 +34,19 @@ impl Argo {
                 unscheduled: None,
                 failed: None,
                 containers: vec![container],
-            };
-            self.pods.insert(pod.key.clone(), pod.clone());
-            self.put(Observation::Pod(Box::new(pod)));
-            self.shortly();
+            });
         }
+    }
+
+    pub(super) fn tell_pod(&mut self, pod: PodSeen) {
+        self.pods.insert(pod.key.clone(), pod.clone());
+        self.put(Observation::Pod(Box::new(pod)));
+        self.shortly();
+    }
+
+    pub(super) fn pods_of(&self, hash: &str) -> Vec<PodSeen> {
+        let uid = self.sets.get(hash).map(|set| &set.uid);
+        self.pods.values().filter(|pod| Some(&pod.replica_set_uid) == uid).cloned().collect()
     }
 
     /// The pods of the current revision are ready, unless they never get so.
@@ -43,17 +55,15 @@ impl Argo {
         if !self.exists || self.broken.contains(&hash) || !self.sets.contains_key(&hash) {
             return self;
         }
-        let uid = self.sets[&hash].uid.clone();
-        let ours: Vec<_> =
-            self.pods.values().filter(|pod| pod.replica_set_uid == uid).cloned().collect();
-        for mut pod in ours.into_iter().filter(|pod| !pod.ready) {
+        for mut pod in self.pods_of(&hash).into_iter().filter(|pod| !pod.ready && pod.failed.is_none()) {
             pod.ready = true;
             (pod.containers[0].ready, pod.containers[0].running) = (true, true);
             pod.containers[0].waiting = None;
-            self.pods.insert(pod.key.clone(), pod.clone());
-            self.put(Observation::Pod(Box::new(pod)));
+            self.tell_pod(pod);
         }
+        self.trouble.remove(&hash);
         self.available(&hash, 2);
+        self.progresses();
         if self.rollout.stable_hash.as_deref() == Some(&hash) && !self.rollout.healthy {
             self.gets_healthy();
         }
@@ -69,10 +79,20 @@ impl Argo {
             self.put(Observation::ReplicaSet(set));
             self.shortly();
         }
+        if pods == 0 {
+            self.trouble.remove(hash);
+            for pod in self.pods_of(hash) {
+                self.pods.remove(&pod.key);
+                self.put(Observation::Gone(Kind::Pod, pod.key));
+                self.shortly();
+            }
+        }
     }
 
     pub(super) fn gets_healthy(&mut self) {
         self.ends(Phase::Promoted);
+        self.is_available();
+        self.healthy.insert(self.current());
         self.rollout.healthy = true;
         self.rollout.progress.healthy_since = Some(whole(self.now));
         if self.strategy == Strategy::BlueGreen {

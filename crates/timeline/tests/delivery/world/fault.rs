@@ -54,6 +54,7 @@ impl World<'_> {
             }
             Fault::Relist(kind) => {
                 self.lossy |= kind == Kind::Rollout;
+                self.loses_watch();
                 self.after(0, Step::List(kind));
             }
             Fault::NoTraces => {
@@ -62,7 +63,6 @@ impl World<'_> {
                     if self.server.forget(&key) {
                         self.after(WATCH, Step::Deliver(Kind::RolloutTrace));
                     }
-                    self.saved.remove(&key);
                 }
             }
             Fault::NoAttempts => {
@@ -94,7 +94,7 @@ impl World<'_> {
                 InFlight::Late(late) => self.after(late.into(), Step::Commit(n)),
             }
         }
-        self.told = self.saved.clone();
+        self.goes_dark();
         self.queue.retain(|_, step| !matches!(step, Step::Start | Step::List(_)));
         self.after(i64::from(down) + 1, Step::Start);
     }

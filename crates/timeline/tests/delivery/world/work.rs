@@ -1,12 +1,10 @@
 //! Effects on their way, and the answers on their way back.
 
-use std::collections::BTreeMap;
-
 use timeline::engine::Effect;
 use timeline::journal::Journal;
 use timeline::outbox::{AttemptWritten, Sent, Told};
 use timeline::stored::RolloutAttemptSeen;
-use timeline::{Key, Observation};
+use timeline::Observation;
 
 use super::words::{told_of, wanted};
 use super::{ANSWER, Fault, Step, World};
@@ -16,8 +14,6 @@ use super::{ANSWER, Fault, Step, World};
 pub(super) struct Work {
     pub(super) effect: Effect,
     pub(super) answer: Option<Answer>,
-    /// Turns of each Rollout that the operator had been told when it asked for it.
-    pub(super) told: BTreeMap<Key, usize>,
     /// The operator that asked for it is dead.
     pub(super) orphan: bool,
     pub(super) fault: Option<Fault>,
@@ -79,10 +75,6 @@ impl World<'_> {
             }
             Effect::WriteReport(key, write) => {
                 let stored = self.server.report(key, write);
-                if stored && self.rollouts.get(key) == Some(&write.report.rollout_uid.to_string()) {
-                    let told = work.told.get(key).copied().unwrap_or_default();
-                    self.saved.insert(key.clone(), told);
-                }
                 Some(Answer::Report(stored))
             }
             Effect::Send(key, batch) => {
@@ -121,6 +113,10 @@ impl World<'_> {
         let Some(operator) = &mut self.operator else {
             return;
         };
+        let of = match &effect {
+            Effect::WriteAttempt(_, write) => Some(write.journal.identity.rollout.clone()),
+            _ => None,
+        };
         match (effect, answer) {
             (Effect::WriteAttempt(key, _), Answer::Attempt(written)) => {
                 for told in operator.attempt_written(&key, written, now) {
@@ -151,5 +147,8 @@ impl World<'_> {
             (effect, answer) => panic!("{answer:?} is no answer to {effect:?}"),
         }
         self.act();
+        if let Some(rollout) = of {
+            self.looks_at(&rollout);
+        }
     }
 }
