@@ -19,7 +19,7 @@ use timeline::seen::{
     RevisionFacts, RolloutSeen, StepPlan, Strategy, Template, Workload,
 };
 use timeline::{Key, Observation};
-pub(crate) use truth::{Purpose, Tried, commit_of, committed, is_upgrade, version_of};
+pub(crate) use truth::{Purpose, Tried, commit_of, committed, version_of};
 
 pub(crate) const NAMESPACE: &str = "ns";
 

@@ -278,7 +278,7 @@ fn reported() -> Vec<Story> {
         }),
         of("two promotions, one after the other", live("cart", &CANARY), |argo| {
             argo.apply("b").wait(1).promote_full().wait(1).apply("c").wait(1).promote_full();
-            argo.wait(1).apply("d").wait(4).step();
+            argo.wait(1).apply("d").wait(4).step().wait(9).abort();
         }),
         of("the first revision goes with its Rollout", new(), |argo| {
             argo.wait(2).apply("a").wait(9).delete().wait(30).apply("b").wait(4);

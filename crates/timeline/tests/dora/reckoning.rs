@@ -104,6 +104,8 @@ pub(crate) fn purposes(entries: &[Entry]) -> Vec<(usize, For)> {
     let mut order: Vec<usize> = (0..entries.len()).filter(|n| counts(&entries[*n])).collect();
     order.sort_by_key(|n| (entries[*n].ended, entries[*n].began, *n));
     let mut live: Vec<usize> = Vec::new();
+    // Those that were not taken back since: a return to others ships them anew.
+    let mut standing: Vec<usize> = Vec::new();
     let mut found = Vec::new();
     for n in order {
         let entry = &entries[n];
@@ -112,7 +114,8 @@ pub(crate) fn purposes(entries: &[Entry]) -> Vec<(usize, For)> {
             None => entry.what,
             Some(now) => {
                 let now = &entries[*now];
-                let was = |other: &usize| same(&entries[*other], entry);
+                let was = |other: &usize| entries[*other].hash == entry.hash;
+                let stands = |other: &usize| same_content(&entries[*other], entry);
                 if now.hash != entry.hash && same_content(now, entry) {
                     // A rollback by hash to what is live by content changes nothing either.
                     if live.iter().any(|it| entries[*it].hash == entry.hash) {
@@ -120,7 +123,9 @@ pub(crate) fn purposes(entries: &[Entry]) -> Vec<(usize, For)> {
                     } else {
                         For::Redeploy
                     }
-                } else if now.hash != entry.hash && live.iter().any(was) {
+                } else if now.hash != entry.hash
+                    && (live.iter().any(was) || standing.iter().any(stands))
+                {
                     For::Rollback
                 } else {
                     entry.what
@@ -129,6 +134,11 @@ pub(crate) fn purposes(entries: &[Entry]) -> Vec<(usize, For)> {
         };
         if entry.outcome == Phase::Promoted {
             live.push(n);
+            let target = standing.iter().rposition(|it| same(&entries[*it], entry));
+            match target.filter(|_| what == For::Rollback) {
+                Some(at) => standing.truncate(at + 1),
+                None => standing.push(n),
+            }
         }
         found.push((n, what));
     }

@@ -60,6 +60,29 @@ pub(crate) struct Tried {
     pub(crate) gone: Option<Timestamp>,
 }
 
+impl std::fmt::Display for Tried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let since = |at: Timestamp| at.duration_since(crate::story::start()).as_secs_f64();
+        let (it, at) = (&self.identity, |at: Option<Timestamp>| at.map(since));
+        write!(
+            f,
+            "{}.{}@{} {:?} {:?} {:.2} to {:.2?}, hit {:.2?}, settled {:.2?}, {:?} by {:?}, over {:?}",
+            it.revision,
+            it.number,
+            it.hash,
+            self.purpose,
+            self.outcome,
+            since(self.began),
+            at(self.ended),
+            at(self.hit),
+            at(self.settled),
+            self.class,
+            self.cause,
+            self.replaces,
+        )
+    }
+}
+
 impl Tried {
     pub(crate) fn is_of(&self, uid: &str) -> bool {
         self.identity.rollout_uid == uid
@@ -100,6 +123,19 @@ impl Argo {
         self.attempts().rev().find(|it| it.outcome == Phase::Promoted)
     }
 
+    /// What became live and was not taken back since: other templates may be the same deployment.
+    fn standing(&self) -> Vec<&str> {
+        let mut standing: Vec<&str> = Vec::new();
+        for it in self.attempts().filter(|it| it.outcome == Phase::Promoted) {
+            let deployed = content(&it.identity.hash);
+            match standing.iter().rposition(|other| *other == deployed) {
+                Some(at) if it.purpose == Purpose::Rollback => standing.truncate(at + 1),
+                _ => standing.push(deployed),
+            }
+        }
+        standing
+    }
+
     fn purpose(&self, hash: &str, revision: i64) -> Purpose {
         let live = self.live();
         let was_live = |same: &dyn Fn(&str) -> bool| {
@@ -110,7 +146,7 @@ impl Argo {
             Some(live) if is_upgrade(hash, live) => Purpose::Upgrade,
             Some(live) if live != hash && was_live(&|other| other == hash) => Purpose::Rollback,
             Some(live) if content(live) == content(hash) => Purpose::Redeploy,
-            Some(_) if was_live(&|other| content(other) == content(hash)) => Purpose::Rollback,
+            Some(_) if self.standing().contains(&content(hash)) => Purpose::Rollback,
             _ if self.hotfixes.contains(hash) => Purpose::Hotfix,
             _ => Purpose::Change,
         }
@@ -134,7 +170,8 @@ impl Argo {
             identity,
             purpose: self.purpose(&hash, revision),
             outcome: Phase::Progressing,
-            began: self.now,
+            // A new Rollout's first attempt begins with it.
+            began: self.rollout.created.filter(|_| revision == 1).unwrap_or(self.now),
             ended: None,
             hit: None,
             settled: None,
@@ -175,10 +212,12 @@ impl Argo {
             _ => seen,
         };
         let (step, full) = (self.rollout.progress.step, self.rollout.progress.promote_full);
+        let count = self.rollout.progress.step_count;
         let Some(open) = self.open() else { return };
         (open.outcome, open.ended, open.cause, open.class) = (outcome, Some(now), cause, class);
         let stopped = matches!(outcome, Phase::Aborted | Phase::Superseded | Phase::Reverted);
-        if let Some(step) = step.filter(|_| (stopped || outcome == Phase::Deleted) && !full) {
+        let planned = step.filter(|step| *step < count);
+        if let Some(step) = planned.filter(|_| (stopped || outcome == Phase::Deleted) && !full) {
             open.steps.entry(step).or_insert(StepResult::Stopped);
         }
         if matches!(outcome, Phase::Aborted | Phase::Reverted) && open.hit.is_none() {

@@ -23,7 +23,9 @@ impl World<'_> {
         for tried in &self.story.truth {
             let Some(stored) = self.stored(&tried.identity) else {
                 findings.rule("missing", self.may_be_missing(tried), || {
-                    format!("{} was never stored: {tried:?}", tried.key)
+                    let trace = self.server.trace(&tried.identity.rollout);
+                    let since = trace.and_then(|it| it.ledger.as_deref()).map(timeline::ledger::Ledger::known_since);
+                    format!("{} was never stored, known since {since:?}: {tried}", tried.key)
                 });
                 continue;
             };
@@ -98,7 +100,7 @@ impl World<'_> {
         }
         let forgotten = self.forgot && self.crashes > 0 && stored.phase == Phase::Unknown;
         findings.rule("outcome", forgotten || honest.contains(&stored.phase), || {
-            format!("{} is {:?}, and was {honest:?}: {tried:?}", tried.key, stored.phase)
+            format!("{} is {:?}, and was {honest:?}: {tried}", tried.key, stored.phase)
         }) && stored.phase == tried.outcome
     }
 
@@ -127,7 +129,7 @@ impl World<'_> {
 
     fn judge_times(&self, findings: &Findings, tried: &Tried, stored: &Journal) {
         let words = |what, is: Option<Moment>, was: Option<Timestamp>| {
-            format!("{}: {what} {is:?}, and not {was:?}: {tried:?}", tried.key)
+            format!("{what} {is:?}, and not {was:?}: {tried}")
         };
         let started = Some(stored.started);
         let began = Some(tried.began);
@@ -159,12 +161,12 @@ impl World<'_> {
                 .any(|mark| matches!(mark.kind, MarkKind::Gap | MarkKind::FirstSight));
         let honest = exposed == hit || (hit && unseen && gap);
         findings.rule("exposed", honest, || {
-            format!("{} is exposed: {exposed}, and not {hit}: {stored:#?} {tried:?}", tried.key)
+            format!("{} is exposed: {exposed}, and not {hit}: {stored:?} {tried}", tried.key)
         });
         let weight = stored.max_weight().unwrap_or(0);
         let honest = weight == tried.weight || (unseen && weight < tried.weight);
         findings.rule("weight", honest, || {
-            format!("{} had weight {weight}, and not {}: {stored:#?}", tried.key, tried.weight)
+            format!("{} had weight {weight}, and not {}: {stored:?}", tried.key, tried.weight)
         });
     }
 
@@ -181,7 +183,7 @@ impl World<'_> {
         let less = class.is_none() || class == said || class == Some(FailureClass::Unknown);
         let goes = tried.outcome == Phase::Deleted;
         findings.rule("class", class == tried.class || (unseen && less) || goes, || {
-            format!("{} failed for {failure:?}, and not {:?}: {tried:?}", tried.key, tried.class)
+            format!("{} failed for {failure:?}, and not {:?}: {tried}", tried.key, tried.class)
         });
         let less = cause.is_none() || cause == Some(AbortCause::Unknown);
         let manual = cause == Some(AbortCause::Manual);
@@ -205,7 +207,7 @@ impl World<'_> {
         let whole = unseen.is_some() || first || stored.steps.len() == tried.steps.len();
         findings.rule("steps", wrong.is_empty() && whole, || {
             let is: Vec<_> = stored.steps.iter().map(|step| (step.index, step.result)).collect();
-            format!("{}: steps {is:?}, and not {:?}: {tried:?}", tried.key, tried.steps)
+            format!("{}: steps {is:?}, and not {:?}: {tried}", tried.key, tried.steps)
         });
         if stored.facts.rebuilt || unseen.is_some() {
             return;
@@ -230,7 +232,7 @@ impl World<'_> {
         let was = tried.replaces.is_some();
         let rolls_back = tried.purpose == Purpose::Rollback;
         findings.rule("links", (back, previous) == (was && rolls_back, was && !rolls_back), || {
-            format!("{} links to {:?}: {tried:?}", tried.key, stored.links)
+            format!("{} links to {:?}: {tried}", tried.key, stored.links)
         });
         let same = |hash: &str| hash == tried.identity.hash;
         let wanted = tried.after.as_ref().map(|(last, outcome)| match outcome {
@@ -241,7 +243,7 @@ impl World<'_> {
         let kinds = [LinkKind::Supersedes, LinkKind::RetryOf, LinkKind::After];
         let is = kinds.into_iter().find(|kind| has(*kind));
         findings.rule("follows", is == wanted, || {
-            format!("{} follows by {is:?}, and not {wanted:?}: {tried:?}", tried.key)
+            format!("{} follows by {is:?}, and not {wanted:?}: {tried}", tried.key)
         });
     }
 }

@@ -23,7 +23,7 @@ impl World<'_> {
             findings.rule("made again", self.taken || !again, || format!("{key} was stored anew"));
             let taken = self.taken && !self.server.attempts.contains_key(key);
             findings.rule("done", stored.stage == Stage::Done || taken, || {
-                format!("{key} is {:?}: {:#?}", stored.stage, stored.journal)
+                format!("{key} is {:?}: {:?}", stored.stage, stored.journal)
             });
             findings.rule("decided", stored.journal.phase != Phase::Progressing, || {
                 format!("{key} is under way for ever")

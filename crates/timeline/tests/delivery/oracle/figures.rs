@@ -132,7 +132,7 @@ impl World<'_> {
         }
         let (kind, purpose) = (line.kind, tried.purpose);
         findings.rule("kind", is_kind(kind, purpose), || {
-            format!("{} is a {kind:?}, and not a {purpose:?}: {tried:?}", tried.key)
+            format!("{} is a {kind:?}, and not a {purpose:?}: {tried}", tried.key)
         });
         let replaces = line.replaces.map(|it| (it.revision, it.number));
         findings.rule("replaces", replaces == tried.replaces, || {
@@ -141,7 +141,7 @@ impl World<'_> {
         let hit = tried.hit.is_some();
         let exposed = if hit { Exposed::Yes } else { Exposed::No };
         findings.rule("line exposed", line.exposed == exposed, || {
-            format!("{} is exposed {:?}, and not {exposed:?}: {tried:?}", tried.key, line.exposed)
+            format!("{} is exposed {:?}, and not {exposed:?}: {tried}", tried.key, line.exposed)
         });
         let (is, was) = (line.exposed_at, tried.hit);
         let about = match (is, was) {
@@ -149,7 +149,7 @@ impl World<'_> {
             (is, was) => is == was,
         };
         findings.rule("exposed since", about || purpose == Purpose::Initial, || {
-            format!("{} is exposed since {is:?}, and not {was:?}: {tried:?}", tried.key)
+            format!("{} is exposed since {is:?}, and not {was:?}: {tried}", tried.key)
         });
     }
 
@@ -167,7 +167,8 @@ impl World<'_> {
         let lines: Vec<_> = ledger.lines().iter().rev().map(entry_of_line).collect();
         let of_lines = figures(&lines);
         findings.rule("figures of lines", is_shown(shown, &of_lines, 0), || {
-            format!("{rollout}: {shown:#?}, and by its lines {of_lines:?}: {lines:#?}")
+            let told: Vec<_> = ledger.lines().iter().rev().map(ToString::to_string).collect();
+            format!("{rollout}: {:?}, and by its lines {of_lines:?}: {told:#?}", shown.sum)
         });
         let never_blind = self.never_blind(rollout) && !self.forgot && !self.taken;
         let says = shown.at_least
@@ -179,7 +180,8 @@ impl World<'_> {
             });
         let honest = is_shown(shown, &truth, 4) || (!never_blind && says);
         findings.rule("figures", honest, || {
-            format!("{rollout}: {:?}, and not {truth:?}: {:#?}", shown.sum, self.story.truth)
+            let told: Vec<_> = self.truth_of(uid).map(ToString::to_string).collect();
+            format!("{rollout}: {:?}, and not {truth:?}: {told:#?}", shown.sum)
         });
     }
 }
