@@ -6,6 +6,7 @@ mod ids;
 mod key;
 mod moment;
 mod name;
+pub(crate) mod packed;
 mod phase;
 pub mod text;
 mod traceparent;

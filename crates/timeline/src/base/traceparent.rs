@@ -63,6 +63,11 @@ impl Traceparent {
         Self { trace_id, span_id, flags: 1 }
     }
 
+    /// The context of a span with these flags.
+    pub(crate) fn with_flags(trace_id: TraceId, span_id: SpanId, flags: u8) -> Self {
+        Self { trace_id, span_id, flags }
+    }
+
     /// The trace that this context belongs to.
     pub fn trace_id(&self) -> TraceId {
         self.trace_id

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod begin;
+mod packed;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::seen::{NoWorkload, OwnedMetadata, ReplicaSetSeen, RolloutSeen, Templa
 pub use attempt::{Attempt, Follow, LinkState, Linked, Relation, Trace};
 pub(crate) use begin::follows_of;
 use begin::{not_before, not_observed};
+pub use packed::PackedChain;
 
 /// The attempts of one Rollout, newest first. Each is shared with the reports that tell it, as long
 /// as nothing more is learned of it: there are a great many, and few change.

@@ -141,6 +141,11 @@ impl Word {
         (!word.is_empty()).then(|| Self(word.into()))
     }
 
+    /// One that was packed.
+    pub(super) fn packed(text: SmolStr) -> Self {
+        Self(text)
+    }
+
     /// The word.
     pub fn as_str(&self) -> &str {
         &self.0

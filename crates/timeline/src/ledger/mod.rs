@@ -7,6 +7,7 @@
 //! [`Line`] and [`Day`] are written by `Display` and read by `FromStr`.
 
 mod line;
+mod packed;
 mod sum;
 mod text;
 
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use smol_str::SmolStr;
 
 pub use line::{Beside, Exposed, Id, Kind, Line, Ref, Word};
+pub use packed::PackedLedger;
 pub use sum::{Day, Sum};
 pub use text::TextError;
 

@@ -100,12 +100,12 @@ impl Sum {
         }
     }
 
-    fn counts(&self) -> [u32; 14] {
+    pub(super) fn counts(&self) -> [u32; 14] {
         let mut copy = Self { leads: vec![], recoveries: vec![], mends: vec![], ..*self };
         copy.counts_mut().map(|(count, _)| *count)
     }
 
-    fn counts_mut(&mut self) -> [(&mut u32, &'static str); 14] {
+    pub(super) fn counts_mut(&mut self) -> [(&mut u32, &'static str); 14] {
         [
             (&mut self.deployments, "deployments"),
             (&mut self.rollbacks, "rollbacks"),
@@ -124,11 +124,11 @@ impl Sum {
         ]
     }
 
-    fn runs(&self) -> [&Vec<u32>; 3] {
+    pub(super) fn runs(&self) -> [&Vec<u32>; 3] {
         [&self.leads, &self.recoveries, &self.mends]
     }
 
-    fn runs_mut(&mut self) -> [(&mut Vec<u32>, &'static str); 3] {
+    pub(super) fn runs_mut(&mut self) -> [(&mut Vec<u32>, &'static str); 3] {
         [
             (&mut self.leads, "leads"),
             (&mut self.recoveries, "recoveries"),

@@ -58,7 +58,7 @@ pub(super) fn words(text: &str, most: usize) -> Result<impl Iterator<Item = &str
     Ok(text.split_ascii_whitespace())
 }
 
-const OUTCOMES: [Phase; 7] = [
+pub(super) const OUTCOMES: [Phase; 7] = [
     Phase::Progressing,
     Phase::Promoted,
     Phase::Aborted,
@@ -67,8 +67,9 @@ const OUTCOMES: [Phase; 7] = [
     Phase::Deleted,
     Phase::Unknown,
 ];
-const KINDS: [Kind; 5] = [Kind::Change, Kind::Hotfix, Kind::Rollback, Kind::Upgrade, Kind::Initial];
-const CLASSES: [FailureClass; 18] = [
+pub(super) const KINDS: [Kind; 5] =
+    [Kind::Change, Kind::Hotfix, Kind::Rollback, Kind::Upgrade, Kind::Initial];
+pub(super) const CLASSES: [FailureClass; 18] = [
     FailureClass::ImagePullFailed,
     FailureClass::OutOfMemory,
     FailureClass::CrashLoop,
@@ -88,9 +89,9 @@ const CLASSES: [FailureClass; 18] = [
     FailureClass::ManualAbort,
     FailureClass::Unknown,
 ];
-const SOURCES: [Source; 5] =
+pub(super) const SOURCES: [Source; 5] =
     [Source::Throughline, Source::OpenTelemetry, Source::Oci, Source::OpenShift, Source::Tekton];
-const REFUSALS: [Refusal; 5] = [
+pub(super) const REFUSALS: [Refusal; 5] = [
     Refusal::NotATime,
     Refusal::BeforeRepository,
     Refusal::Future,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a story does not have fails the test")]
 
 mod always;
+mod packed;
 mod story;
 mod untold;
 

@@ -10,6 +10,7 @@ mod build;
 mod compacting;
 mod documented;
 mod journals;
+mod packed;
 mod published;
 mod story;
 mod text;
