@@ -275,6 +275,7 @@ mod tests {
             unscheduled: None,
             failed: None,
             containers: Vec::new(),
+            ..PodSeen::default()
         }))
     }
 

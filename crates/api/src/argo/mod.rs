@@ -18,8 +18,8 @@ pub use analysis::{
 };
 pub use digest::Digest;
 pub use pod::{
-    ContainerState, ContainerStatus, NamedContainer, Pod, PodPlan, PodStatus, TerminatedState,
-    WaitingState,
+    ContainerState, ContainerStatus, NamedContainer, Pod, PodPlan, PodStatus, ReadinessGate,
+    RunningState, SchedulingGate, TerminatedState, WaitingState,
 };
 pub use replica_set::{
     Container, EnvVar, PodSpec, PodTemplate, ReplicaSet, ReplicaSetSpec, ReplicaSetStatus,

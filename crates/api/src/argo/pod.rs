@@ -1,5 +1,6 @@
 //! A pod, as far as it tells why it is not ready.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Condition;
@@ -18,16 +19,38 @@ pub struct PodPlan {
     pub init_containers: Option<Vec<NamedContainer>>,
     /// `containers`
     pub containers: Option<Vec<NamedContainer>>,
+    /// Conditions that others set and that have to be True before the pod is ready.
+    pub readiness_gates: Option<Vec<ReadinessGate>>,
+    /// What keeps the pod from being scheduled until somebody removes it.
+    pub scheduling_gates: Option<Vec<SchedulingGate>>,
 }
 
-/// A container's name and image.
+/// A readiness gate of a pod.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ReadinessGate {
+    /// Type of the condition that has to be True.
+    pub condition_type: Option<String>,
+}
+
+/// A scheduling gate of a pod.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
+pub struct SchedulingGate {
+    /// `name`
+    pub name: Option<String>,
+}
+
+/// A container's name and image, and whether it is a sidecar.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct NamedContainer {
     /// `name`
     pub name: Option<String>,
     /// `image`
     pub image: Option<String>,
+    /// `Always` makes an init container a sidecar.
+    pub restart_policy: Option<String>,
 }
 
 /// `status` of a pod.
@@ -56,6 +79,8 @@ pub struct ContainerStatus {
     pub name: Option<String>,
     /// It is ready.
     pub ready: Option<bool>,
+    /// Its startup probe has passed, or it has none.
+    pub started: Option<bool>,
     /// How often it was started again.
     pub restart_count: Option<i32>,
     /// Now.
@@ -71,9 +96,17 @@ pub struct ContainerState {
     /// It is not started.
     pub waiting: Option<WaitingState>,
     /// It runs.
-    pub running: Option<crate::Unread>,
+    pub running: Option<RunningState>,
     /// It ended.
     pub terminated: Option<TerminatedState>,
+}
+
+/// Since when a container runs.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RunningState {
+    /// `startedAt`
+    pub started_at: Option<Timestamp>,
 }
 
 /// Why a container is not started.
@@ -96,4 +129,8 @@ pub struct TerminatedState {
     pub reason: Option<String>,
     /// The end of its log, or what it left behind.
     pub message: Option<String>,
+    /// `startedAt`
+    pub started_at: Option<Timestamp>,
+    /// `finishedAt`
+    pub finished_at: Option<Timestamp>,
 }

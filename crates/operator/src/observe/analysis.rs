@@ -1,5 +1,7 @@
 //! AnalysisRuns and Experiments.
 
+use std::cmp::Reverse;
+
 use api::argo::{self, AnalysisRun, Experiment, Measurement, MetricResult};
 use timeline::seen::{
     AnalysisKind, AnalysisPhase, AnalysisRunSeen, EvidenceOwner, ExperimentSeen, MeasurementSeen,
@@ -51,7 +53,7 @@ impl Observed for AnalysisRun {
             started: status.started_at,
             completed: status.completed_at,
             metric_count: u32::try_from(metrics.len()).unwrap_or(u32::MAX),
-            metrics: metrics.into_iter().take(METRICS_LIMIT).map(metric).collect(),
+            metrics: worst(metrics.into_iter().map(metric).collect()),
         })))
     }
 }
@@ -112,6 +114,15 @@ fn phase(phase: Option<&str>) -> AnalysisPhase {
         Some("Inconclusive") => AnalysisPhase::Inconclusive,
         _ => AnalysisPhase::Pending,
     }
+}
+
+/// The metrics that say most about the outcome, in their order.
+fn worst(metrics: Vec<MetricSeen>) -> Vec<MetricSeen> {
+    let mut metrics: Vec<(usize, MetricSeen)> = metrics.into_iter().enumerate().collect();
+    metrics.sort_by_key(|(index, it)| (it.dry_run, Reverse(it.phase.severity()), *index));
+    metrics.truncate(METRICS_LIMIT);
+    metrics.sort_by_key(|(index, _)| *index);
+    metrics.into_iter().map(|(_, metric)| metric).collect()
 }
 
 fn metric(result: MetricResult) -> MetricSeen {
@@ -223,6 +234,19 @@ mod tests {
         let values: Vec<&str> = metric.measurements.iter().map(|one| one.value.as_str()).collect();
         assert_eq!(values.len(), 10);
         assert_eq!((values[0], values[9]), ("1990", "1999"));
+    }
+
+    #[test]
+    fn the_metric_that_failed_is_kept_wherever_it_stands() {
+        let metric = |n: usize| {
+            let phase = if n == 47 { "Failed" } else { "Successful" };
+            json!({ "name": format!("m{n}"), "phase": phase, "dryRun": n == 5 })
+        };
+        let metrics: Vec<_> = (0..50).map(metric).collect();
+        let seen = run("Rollout", &json!({}), &json!({ "metricResults": metrics }));
+        let names: Vec<&str> = seen.metrics.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!((names.len(), names[0], names[19]), (20, "m0", "m47"));
+        assert!(!names.contains(&"m5"));
     }
 
     #[test]

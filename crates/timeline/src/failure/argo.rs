@@ -34,6 +34,17 @@ pub fn of_argo(rollout: &RolloutSeen, now: Timestamp) -> Option<Failure> {
         let said = if reason == "RolloutAborted" { message } else { &words };
         return Some(aborted_for(cause, &words, said, at));
     }
+    of_conditions(rollout, now)
+}
+
+/// What Argo says while it lasts, and takes back when it no longer holds: that it refuses the spec,
+/// cannot create the ReplicaSet, or saw no progress in time.
+pub fn of_conditions(rollout: &RolloutSeen, now: Timestamp) -> Option<Failure> {
+    let progress = &rollout.progress;
+    let progressing = progress.progressing.as_ref();
+    let message = progressing.map_or("", |condition| condition.message.as_str());
+    let since = progressing.and_then(|condition| condition.since);
+    let at = |time: Option<Timestamp>| time.map_or(Moment::observed(now), Moment::status);
     if let Some(invalid) = &progress.invalid_spec {
         // The Rollout "x" is invalid: …
         let words = invalid.split_once("\" is invalid: ").map_or(&**invalid, |(_, words)| words);
@@ -41,7 +52,7 @@ pub fn of_argo(rollout: &RolloutSeen, now: Timestamp) -> Option<Failure> {
         let reason = line(class, &[words], "");
         return Some(Failure::of(class, reason, invalid, Moment::observed(now)));
     }
-    match reason {
+    match progressing?.reason.as_str() {
         "ProgressDeadlineExceeded" => {
             let class = FailureClass::DeadlineExceeded;
             Some(Failure::of(class, line(class, &[message], ""), message, at(since)))
@@ -49,6 +60,14 @@ pub fn of_argo(rollout: &RolloutSeen, now: Timestamp) -> Option<Failure> {
         "ReplicaSetCreateError" => Some(not_created(progressing?, at(since))),
         _ => None,
     }
+}
+
+/// The ReplicaSet that the message of a condition names, if it names one (argo-rollouts
+/// utils/conditions/conditions.go).
+pub fn named_replica_set(message: &str) -> Option<&str> {
+    let starts = ["ReplicaSet \"", "eplica set \""];
+    let named = starts.iter().find_map(|start| message.split_once(start))?.1;
+    named.split_once('"').map(|(name, _)| name)
 }
 
 /// What Argo acted upon when it aborted, by the message of its condition RolloutAborted, and what

@@ -9,6 +9,8 @@ use super::{AbortCause, Failure, FailureClass, line};
 ///   that was seen tells it more exactly.
 /// - A deadline is explained by any evidence, and an abort by hand, or of words that are not known,
 ///   by any but pods that run and are not ready: they may only have been starting.
+/// - What Argo said before a person acted upon it, that it saw no progress in time or refuses the
+///   spec, explains the abort by that person.
 /// - A spec that Argo refuses is what has to be mended first.
 pub fn decide(evidence: Option<Failure>, argo: Option<Failure>) -> Option<Failure> {
     let (evidence, argo) = match (evidence, argo) {
@@ -28,7 +30,9 @@ pub fn decide(evidence: Option<Failure>, argo: Option<Failure>) -> Option<Failur
         ) => judged(evidence.class),
         (Some(AbortCause::StepPlugin), _) | (None, FailureClass::InvalidSpec) => false,
         (Some(AbortCause::Manual | AbortCause::Unknown), _) => {
-            evidence.class < FailureClass::ProbeFailed || judged(evidence.class)
+            evidence.class < FailureClass::ProbeFailed
+                || judged(evidence.class)
+                || said_by_argo(&evidence)
         }
         (Some(AbortCause::Deadline) | None, _) => evidence.class < argo.class,
     };
@@ -42,6 +46,13 @@ pub fn decide(evidence: Option<Failure>, argo: Option<Failure>) -> Option<Failur
         return Some(Failure { class: argo.class, cause, reason, ..evidence });
     }
     Some(argo)
+}
+
+/// Whether it is one of Argo's own words on a Rollout that goes on.
+fn said_by_argo(evidence: &Failure) -> bool {
+    let said = matches!(evidence.class, FailureClass::InvalidSpec | FailureClass::DeadlineExceeded);
+    // A pod has a deadline of its own.
+    said && evidence.pod.is_none()
 }
 
 /// Whether an analysis or an Experiment says it.

@@ -7,6 +7,7 @@ mod admission;
 mod argo;
 mod decide;
 mod kubelet;
+mod pod;
 mod pods;
 
 use std::fmt;
@@ -14,9 +15,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use admission::of_replica_set;
-pub use argo::{abort_cause, of_argo};
+pub use argo::{abort_cause, named_replica_set, of_argo, of_conditions};
 pub use decide::decide;
-pub use pods::of_pods;
+pub use pods::{PodsSaid, of_pods};
 
 use crate::base::Moment;
 use crate::base::text::bounded;

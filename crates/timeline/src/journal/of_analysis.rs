@@ -9,7 +9,7 @@ use crate::seen::{AnalysisKind, AnalysisPhase};
 /// Steps are counted from 1, as Argo does in its messages.
 pub fn of_analysis(analysis: &Analysis) -> Option<Failure> {
     let class = match (analysis.kind, analysis.phase) {
-        (_, phase) if severity(phase) == 0 => return None,
+        (_, phase) if phase.severity() == 0 => return None,
         (AnalysisKind::Experiment, _) => FailureClass::ExperimentFailed,
         (_, AnalysisPhase::Failed) => FailureClass::AnalysisFailed,
         (_, AnalysisPhase::Error) => FailureClass::AnalysisError,
@@ -38,33 +38,19 @@ pub fn of_analysis(analysis: &Analysis) -> Option<Failure> {
 
 /// The first of the worst metrics that decided.
 fn worst(metrics: &[Metric]) -> Option<&Metric> {
-    let decided = metrics.iter().filter(|metric| !metric.dry_run && severity(metric.phase) > 0);
+    let decided = metrics.iter().filter(|metric| !metric.dry_run && metric.phase.severity() > 0);
     decided.reduce(
         |worst, next| {
-            if severity(next.phase) > severity(worst.phase) { next } else { worst }
+            if next.phase.severity() > worst.phase.severity() { next } else { worst }
         },
     )
-}
-
-/// Argo's order from best to worst (argo-rollouts utils/analysis/helpers.go,
-/// `analysisStatusOrder`); 0 is no failure.
-fn severity(phase: AnalysisPhase) -> u8 {
-    match phase {
-        AnalysisPhase::Failed => 3,
-        AnalysisPhase::Error => 2,
-        AnalysisPhase::Inconclusive => 1,
-        AnalysisPhase::Successful
-        | AnalysisPhase::Pending
-        | AnalysisPhase::Running
-        | AnalysisPhase::Cancelled => 0,
-    }
 }
 
 /// The value that failed, or else what was said about it.
 fn words(metric: &Metric) -> Option<&str> {
     let last = metric.measurements.iter().rev();
     let failed = last.clone().find(|measurement| measurement.phase == metric.phase);
-    let failed = failed.or_else(|| last.clone().find(|other| severity(other.phase) > 0));
+    let failed = failed.or_else(|| last.clone().find(|other| other.phase.severity() > 0));
     let value = failed.map(|measurement| bare(&measurement.value));
     let message = failed.map(|measurement| measurement.message.as_str());
     [value, message, Some(&metric.message)].into_iter().flatten().find(|words| !words.is_empty())

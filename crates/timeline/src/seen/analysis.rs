@@ -117,3 +117,16 @@ pub enum AnalysisPhase {
     /// Stopped before it could decide; Argo calls such a run Successful.
     Cancelled,
 }
+
+impl AnalysisPhase {
+    /// Argo's order from best to worst (argo-rollouts utils/analysis/helpers.go,
+    /// `analysisStatusOrder`); 0 is no failure.
+    pub const fn severity(self) -> u8 {
+        match self {
+            Self::Failed => 3,
+            Self::Error => 2,
+            Self::Inconclusive => 1,
+            Self::Successful | Self::Pending | Self::Running | Self::Cancelled => 0,
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! and a test holds the two together.
 
 use crate::base::{Moment, Phase, Source};
-use crate::failure::{AbortCause, FailureClass};
+use crate::failure::AbortCause;
 use crate::journal::{LinkKind, MarkKind, ResumedBy, Service, StepResult};
 use crate::seen::{AnalysisKind, AnalysisPhase, PauseKind, Strategy};
 use crate::spans::{Attribute, Value};
@@ -210,26 +210,6 @@ macro_rules! words {
 }
 
 words! {
-    error_type(FailureClass) {
-        ImagePullFailed => "image_pull_failed",
-        OutOfMemory => "out_of_memory",
-        CrashLoop => "crash_loop",
-        ContainerConfig => "container_config",
-        VolumeFailed => "volume_failed",
-        Unschedulable => "unschedulable",
-        QuotaExceeded => "quota_exceeded",
-        AdmissionRefused => "admission_refused",
-        ProbeFailed => "probe_failed",
-        AnalysisFailed => "analysis_failed",
-        AnalysisError => "analysis_error",
-        AnalysisInconclusive => "analysis_inconclusive",
-        ExperimentFailed => "experiment_failed",
-        PluginFailed => "plugin_failed",
-        InvalidSpec => "invalid_spec",
-        DeadlineExceeded => "deadline_exceeded",
-        ManualAbort => "manual_abort",
-        Unknown => "unknown",
-    }
     abort_cause(AbortCause) {
         Manual => "manual",
         StepAnalysis => "step_analysis",

@@ -16,7 +16,7 @@ use super::attributes::{
     MEASUREMENT_MESSAGE, MEASUREMENT_PHASE, MEASUREMENT_VALUE, PAUSE_KIND, PAUSE_PLANNED,
     PAUSE_RESUMED_BY, STEP_INDEX, STEP_RESULT, STEP_SETTING, SWITCH_SERVICE, SWITCH_TO, TASK_NAME,
     TASK_RUN_ID, TASK_RUN_RESULT, TASK_TYPE, TEST_CASE, TEST_RESULT, WEIGHT, analysis_kind,
-    analysis_phase, error_type, pause_kind, resumed_by, service, step_result,
+    analysis_phase, pause_kind, resumed_by, service, step_result,
 };
 use super::result::RunResult;
 use super::{Draft, Trace, text};
@@ -168,7 +168,7 @@ impl Trace<'_> {
                 AnalysisPhase::Inconclusive => FailureClass::AnalysisInconclusive,
                 _ => FailureClass::ExperimentFailed,
             };
-            attributes.word(ERROR_TYPE, error_type(class));
+            attributes.word(ERROR_TYPE, class.error_type());
         }
         let draft = Draft {
             path: &["experiment", &experiment.uid],
@@ -241,11 +241,12 @@ fn failed(phase: AnalysisPhase, message: &str) -> Option<String> {
 }
 
 fn analysis_error(phase: AnalysisPhase) -> &'static str {
-    error_type(match phase {
+    let class = match phase {
         AnalysisPhase::Error => FailureClass::AnalysisError,
         AnalysisPhase::Inconclusive => FailureClass::AnalysisInconclusive,
         _ => FailureClass::AnalysisFailed,
-    })
+    };
+    class.error_type()
 }
 
 /// One line for a person: `success-rate: Failed, 2 of 5 failed: <Argo's words>`.

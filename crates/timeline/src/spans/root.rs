@@ -11,7 +11,7 @@ use super::attributes::{
     FAILURE_REASON, FAILURE_SEEN, HASH, IMAGE_DIGESTS, IMAGE_NAME, IMAGE_TAGS, IMAGES, LINK_KIND,
     NOTE, OUTCOME, PIPELINE_NAME, PIPELINE_RESULT, PIPELINE_RUN_ID, POD, REBUILT, REF_TYPE,
     REPOSITORY, REVISION, ROLLOUT, ROLLOUT_UID, STEPS_PLANNED, STRATEGY, UPGRADE, WEIGHT_MAX,
-    abort_cause, error_type, event, link_kind, outcome, strategy,
+    abort_cause, event, link_kind, outcome, strategy,
 };
 use super::result::RunResult;
 use super::{Draft, Trace, bounded, period, text};
@@ -46,7 +46,7 @@ impl Trace<'_> {
         let error = result.failed().then(|| {
             let class = journal.failure.as_ref().map_or(FailureClass::Unknown, |why| why.class);
             attributes.word(DEPLOYMENT_STATUS, "failed");
-            attributes.word(ERROR_TYPE, error_type(class));
+            attributes.word(ERROR_TYPE, class.error_type());
             let reason = journal.failure.as_ref().map_or("", |why| why.reason.as_str());
             text::clean(if reason.is_empty() { "aborted; nobody says why" } else { reason })
         });
@@ -149,7 +149,7 @@ impl Trace<'_> {
 
 /// Also where the attempt was cancelled: what was wrong with it may be why.
 fn explain(failure: &Failure, attributes: &mut Attributes) {
-    attributes.word(FAILURE_CLASS, error_type(failure.class));
+    attributes.word(FAILURE_CLASS, failure.class.error_type());
     attributes.text(FAILURE_REASON, &failure.reason);
     attributes.text(FAILURE_MESSAGE, &failure.message);
     if let Some(cause) = failure.cause {
@@ -183,7 +183,7 @@ fn mark(mark: &Mark) -> SpanEvent {
 
 fn first_seen(failure: &Failure) -> SpanEvent {
     let mut attributes = Attributes::with_capacity(3);
-    attributes.word(FAILURE_CLASS, error_type(failure.class));
+    attributes.word(FAILURE_CLASS, failure.class.error_type());
     attributes.moment(failure.at);
     SpanEvent { name: FAILURE_SEEN, at: bounded(failure.at.at), attributes: attributes.finish() }
 }

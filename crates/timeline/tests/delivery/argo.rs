@@ -69,6 +69,8 @@ pub(crate) struct Argo {
     healthy: BTreeSet<String>,
     /// What is wrong with the pods of a hash now.
     trouble: BTreeMap<String, FailureClass>,
+    /// When pods that are up now crashed last.
+    crashed: Option<Timestamp>,
     /// What Argo says now of the attempt under way.
     says: Option<FailureClass>,
     /// Whose weight the traffic router has.
@@ -128,6 +130,7 @@ impl Argo {
             hotfixes: BTreeSet::new(),
             healthy: BTreeSet::new(),
             trouble: BTreeMap::new(),
+            crashed: None,
             says: None,
             weight_of: None,
             slow: false,

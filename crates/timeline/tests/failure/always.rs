@@ -1,5 +1,6 @@
 //! What holds for any words, sizes and orders.
 
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use timeline::base::Moment;
@@ -74,6 +75,13 @@ fn said() -> impl Strategy<Value = Option<(String, String)>> {
     prop::option::of((reason(), text()))
 }
 
+/// Any time that an object may hold, often one near now.
+fn time() -> impl Strategy<Value = Option<Timestamp>> {
+    let near = (-600i64..600).prop_map(|seconds| NOW + SignedDuration::from_secs(seconds));
+    let any = any::<i64>().prop_map(|at| Timestamp::from_second(at).unwrap_or(Timestamp::MAX));
+    prop::option::of(prop_oneof![4 => near, 1 => any, 1 => Just(Timestamp::MIN)])
+}
+
 prop_compose! {
     fn container()(
         name in prop_oneof![3 => select(vec!["cart", "proxy"]).prop_map(str::to_owned), 1 => text()],
@@ -82,10 +90,16 @@ prop_compose! {
         restarts in prop_oneof![-1..3, any::<i32>()],
         waiting in said(),
         ended in prop::option::of((prop_oneof![0..3, any::<i32>()], reason(), text())),
+        (sidecar, started) in any::<(bool, Option<bool>)>(),
+        times in (time(), time(), time()),
     ) -> ContainerSeen {
-        let terminated =
-            ended.map(|(exit_code, reason, message)| Terminated { exit_code, reason, message });
-        ContainerSeen { name, image, ready, running, restarts, waiting, terminated }
+        let terminated = ended.map(|(exit_code, reason, message)| Terminated {
+            exit_code, reason, message, started: times.1, finished: times.2,
+        });
+        ContainerSeen {
+            name, image, ready, running, restarts, waiting, terminated, sidecar, started,
+            since: times.0,
+        }
     }
 }
 
@@ -96,8 +110,15 @@ prop_compose! {
         unscheduled in prop::option::weighted(0.2, (reason(), text())),
         failed in prop::option::weighted(0.1, (reason(), text())),
         containers in prop::collection::vec(container(), 0..4),
+        over in prop::bool::weighted(0.1),
+        (created, turned) in (time(), time()),
+        (gates, held_by) in (prop::collection::vec((text(), text()), 0..2), prop::collection::vec(text(), 0..2)),
+        event in said(),
     ) -> PodSeen {
-        PodSeen { ready, unscheduled, failed, ..pod(&name, containers) }
+        PodSeen {
+            ready, unscheduled, failed, over, created, turned, gates, held_by, event,
+            ..pod(&name, containers)
+        }
     }
 }
 
@@ -173,18 +194,19 @@ proptest! {
         swaps in prop::collection::vec(any::<(Index, Index)>(), 0..6),
     ) {
         let mut shuffled: Vec<&PodSeen> = pods.iter().collect();
-        let failure = of_pods(&shuffled, NOW);
-        if let Some(failure) = &failure {
+        let said = of_pods(&shuffled, NOW);
+        for failure in said.failure.iter().chain(&said.starting) {
             holds(failure)?;
-            let count = format!(" of {} pods)", pods.len());
-            prop_assert!(failure.reason.ends_with(&count), "{}", failure.reason);
+            let live = pods.iter().filter(|pod| !pod.over && pod.failed.is_none()).count();
+            let ends = [format!(" of {live} pods)"), " ended pod)".into(), " ended pods)".into()];
+            prop_assert!(ends.iter().any(|end| failure.reason.ends_with(end)), "{}", failure.reason);
         }
         if !pods.is_empty() {
             for (one, other) in swaps {
                 shuffled.swap(one.index(pods.len()), other.index(pods.len()));
             }
         }
-        prop_assert_eq!(of_pods(&shuffled, NOW), failure);
+        prop_assert_eq!(of_pods(&shuffled, NOW), said);
     }
 
     #[test]
@@ -211,7 +233,7 @@ proptest! {
         abort_cause(&message);
         let argo = of_argo(&rollout, NOW);
         argo.iter().try_for_each(holds)?;
-        let evidence = of_pods(&[&evidence], NOW);
+        let evidence = of_pods(&[&evidence], NOW).failure;
         let decided = decide(evidence.clone(), argo.clone());
         decided.iter().try_for_each(holds)?;
         prop_assert_eq!(decided.is_some(), evidence.is_some() || argo.is_some());

@@ -37,7 +37,9 @@ fn evidence_and_argos_words_become_one_failure() {
         (CrashLoop, ManualAbort, Some(Manual), "CrashLoop: evidence"),
         (AnalysisInconclusive, ManualAbort, Some(Manual), "AnalysisInconclusive: evidence"),
         (ProbeFailed, ManualAbort, Some(Manual), "ManualAbort: argo"),
-        (DeadlineExceeded, ManualAbort, Some(Manual), "ManualAbort: argo"),
+        // A person acts upon what Argo says, too.
+        (DeadlineExceeded, ManualAbort, Some(Manual), "DeadlineExceeded: evidence"),
+        (InvalidSpec, ManualAbort, Some(Manual), "InvalidSpec: evidence"),
         (Unknown, ManualAbort, Some(Manual), "ManualAbort: argo"),
         (CrashLoop, Unknown, Some(no), "CrashLoop: evidence"),
         (ProbeFailed, Unknown, Some(no), "Unknown: argo"),

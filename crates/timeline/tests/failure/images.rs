@@ -9,7 +9,7 @@ const RESOLVE: &str = "failed to pull and unpack image \"docker.io/example/cart:
                        resolve reference \"docker.io/example/cart:4.0.0\":";
 
 fn line_of(container: ContainerSeen) -> String {
-    of_pods(&[&pod("cart-1", vec![container])], NOW).map(|failure| failure.reason).unwrap()
+    of_pods(&[&pod("cart-1", vec![container])], NOW).failure.map(|failure| failure.reason).unwrap()
 }
 
 fn reads(cases: &[(&str, String, &str)]) {

@@ -7,9 +7,11 @@ mod always;
 mod analysis;
 mod argo;
 mod decide;
+mod ends;
 mod images;
 mod pods;
 mod replica_set;
+mod unready;
 
 use jiff::Timestamp;
 use timeline::Key;
@@ -52,6 +54,7 @@ fn pod(name: &str, containers: Vec<ContainerSeen>) -> PodSeen {
         unscheduled: None,
         failed: None,
         containers,
+        ..PodSeen::default()
     }
 }
 
@@ -68,7 +71,8 @@ fn waiting(reason: &str, message: &str) -> ContainerSeen {
 }
 
 fn ended(exit_code: i32, reason: &str, message: &str) -> Terminated {
-    Terminated { exit_code, reason: reason.to_owned(), message: message.to_owned() }
+    let (reason, message) = (reason.to_owned(), message.to_owned());
+    Terminated { exit_code, reason, message, ..Terminated::default() }
 }
 
 #[test]

@@ -5,11 +5,11 @@ use timeline::seen::{ContainerSeen, PodSeen};
 use super::{NOW, container, ended, pod, waiting, words};
 
 fn line_of(containers: Vec<ContainerSeen>) -> Option<String> {
-    of_pods(&[&pod("cart-1", containers)], NOW).map(|failure| failure.reason)
+    of_pods(&[&pod("cart-1", containers)], NOW).failure.map(|failure| failure.reason)
 }
 
 fn failure_of(pods: &[PodSeen]) -> Option<Failure> {
-    of_pods(&pods.iter().collect::<Vec<_>>(), NOW)
+    of_pods(&pods.iter().collect::<Vec<_>>(), NOW).failure
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_pod_that_failed_as_a_whole_is_explained_by_that_and_not_by_its_stopped_cont
         assert_eq!(failure.class, class, "{reason}: {message}");
         let said = format!("{reason}: {message}");
         let said = said.trim_end_matches([' ', ':']);
-        assert_eq!(failure.reason, format!("{class}: {said} (1 of 1 pods)"));
+        assert_eq!(failure.reason, format!("{class}: {said} (1 ended pod)"));
     }
 }
 

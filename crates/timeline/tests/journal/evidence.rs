@@ -236,6 +236,60 @@ fn two_thousand_analyses_are_counted_once_each() {
 }
 
 #[test]
+fn the_analysis_that_failed_is_never_the_one_that_has_no_room() {
+    let mut story = Story::canary().after(10).applies("b").after(1).reaches(1);
+    for index in 0..24 {
+        let mut run = run(&format!("cart-b-2-1.{index}"), AnalysisKind::Step, story.now);
+        run.phase = if index < 20 { AnalysisPhase::Successful } else { AnalysisPhase::Running };
+        run.completed = Some(story.now);
+        story = story.analysed(&run);
+    }
+    let mut last = run("cart-b-2-1.24", AnalysisKind::Step, story.now);
+    last.phase = AnalysisPhase::Running;
+    story = story.analysed(&last);
+    assert_eq!((story.journal().analyses.len(), story.journal().cut), (24, 1));
+    let stored = story.journal().clone();
+    (last.phase, last.completed) = (AnalysisPhase::Failed, Some(floor(story.now)));
+    story = story.after(1).analysed(&last);
+    let kept = story.journal().analyses.last().unwrap();
+    assert_eq!((kept.name.as_str(), kept.phase), ("cart-b-2-1.24", AnalysisPhase::Failed));
+    assert!(story.journal().continues(&stored), "what was there before stays");
+    // One that could not decide has room where one that passed has none.
+    for (index, phase) in
+        [AnalysisPhase::Successful, AnalysisPhase::Inconclusive].iter().enumerate()
+    {
+        let mut run = run(&format!("late-{index}"), AnalysisKind::Step, story.now);
+        (run.phase, run.completed) = (*phase, Some(story.now));
+        story = story.analysed(&run);
+    }
+    assert_eq!(story.journal().analyses.len(), 26);
+    assert_eq!(story.journal().analyses[25].phase, AnalysisPhase::Inconclusive);
+    // However many failed, the reason is known.
+    for index in 0..20 {
+        let mut run = run(&format!("failed-{index}"), AnalysisKind::Step, story.now);
+        (run.phase, run.completed) = (AnalysisPhase::Failed, Some(story.now));
+        run.message = format!("no {index}");
+        story = story.analysed(&run);
+    }
+    assert_eq!(story.journal().analyses.len(), 32);
+    assert_eq!(story.journal().failure.clone().unwrap().class, FailureClass::AnalysisFailed);
+}
+
+#[test]
+fn the_experiment_that_failed_is_never_the_one_that_has_no_room() {
+    let mut story = Story::canary().after(10).applies("b").after(1).reaches(1);
+    for index in 0..20 {
+        let phase = if index == 19 { AnalysisPhase::Failed } else { AnalysisPhase::Successful };
+        let mut seen = experiment(phase, story.now);
+        seen.uid = format!("uid-{index}");
+        story = story.experimented(&seen);
+    }
+    let kept: Vec<_> = story.journal().experiments.iter().map(|it| it.phase).collect();
+    assert_eq!((kept.len(), kept[16]), (17, AnalysisPhase::Failed));
+    assert_eq!(story.journal().cut, 3);
+}
+
+#[test]
 fn a_promoted_attempt_has_not_failed() {
     let (story, mut run) = running();
     run.phase = AnalysisPhase::Inconclusive;

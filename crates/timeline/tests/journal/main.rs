@@ -9,6 +9,7 @@ mod evidence;
 mod gaps;
 mod lines;
 mod placed;
+mod reasons;
 mod story;
 
 use story::{Story, canary, condition, step};

@@ -1,15 +1,20 @@
 //! AnalysisRuns: they tell their own times.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use super::super::{Analysis, Journal, Measurement, Metric};
 use super::clock::milliseconds;
-use super::detail::{fit, severity};
+use super::detail::{fit, ranked};
 use super::text::clean;
 use crate::base::{Moment, Turn};
 use crate::seen::{AnalysisPhase, AnalysisRunSeen, MeasurementSeen, MetricSeen};
 
 const ANALYSES: usize = 24;
+/// Beyond the others, for those that did not pass: Argo acts upon them.
+const UNDECIDED: usize = 4;
+const FAILED: usize = 8;
 const METRICS: usize = 5;
 const MEASUREMENTS: usize = 3;
 pub(super) const NAME: usize = 253;
@@ -39,11 +44,19 @@ impl Journal {
         let new = index.is_none();
         let index = match index {
             Some(index) => index,
-            None if self.analyses.len() >= ANALYSES => {
-                self.cut(&("analysis", uid));
+            None if self.analyses.len() >= room(ANALYSES, run.phase) => {
+                self.cut(&("analysis", &uid));
+                if run.phase.severity() > 0 {
+                    let unkept = self.unkept_analysis(uid, run, now);
+                    self.weigh_analysis(&unkept);
+                }
                 return;
             }
-            None => self.begin_analysis(uid, run, now),
+            None => {
+                let analysis = self.new_analysis(uid, run, now);
+                self.analyses.push(analysis);
+                self.analyses.len() - 1
+            }
         };
         let Some(analysis) = self.analyses.get(index).filter(|it| it.closed.is_none()) else {
             return;
@@ -63,20 +76,29 @@ impl Journal {
             analysis.ended = Some(told.unwrap_or(seen).not_before(started.at));
             analysis.closed = Some(self.next_closed());
         }
-        let ended = analysis.ended.is_some();
-        self.analyses[index] = analysis;
-        if ended {
-            self.weigh_analysis(index);
+        if analysis.ended.is_some() {
+            self.weigh_analysis(&analysis);
         }
+        self.analyses[index] = analysis;
     }
 
-    fn begin_analysis(&mut self, uid: String, run: &AnalysisRunSeen, now: Timestamp) -> usize {
+    /// There is no room for it, and it says why the attempt failed.
+    fn unkept_analysis(&mut self, uid: String, run: &AnalysisRunSeen, now: Timestamp) -> Analysis {
+        let mut analysis = self.new_analysis(uid, run, now);
+        analysis.message = clean(&run.message, MESSAGE);
+        analysis.metrics = self.metrics(run, analysis.started, now);
+        let ended = run.completed.unwrap_or(analysis.started.at);
+        analysis.ended = Some(Moment::status(milliseconds(ended)).not_before(analysis.started.at));
+        analysis
+    }
+
+    fn new_analysis(&mut self, uid: String, run: &AnalysisRunSeen, now: Timestamp) -> Analysis {
         // Argo sets no startedAt where the arguments of a run cannot be resolved.
         let started = self
             .told("analysis", run.started, None, now)
             .or_else(|| self.told("analysis", run.created, None, now))
             .unwrap_or(Moment::observed(now));
-        self.analyses.push(Analysis {
+        Analysis {
             name: clean(&run.key.name, NAME),
             uid,
             kind: run.kind,
@@ -88,14 +110,13 @@ impl Journal {
             metrics: Vec::new(),
             closed: None,
             below: None,
-        });
-        self.analyses.len() - 1
+        }
     }
 
     /// The metrics that matter most, in the order of the run.
     fn metrics(&mut self, run: &AnalysisRunSeen, started: Moment, now: Timestamp) -> Vec<Metric> {
         let mut kept: Vec<(usize, &MetricSeen)> = run.metrics.iter().enumerate().collect();
-        kept.sort_by_key(|(index, metric)| (metric.dry_run, -severity(metric.phase), *index));
+        kept.sort_by_key(|(index, metric)| (Reverse(ranked(metric.dry_run, metric.phase)), *index));
         kept.truncate(METRICS);
         kept.sort_by_key(|(index, _)| *index);
         for index in METRICS..run.metrics.len().max(run.metric_count as usize) {
@@ -141,6 +162,15 @@ impl Journal {
             started,
             ended,
         }
+    }
+}
+
+/// How many are kept before one of this phase has no room.
+pub(super) fn room(all: usize, phase: AnalysisPhase) -> usize {
+    match phase.severity() {
+        0 => all,
+        1 => all + UNDECIDED,
+        _ => all + FAILED,
     }
 }
 

@@ -19,7 +19,7 @@ const SHORT: usize = 64;
 pub(super) fn fit(analysis: &mut Analysis, others: &[Analysis]) -> Vec<String> {
     let others = others.iter().filter(|other| other.uid != analysis.uid);
     let used: usize = others.map(|other| cost(&other.message, &other.metrics)).sum();
-    let room = if severity(analysis.phase) > 1 { ALL } else { PASSING }.saturating_sub(used);
+    let room = if analysis.phase.severity() > 0 { ALL } else { PASSING }.saturating_sub(used);
     let mut gone = Vec::new();
     while cost(&analysis.message, &analysis.metrics) > room {
         let metrics = &mut analysis.metrics;
@@ -50,17 +50,13 @@ fn cost(message: &str, metrics: &[Metric]) -> usize {
     message.len() + metrics.iter().map(of_metric).sum::<usize>()
 }
 
-/// How much a metric says about the outcome. One that is only tried out decides nothing.
-pub(super) fn rank(metric: &Metric) -> (bool, i8) {
-    (!metric.dry_run, severity(metric.phase))
+/// How much a metric says about the outcome. One that is only tried out decides nothing; of those
+/// that pass, one that is still measured says more.
+pub(super) fn rank(metric: &Metric) -> (bool, u8, bool) {
+    ranked(metric.dry_run, metric.phase)
 }
 
-pub(super) fn severity(phase: AnalysisPhase) -> i8 {
-    match phase {
-        AnalysisPhase::Failed => 4,
-        AnalysisPhase::Error => 3,
-        AnalysisPhase::Inconclusive => 2,
-        AnalysisPhase::Cancelled | AnalysisPhase::Running => 1,
-        AnalysisPhase::Successful | AnalysisPhase::Pending => 0,
-    }
+pub(super) fn ranked(dry_run: bool, phase: AnalysisPhase) -> (bool, u8, bool) {
+    let undecided = matches!(phase, AnalysisPhase::Running | AnalysisPhase::Cancelled);
+    (!dry_run, phase.severity(), undecided)
 }

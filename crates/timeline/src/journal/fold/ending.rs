@@ -26,9 +26,6 @@ impl Journal {
             self.reach_evidence(view);
         }
         self.finish(phase, at, (!view.live).then_some(view.known), full);
-        if phase == Phase::Promoted {
-            self.failure = None;
-        }
         self.follow_recovery(view);
     }
 
@@ -73,6 +70,9 @@ impl Journal {
         full: bool,
     ) {
         self.phase = phase;
+        if phase == Phase::Promoted {
+            self.failure = None;
+        }
         let at = at.not_before(self.started.at);
         self.ended = Some(at);
         let live = unseen.is_none();

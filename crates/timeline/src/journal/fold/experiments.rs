@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::{Experiment, Journal};
-use super::analyses::{MESSAGE, NAME, UID, is_over};
+use super::analyses::{MESSAGE, NAME, UID, is_over, room};
 use super::clock::milliseconds;
 use super::text::clean;
 use crate::base::{Moment, Turn};
@@ -31,7 +31,7 @@ impl Journal {
         let new = index.is_none();
         let index = match index {
             Some(index) => index,
-            None if self.experiments.len() >= EXPERIMENTS => {
+            None if self.experiments.len() >= room(EXPERIMENTS, seen.phase) => {
                 self.cut(&("experiment", uid));
                 return;
             }

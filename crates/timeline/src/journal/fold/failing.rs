@@ -1,19 +1,20 @@
-//! Why an attempt does not get on. While it is under way this is evidence, which the pods take
-//! back when they are ready; Argo's abort makes it the cause.
+//! Why an attempt does not get on. While it is under way this is evidence, which is taken back when
+//! what said it says it no longer; Argo's abort makes it the cause.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::super::Journal;
 use super::super::of_analysis::of_analysis;
+use super::super::{Analysis, Journal, ResumedBy};
 use super::View;
-use super::clock::milliseconds;
+use super::clock::{SECOND, milliseconds, not_after};
 use crate::base::{Phase, Turn};
-use crate::failure;
-use crate::failure::{AbortCause, Failure, FailureClass};
-use crate::seen::{AnalysisKind, PodSeen};
+use crate::failure::{self, AbortCause, Failure, FailureClass, PodsSaid};
+use crate::seen::{AnalysisKind, PauseKind, PodSeen};
 
 /// argo-rollouts utils/conditions/conditions.go, `RolloutAbortedReason`.
 const ABORTED: &str = "RolloutAborted";
+/// Pods that are not ready and do not say why are given this long before their Events are read.
+const SILENCE: SignedDuration = SignedDuration::from_secs(15);
 
 impl Journal {
     /// Looks at all pods of the attempt's ReplicaSet that are known.
@@ -25,31 +26,115 @@ impl Journal {
         // Pods that go down after the end tell nothing about the reason for it.
         if self.open() {
             let now = milliseconds(now);
-            let mut left = pods.iter().filter(|pod| pod.deleted.is_none()).peekable();
-            match failure::of_pods(pods, now) {
-                Some(found) => self.weigh(found),
-                None if left.peek().is_some() && left.all(|pod| pod.ready) => {
-                    self.take_back(is_of_pods);
-                }
-                None => {}
-            }
+            self.weigh_pods(failure::of_pods(pods, now), now);
         }
         if self.root_closed.is_none() {
             self.decide(milliseconds(now));
         }
     }
 
-    pub(super) fn weigh_replica_set(&mut self, view: &View<'_>) {
-        let Some(set) = view.look.replica_set else { return };
-        match failure::of_replica_set(set, view.now) {
-            Some(found) => self.weigh(found),
-            None => self.take_back(is_of_replica_set),
+    fn weigh_pods(&mut self, said: PodsSaid, now: Timestamp) {
+        let known = self.failure.as_ref().map(|failure| failure.class);
+        let again = said.failure.as_ref().is_some_and(|found| known == Some(found.class));
+        if said.ready {
+            self.take_back(|failure| failure.pod.is_some());
+        } else if said.running && !again {
+            self.take_back(keeps_from_running);
+        }
+        if let Some(found) = said.failure {
+            self.weigh(found);
+        }
+        self.memory.starting = said.starting;
+        self.memory.silent_since = said.silent.then(|| self.memory.silent_since.unwrap_or(now));
+        let silent = self.memory.silent_since.map(|since| next_question(since, now));
+        self.memory.look_again = said.until.into_iter().chain(silent).filter(|at| *at > now).min();
+    }
+
+    /// Whether only an Event can say why the pods are not ready.
+    pub fn wants_events(&self, now: Timestamp) -> bool {
+        let silent = self.memory.silent_since;
+        let silent = silent.is_some_and(|since| now.duration_since(since) >= SILENCE);
+        let known = self.failure.as_ref().is_some_and(|known| rank(known) < rank_of_probes());
+        self.open() && silent && !known
+    }
+
+    /// What the ReplicaSet says, and Argo, as long as each says it.
+    pub(super) fn weigh_objects(&mut self, view: &View<'_>, over: bool) {
+        let of_set = view.look.replica_set.and_then(|set| failure::of_replica_set(set, view.now));
+        // Of an attempt that is over Argo's conditions tell no more, or tell of the next one.
+        let concerns = view.ours && !over;
+        let argo = if concerns { self.said_by_argo(view) } else { None };
+        let not_made = argo.as_ref().is_some_and(is_of_replica_set);
+        if view.look.replica_set.is_some() && of_set.is_none() && !not_made {
+            self.take_back(is_of_replica_set);
+        }
+        if concerns && self.is_about_us(view) {
+            let class = argo.as_ref().map(|argo| argo.class);
+            self.take_back(|known| is_of_argo(known) && Some(known.class) != class);
+            self.memory.standing = None;
+        }
+        if concerns {
+            self.take_back_accepted(view);
+        }
+        let overdue = argo.as_ref().is_some_and(|it| it.class == FailureClass::DeadlineExceeded);
+        let starting = self.memory.starting.clone().filter(|_| overdue);
+        for found in [of_set, argo.clone(), starting].into_iter().flatten() {
+            self.weigh(found);
+        }
+        self.memory.standing = argo.or(self.memory.standing.take());
+    }
+
+    /// What Argo says of this attempt: a condition may be an earlier one's, or of a ReplicaSet that
+    /// is only being made.
+    fn said_by_argo(&self, view: &View<'_>) -> Option<Failure> {
+        let found = failure::of_conditions(view.look.rollout, view.now)?;
+        if found.class == FailureClass::InvalidSpec {
+            return Some(found);
+        }
+        let since = view.progress.progressing.as_ref().and_then(|condition| condition.since);
+        let ours = since.is_none_or(|since| since.as_second() >= self.started.at.as_second());
+        (ours && self.is_about_us(view)).then_some(found)
+    }
+
+    /// Whether the condition Progressing can be about this attempt: while Argo makes the next
+    /// ReplicaSet, it names that one already.
+    fn is_about_us(&self, view: &View<'_>) -> bool {
+        let Some(condition) = &view.progress.progressing else { return true };
+        let ends = |name: &str| {
+            name.strip_suffix(&*self.identity.hash).is_some_and(|it| it.ends_with('-'))
+        };
+        failure::named_replica_set(&condition.message).is_none_or(ends)
+    }
+
+    /// Argo has gone on past an analysis that did not pass: a person accepted it.
+    fn take_back_accepted(&mut self, view: &View<'_>) {
+        if !self.failure.as_ref().is_some_and(is_judged) {
+            return;
+        }
+        let accepted = |analysis: &&Analysis| self.is_accepted(analysis, view);
+        let judged = self.analyses.iter().filter(|it| it.closed.is_some());
+        let mut judged = judged.filter(|it| of_analysis(it).is_some()).peekable();
+        if judged.peek().is_some() && judged.all(|analysis| accepted(&analysis)) {
+            self.failure = None;
         }
     }
 
+    fn is_accepted(&self, analysis: &Analysis, view: &View<'_>) -> bool {
+        let of_step = matches!(analysis.kind, AnalysisKind::Step | AnalysisKind::Experiment);
+        let passed = of_step && analysis.step.is_some() && view.progress.step > analysis.step;
+        let Some(ended) = analysis.ended else { return false };
+        let resumed = self.pauses.iter().any(|pause| {
+            let asks = [PauseKind::InconclusiveAnalysis, PauseKind::InconclusiveExperiment];
+            // Argo's times have no fraction.
+            let after = pause.started.at.duration_since(ended.at) >= -SECOND;
+            let by = pause.resumed_by.is_some_and(|by| by != ResumedBy::End);
+            asks.contains(&pause.kind) && after && by
+        });
+        passed || resumed
+    }
+
     /// An analysis has ended. It may be told after the abort that it was the reason for.
-    pub(super) fn weigh_analysis(&mut self, index: usize) {
-        let Some(analysis) = self.analyses.get(index) else { return };
+    pub(super) fn weigh_analysis(&mut self, analysis: &Analysis) {
         let Some(found) = of_analysis(analysis) else { return };
         let cause = self.failure.as_ref().and_then(|failure| failure.cause);
         if self.open() || self.waits_for_blame() {
@@ -64,7 +149,7 @@ impl Journal {
     fn weigh(&mut self, found: Failure) {
         let found = Failure { cause: None, ..found };
         self.failure = Some(match self.failure.take() {
-            Some(known) if known.class < found.class => known,
+            Some(known) if rank(&known) < rank(&found) => known,
             // Seen again: the first time counts.
             Some(known) if known.class == found.class => Failure { at: known.at, ..found },
             _ => found,
@@ -72,7 +157,7 @@ impl Journal {
     }
 
     /// What such evidence told is over.
-    fn take_back(&mut self, is_such: fn(&Failure) -> bool) {
+    fn take_back(&mut self, is_such: impl Fn(&Failure) -> bool) {
         if self.failure.as_ref().is_some_and(is_such) {
             self.failure = None;
         }
@@ -92,7 +177,7 @@ impl Journal {
             let judged = self.analyses.iter().rev().filter(|it| cause_of(it.kind) == argo.cause);
             let judged = judged.filter(|it| it.closed.is_some()).find_map(of_analysis);
             let evidence = judged.or(self.failure.take());
-            self.failure = failure::decide(evidence, Some(argo));
+            self.failure = self.explained(evidence, Some(argo));
         } else {
             self.memory.blamed = Some(argo);
         }
@@ -107,14 +192,73 @@ impl Journal {
     pub(super) fn give_up_blame(&mut self) {
         if self.waits_for_blame() {
             let argo = self.memory.blamed.take();
-            self.failure = failure::decide(self.failure.take(), argo);
+            let evidence = self.failure.take();
+            self.failure = self.explained(evidence, argo);
+        }
+    }
+
+    /// Evidence and Argo's abort as one failure. Pods that run and are not ready are no reason to
+    /// stop, but they are one where Argo said before that it took too long.
+    fn explained(&self, evidence: Option<Failure>, argo: Option<Failure>) -> Option<Failure> {
+        let class = |failure: &Option<Failure>| failure.as_ref().map(|failure| failure.class);
+        let cause = argo.as_ref().and_then(|argo| argo.cause);
+        let overdue = class(&self.memory.standing) == Some(FailureClass::DeadlineExceeded);
+        let starting = self.memory.starting.clone();
+        match cause {
+            Some(AbortCause::Deadline) => {
+                let evidence = evidence.filter(|it| it.class != FailureClass::DeadlineExceeded);
+                failure::decide(evidence.or(starting), argo)
+            }
+            Some(AbortCause::Manual | AbortCause::Unknown) if overdue => {
+                let evidence = evidence.or(starting);
+                let evidence = failure::decide(evidence, self.memory.standing.clone());
+                evidence.map(|evidence| Failure { cause, ..evidence })
+            }
+            _ => failure::decide(evidence, argo),
         }
     }
 }
 
-/// Ready pods prove the opposite of all that keeps pods from being ready.
-fn is_of_pods(failure: &Failure) -> bool {
-    failure.class < FailureClass::AnalysisFailed || failure.class == FailureClass::Unknown
+/// A failure that is stored at once: what says it may be gone soon. That pods run and are not ready
+/// can wait, as most get ready.
+pub(super) fn is_vital(failure: &Failure) -> bool {
+    failure.class != FailureClass::ProbeFailed
+}
+
+/// An earlier one explains a later one. Before all goes a spec that Argo refuses: it does nothing
+/// else until that is mended.
+fn rank(failure: &Failure) -> (bool, FailureClass) {
+    (failure.class != FailureClass::InvalidSpec, failure.class)
+}
+
+fn rank_of_probes() -> (bool, FailureClass) {
+    (true, FailureClass::ProbeFailed)
+}
+
+/// When pods that have been silent since some time are asked about: after 15 seconds, and after
+/// twice as long each time.
+fn next_question(since: Timestamp, now: Timestamp) -> Timestamp {
+    let mut wait = SILENCE;
+    while not_after(since, wait) <= now && wait < SignedDuration::from_hours(24) {
+        wait = wait.saturating_mul(2);
+    }
+    not_after(since, wait)
+}
+
+/// What pods say of containers that were not started, which those prove wrong that run.
+fn keeps_from_running(failure: &Failure) -> bool {
+    use FailureClass::{ContainerConfig, ImagePullFailed, Unschedulable, VolumeFailed};
+    let classes = [ImagePullFailed, ContainerConfig, VolumeFailed, Unschedulable];
+    failure.pod.is_some() && classes.contains(&failure.class)
+}
+
+fn is_of_argo(failure: &Failure) -> bool {
+    let said = [FailureClass::InvalidSpec, FailureClass::DeadlineExceeded];
+    failure.pod.is_none() && said.contains(&failure.class)
+}
+
+fn is_judged(failure: &Failure) -> bool {
+    (FailureClass::AnalysisFailed..=FailureClass::ExperimentFailed).contains(&failure.class)
 }
 
 fn is_of_replica_set(failure: &Failure) -> bool {
@@ -161,7 +305,7 @@ mod tests {
             cause: None,
             reason: format!("{class:?} {second}"),
             message: String::new(),
-            pod: None,
+            pod: (class < FailureClass::QuotaExceeded).then(|| "cart-b-1".to_owned()),
             container: None,
             image: None,
             at: Moment::observed(at(second)),
@@ -194,10 +338,11 @@ mod tests {
             unscheduled: None,
             failed: None,
             containers: Vec::new(),
+            ..PodSeen::default()
         };
         for (class, stays) in [
             (FailureClass::ImagePullFailed, false),
-            (FailureClass::QuotaExceeded, false),
+            (FailureClass::QuotaExceeded, true),
             (FailureClass::AnalysisFailed, true),
         ] {
             let mut journal = journal();
@@ -218,6 +363,7 @@ mod tests {
             unscheduled: None,
             failed: None,
             containers: Vec::new(),
+            ..PodSeen::default()
         };
         let mut journal = journal();
         journal.weigh(found(FailureClass::ImagePullFailed, 1));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use super::super::Journal;
@@ -26,6 +27,14 @@ pub struct Memory {
     pub(super) failed: bool,
     /// What Argo said of an abort before it gave its reason.
     pub(super) blamed: Option<Failure>,
+    /// Why pods are not ready that may only be starting.
+    pub(super) starting: Option<Failure>,
+    /// What Argo said of the attempt in the last look at it, and had not taken back.
+    pub(super) standing: Option<Failure>,
+    /// Since when pods are not ready and do not say why.
+    pub(super) silent_since: Option<Timestamp>,
+    /// When the pods that were seen last have to be looked at again.
+    pub(super) look_again: Option<Timestamp>,
     /// Digests of the things that there was no room for, to count each once.
     unfit: BTreeSet<u64>,
 }

@@ -39,6 +39,7 @@ use crate::seen::{
     AnalysisRunSeen, ExperimentSeen, PodSeen, Progress, ReplicaSetSeen, RolloutSeen,
 };
 use clock::{SECOND, milliseconds, not_after, sane};
+use failing::is_vital;
 
 /// How long Keptn is waited for. Its KeptnWorkloadVersion comes within seconds of the first pod.
 const PLACEMENT_WAIT: SignedDuration = SignedDuration::from_secs(30);
@@ -184,6 +185,8 @@ impl Journal {
     /// root. It knows the last look that this process took, and decides nothing about a placement
     /// before the first; an [`Journal::observe`] of the same look does all that it does.
     pub fn settle(&mut self, now: Timestamp) -> Turn {
+        // Whoever settles it looks at the pods again.
+        self.memory.look_again = self.memory.look_again.filter(|at| *at > now);
         self.turn(|journal| journal.decide(milliseconds(now)))
     }
 
@@ -200,7 +203,8 @@ impl Journal {
         let root = ended
             .filter(|_| self.placed.is_some() && !self.evidence_is_open())
             .map(|ended| not_after(ended, SETTLE_WAIT));
-        [placement, evidence, root].into_iter().flatten().min()
+        let pods = self.memory.look_again.filter(|_| ended.is_none());
+        [placement, evidence, root, pods].into_iter().flatten().min()
     }
 
     /// What a change is worth. A journal whose root has closed is over and never changes.
@@ -217,9 +221,9 @@ impl Journal {
         let over = self.root_closed.is_some() || (before.open() && !self.open());
         let released = before.placed.is_none() && self.placed.is_some() && self.closed > 0;
         // The pods that tell it may be gone soon; once, because they may take it back again.
-        let failed = before.failure.is_none()
-            && self.failure.is_some()
-            && !std::mem::replace(&mut self.memory.failed, true);
+        let vital = |journal: &Self| journal.failure.as_ref().is_some_and(is_vital);
+        let failed =
+            !vital(&before) && vital(self) && !std::mem::replace(&mut self.memory.failed, true);
         if over || released || failed { Turn::Vital } else { Turn::Moved }
     }
 
@@ -239,7 +243,7 @@ impl Journal {
                 self.follow_switches(&view);
                 self.follow_marks(&view);
             }
-            self.weigh_replica_set(&view);
+            self.weigh_objects(&view, over);
             self.follow_exposure(&view);
             if over {
                 self.end(&view);

@@ -27,13 +27,13 @@ impl Argo {
                 ..ContainerSeen::default()
             };
             self.tell_pod(PodSeen {
-                deleted: None,
                 key: Key::new(NAMESPACE, format!("{}-{n}", set.key.name)),
+                uid: format!("{}-{n}-{}", set.uid, self.changes.len()).into(),
+                created: Some(whole(self.now)),
                 replica_set_uid: set.uid.to_string().into(),
                 ready: false,
-                unscheduled: None,
-                failed: None,
                 containers: vec![container],
+                ..PodSeen::default()
             });
         }
     }
@@ -55,10 +55,11 @@ impl Argo {
         if !self.exists || self.broken.contains(&hash) || !self.sets.contains_key(&hash) {
             return self;
         }
-        for mut pod in self.pods_of(&hash).into_iter().filter(|pod| !pod.ready && pod.failed.is_none()) {
+        for mut pod in self.pods_of(&hash).into_iter().filter(|pod| !pod.ready && !pod.over) {
             pod.ready = true;
             (pod.containers[0].ready, pod.containers[0].running) = (true, true);
             pod.containers[0].waiting = None;
+            (pod.turned, pod.containers[0].since) = (Some(whole(self.now)), Some(whole(self.now)));
             self.tell_pod(pod);
         }
         self.trouble.remove(&hash);

@@ -5,7 +5,7 @@ use timeline::failure::FailureClass;
 use timeline::journal::StepResult;
 use timeline::seen::{AnalysisKind, AnalysisPhase, Strategy, Terminated};
 
-use super::{Argo, Plan, condition};
+use super::{Argo, Plan, condition, whole};
 
 impl Argo {
     /// Argo says that it waits for too long, and goes on waiting (`progressDeadlineAbort: false`).
@@ -64,23 +64,32 @@ impl Argo {
             return self;
         }
         self.pods_get_ready();
-        self.trouble.insert(hash.clone(), FailureClass::OutOfMemory);
         for restarts in 1..=4 {
             for ready in [false, true] {
                 self.wait(5);
+                let now = Some(whole(self.now));
                 for mut pod in self.pods_of(&hash) {
+                    pod.turned = now;
                     let container = &mut pod.containers[0];
                     (pod.ready, container.ready, container.running) = (ready, ready, ready);
                     container.restarts = restarts;
-                    container.terminated = Some(Terminated {
-                        exit_code: 137,
-                        reason: "OOMKilled".to_owned(),
-                        ..Terminated::default()
-                    });
+                    let started = container.since.take();
+                    container.since = now.filter(|_| ready);
+                    if !ready {
+                        container.terminated = Some(Terminated {
+                            exit_code: 137,
+                            reason: "OOMKilled".to_owned(),
+                            message: String::new(),
+                            started,
+                            finished: now,
+                        });
+                    }
                     self.tell_pod(pod);
                 }
             }
         }
+        self.trouble.insert(hash, FailureClass::OutOfMemory);
+        self.crashed = Some(self.now);
         self
     }
 
@@ -92,7 +101,7 @@ impl Argo {
             return self;
         };
         let mut lost = pod.clone();
-        lost.ready = false;
+        (lost.ready, lost.over) = (false, true);
         lost.failed = Some(("Evicted".to_owned(), "The node was low on resource".to_owned()));
         (lost.containers[0].ready, lost.containers[0].running) = (false, false);
         let was = self.trouble.insert(hash.clone(), FailureClass::Unschedulable);
@@ -102,6 +111,8 @@ impl Argo {
             self.wait(3);
             let mut other = pod;
             other.key.name = format!("{}-r", other.key.name).into();
+            other.uid = format!("{}-r", other.uid).into();
+            (other.created, other.turned) = (Some(whole(self.now)), Some(whole(self.now)));
             self.tell_pod(other);
             self.available(&hash, 2);
             match was {

@@ -46,6 +46,8 @@ pub(crate) struct Tried {
     pub(crate) crowded: bool,
     pub(crate) cause: Option<AbortCause>,
     pub(crate) class: Option<FailureClass>,
+    /// Pods that crashed are up for some time: that may be taken for the reason or not.
+    pub(crate) doubtful: bool,
     /// What was live when it began: revision and number.
     pub(crate) replaces: Option<(i64, u32)>,
     /// The attempt before it, if that is another, and how that had ended.
@@ -178,6 +180,7 @@ impl Argo {
             crowded: false,
             cause: None,
             class: None,
+            doubtful: false,
             replaces: live.as_ref().map(|live| (live.revision, live.number)),
             after: last.filter(|(last, _)| live.as_ref() != Some(last)),
             commit: commit_of(&hash),
@@ -203,7 +206,11 @@ impl Argo {
         use FailureClass::{AnalysisFailed, DeadlineExceeded, ManualAbort};
         let now = self.now;
         let hash = self.current();
-        let seen = self.trouble.get(&hash).copied().or(self.says);
+        let up = self.crashed.map_or(0, |crashed| now.duration_since(crashed).as_secs());
+        let crashing = |class: &FailureClass| *class != FailureClass::OutOfMemory || up < 400;
+        let trouble = self.trouble.get(&hash).copied();
+        let doubtful = trouble == Some(FailureClass::OutOfMemory) && (10..400).contains(&up);
+        let seen = trouble.filter(crashing).or(self.says);
         let class = match (outcome, cause) {
             (Phase::Promoted, _) => None,
             (Phase::Aborted, Some(AbortCause::Manual)) => Some(seen.unwrap_or(ManualAbort)),
@@ -215,6 +222,7 @@ impl Argo {
         let count = self.rollout.progress.step_count;
         let Some(open) = self.open() else { return };
         (open.outcome, open.ended, open.cause, open.class) = (outcome, Some(now), cause, class);
+        open.doubtful = doubtful;
         let stopped = matches!(outcome, Phase::Aborted | Phase::Superseded | Phase::Reverted);
         let planned = step.filter(|step| *step < count);
         if let Some(step) = planned.filter(|_| (stopped || outcome == Phase::Deleted) && !full) {

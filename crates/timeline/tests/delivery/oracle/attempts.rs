@@ -21,7 +21,7 @@ pub(super) fn is_about(stored: Timestamp, real: Timestamp) -> bool {
 impl World<'_> {
     pub(super) fn judge_attempts(&self, findings: &Findings, undisturbed: &World<'_>) {
         for tried in &self.story.truth {
-            let Some(stored) = self.stored(&tried.identity) else {
+            let Some(stored) = self.journal_of(tried) else {
                 findings.rule("missing", self.may_be_missing(tried), || {
                     let trace = self.server.trace(&tried.identity.rollout);
                     let since = trace.and_then(|it| it.ledger.as_deref()).map(timeline::ledger::Ledger::known_since);
@@ -34,7 +34,8 @@ impl World<'_> {
                 self.judge_exposure(findings, tried, stored);
                 self.judge_failure(findings, tried, stored);
                 self.judge_facts(findings, tried, stored);
-                if let Some(expected) = undisturbed.stored(&tried.identity) {
+                let same = stored.identity == tried.identity;
+                if let Some(expected) = undisturbed.stored(&tried.identity).filter(|_| same) {
                     self.judge_likeness(findings, tried, stored, expected);
                 }
             }
@@ -52,6 +53,30 @@ impl World<'_> {
                 format!("{key} never was: {:?}", ever.journal)
             });
         }
+    }
+
+    /// The journal that is of an attempt. Where nobody saw that it was stopped and tried again, two
+    /// attempts are one, and later ones have the number of an earlier.
+    fn journal_of(&self, tried: &Tried) -> Option<&Journal> {
+        let own = self.stored(&tried.identity);
+        let ended = |it: &Tried, journal: &Journal| {
+            let both = journal.ended.zip(it.ended);
+            journal.phase == it.outcome && both.is_some_and(|(is, was)| is_about(is.at, was))
+        };
+        if own.is_some_and(|own| ended(tried, own)) {
+            return own;
+        }
+        let rollout = &tried.identity.rollout;
+        let family: Vec<_> = self.story.truth.iter().filter(|it| is_try(tried, it)).collect();
+        let merged = |it: &&Tried| it.ended.is_some_and(|at| self.unseen(rollout, at).is_some());
+        if !family.iter().any(merged) {
+            return own;
+        }
+        let others = family.iter().filter_map(|it| self.stored(&it.identity));
+        let mut journals = others.filter(|journal| ended(tried, journal));
+        journals.next().or(own.filter(|own| {
+            family.iter().all(|it| it.identity == tried.identity || !ended(it, own))
+        }))
     }
 
     /// Nobody looked from its beginning to its end: then somebody has to say that.
@@ -106,12 +131,8 @@ impl World<'_> {
 
     /// Later tries of the same revision.
     fn next_tries<'a>(&'a self, tried: &'a Tried) -> impl Iterator<Item = &'a Tried> {
-        self.story.truth.iter().filter(move |it| {
-            let (this, other) = (&tried.identity, &it.identity);
-            (&this.rollout_uid, this.revision, &this.hash)
-                == (&other.rollout_uid, other.revision, &other.hash)
-                && this.number < other.number
-        })
+        let later = |it: &&Tried| is_try(tried, it) && tried.identity.number < it.identity.number;
+        self.story.truth.iter().filter(later)
     }
 
     /// Whether a time that is stored is right: about the real one, or a bound if nobody looked.
@@ -158,7 +179,9 @@ impl World<'_> {
             || stored
                 .marks
                 .iter()
-                .any(|mark| matches!(mark.kind, MarkKind::Gap | MarkKind::FirstSight));
+                .any(|mark| matches!(mark.kind, MarkKind::Gap | MarkKind::FirstSight))
+            || (stored.phase == Phase::Deleted
+                && stored.ended.is_some_and(|ended| ended.source == Source::Inferred));
         let honest = exposed == hit || (hit && unseen && gap);
         findings.rule("exposed", honest, || {
             format!("{} is exposed: {exposed}, and not {hit}: {stored:?} {tried}", tried.key)
@@ -182,7 +205,8 @@ impl World<'_> {
         };
         let less = class.is_none() || class == said || class == Some(FailureClass::Unknown);
         let goes = tried.outcome == Phase::Deleted;
-        findings.rule("class", class == tried.class || (unseen && less) || goes, || {
+        let either = (unseen || tried.doubtful) && less;
+        findings.rule("class", class == tried.class || either || goes, || {
             format!("{} failed for {failure:?}, and not {:?}: {tried}", tried.key, tried.class)
         });
         let less = cause.is_none() || cause == Some(AbortCause::Unknown);
@@ -246,6 +270,12 @@ impl World<'_> {
             format!("{} follows by {is:?}, and not {wanted:?}: {tried}", tried.key)
         });
     }
+}
+
+/// Whether both are tries of the same revision.
+fn is_try(one: &Tried, other: &Tried) -> bool {
+    let (one, other) = (&one.identity, &other.identity);
+    (&one.rollout_uid, one.revision, &one.hash) == (&other.rollout_uid, other.revision, &other.hash)
 }
 
 fn is_within(at: Timestamp, from: Timestamp, until: Timestamp) -> bool {

@@ -176,6 +176,7 @@ impl World<'_> {
                 line.outcome == Phase::Unknown
                     || line.exposed == Exposed::Unknown
                     || line.inferred
+                    || (line.exposed_at.is_none() && line.kind != Kind::Initial)
                     || line.settled.is_none()
             });
         let honest = is_shown(shown, &truth, 4) || (!never_blind && says);
