@@ -292,7 +292,6 @@ impl Argo {
         self.shortly();
         self.rollout.revision = Some(revision);
         self.rollout.progress.up_to_date = false;
-        self.rollout.progress.invalid_spec = None;
         self.write();
         let created = format!("Created new replica set \"{}-{hash}\"", self.rollout.key.name);
         let created = condition(Some(true), "NewReplicaSetCreated", &created, self.now);
@@ -354,6 +353,7 @@ impl Argo {
     fn resets(&mut self, step: Option<u32>) {
         let now = whole(self.now);
         let hash = self.current();
+        let words = format!("ReplicaSet \"{}-{hash}\" is progressing.", self.rollout.key.name);
         let progress = &mut self.rollout.progress;
         progress.up_to_date = true;
         progress.step = step;
@@ -363,7 +363,6 @@ impl Argo {
         progress.promote_full = false;
         progress.healthy_since = None;
         progress.invalid_spec = None;
-        let words = format!("ReplicaSet \"{hash}\" is progressing.");
         progress.progressing = Some(condition(Some(true), "ReplicaSetUpdated", &words, now));
         if self.strategy == Strategy::BlueGreen {
             progress.preview = Some(hash.into());

@@ -19,6 +19,8 @@
 mod api_server;
 mod argo;
 mod collector;
+#[path = "../dora/lines.rs"]
+mod lines;
 mod oracle;
 mod random;
 #[path = "../dora/reckoning.rs"]
@@ -31,7 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use collector::Taste;
-use proptest::strategy::Strategy as _;
+use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use story::Story;
 use timeline::Kind;
@@ -179,6 +181,36 @@ fn a_crowd_waits_in_the_cluster_and_not_in_memory_while_the_collector_is_away() 
     let faults = [undisturbed.steps / 2, undisturbed.steps * 3 / 4].map(|step| (step, crash));
     let world = World::new(&story, Taste::Everything, faults.into()).run();
     world.must_be_right(&undisturbed);
+}
+
+/// What comes out wrong in random stories, by rule, each with a short example.
+#[test]
+#[ignore = "for a person who looks into failures"]
+fn survey() {
+    let asked = |name| std::env::var(name).ok().and_then(|number: String| number.parse().ok());
+    let seed = asked("THROUGHLINE_SEED").unwrap_or(1);
+    let config = Config { rng_seed: RngSeed::Fixed(seed), ..Config::default() };
+    let mut runner = TestRunner::new(config);
+    let mut wrong: BTreeMap<(bool, &str), (usize, usize, String)> = BTreeMap::new();
+    for _ in 0..asked("THROUGHLINE_STORIES").unwrap_or(2_000) {
+        let case = random::case().new_tree(&mut runner).unwrap().current();
+        let run = || case.findings(false);
+        let (count, found) = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|why| {
+            let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
+            (0, BTreeMap::from([("panic", why)]))
+        });
+        for (rule, words) in found {
+            let entry = wrong.entry((count > 0, rule)).or_insert((0, usize::MAX, String::new()));
+            entry.0 += 1;
+            if case.length() < entry.1 {
+                let words = words.chars().take(1_000).collect::<String>();
+                (entry.1, entry.2) = (case.length(), format!("{words}\n    {case:?}"));
+            }
+        }
+    }
+    for ((disturbed, rule), (count, _, words)) in wrong {
+        eprintln!("[{rule}] {count}, disturbed: {disturbed}: {words}");
+    }
 }
 
 #[test]

@@ -20,7 +20,6 @@ pub(crate) enum For {
 /// An attempt, with times in seconds.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    pub(crate) name: String,
     pub(crate) hash: String,
     /// 1, or more for a retry.
     pub(crate) number: u32,

@@ -62,7 +62,8 @@ impl Argo {
             (pod.turned, pod.containers[0].since) = (Some(whole(self.now)), Some(whole(self.now)));
             self.tell_pod(pod);
         }
-        self.trouble.remove(&hash);
+        // That pods are up which crashed again and again proves nothing.
+        self.trouble.retain(|of, what| *of != hash || *what == FailureClass::OutOfMemory);
         self.available(&hash, 2);
         self.progresses();
         if self.rollout.stable_hash.as_deref() == Some(&hash) && !self.rollout.healthy {

@@ -177,7 +177,8 @@ impl Argo {
         if !self.moves() {
             return self;
         }
-        let words = format!(": ReplicaSet \"{}\" has timed out progressing.", self.current());
+        let (name, hash) = (&self.rollout.key.name, self.current());
+        let words = format!(": ReplicaSet \"{name}-{hash}\" has timed out progressing.");
         self.aborts(AbortCause::Deadline, &words)
     }
 

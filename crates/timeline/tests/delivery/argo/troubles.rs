@@ -16,7 +16,8 @@ impl Argo {
         if !goes_on || !waits || self.says.is_some() {
             return self;
         }
-        let words = format!("ReplicaSet \"{hash}\" has timed out progressing.");
+        let name = &self.rollout.key.name;
+        let words = format!("ReplicaSet \"{name}-{hash}\" has timed out progressing.");
         let stalled = condition(Some(false), "ProgressDeadlineExceeded", &words, self.now);
         self.rollout.progress.progressing = Some(stalled);
         self.says = Some(FailureClass::DeadlineExceeded);
@@ -107,18 +108,23 @@ impl Argo {
         let was = self.trouble.insert(hash.clone(), FailureClass::Unschedulable);
         self.tell_pod(lost);
         self.available(&hash, 1);
+        self.wait(3);
+        let mut other = pod;
+        other.key.name = format!("{}-r", other.key.name).into();
+        other.uid = format!("{}-r", other.uid).into();
+        (other.created, other.turned) = (Some(whole(self.now)), Some(whole(self.now)));
         if replaced {
-            self.wait(3);
-            let mut other = pod;
-            other.key.name = format!("{}-r", other.key.name).into();
-            other.uid = format!("{}-r", other.uid).into();
-            (other.created, other.turned) = (Some(whole(self.now)), Some(whole(self.now)));
             self.tell_pod(other);
             self.available(&hash, 2);
             match was {
                 Some(was) => self.trouble.insert(hash, was),
                 None => self.trouble.remove(&hash),
             };
+        } else {
+            other.ready = false;
+            other.unscheduled = Some(("Unschedulable".to_owned(), "no node has room".to_owned()));
+            (other.containers[0].ready, other.containers[0].running) = (false, false);
+            self.tell_pod(other);
         }
         self
     }
