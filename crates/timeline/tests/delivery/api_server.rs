@@ -35,6 +35,8 @@ pub(crate) struct ApiServer {
     /// Successful writes of each.
     pub(crate) writes: BTreeMap<Key, usize>,
     watches: BTreeMap<Kind, VecDeque<Observation>>,
+    /// Kinds that are not served now, or that the operator may not read.
+    pub(crate) refused: BTreeSet<Kind>,
 }
 
 impl ApiServer {
@@ -60,6 +62,9 @@ impl ApiServer {
     }
 
     fn tell(&mut self, kind: Kind, observation: Observation) -> Kind {
+        if self.refused.contains(&kind) {
+            return kind;
+        }
         self.watches.entry(kind).or_default().push_back(observation);
         kind
     }
@@ -115,6 +120,10 @@ impl ApiServer {
 
     /// Puts the list of a kind in place of all events of it that wait; says how many these are.
     pub(crate) fn list(&mut self, kind: Kind) -> usize {
+        if self.refused.contains(&kind) {
+            self.refuse(kind, Unavailable::Forbidden("list"));
+            return 1;
+        }
         let mut told = VecDeque::from([Observation::Listing(kind)]);
         let mut present = BTreeSet::new();
         for ((_, key), observation) in self.objects.iter().filter(|((of, _), _)| *of == kind) {
@@ -133,9 +142,9 @@ impl ApiServer {
         count
     }
 
-    /// The kind is not served.
-    pub(crate) fn refuse(&mut self, kind: Kind) {
-        let why = Observation::Unavailable(kind, Unavailable::NotInstalled);
+    /// The kind cannot be read.
+    pub(crate) fn refuse(&mut self, kind: Kind, why: Unavailable) {
+        let why = Observation::Unavailable(kind, why);
         self.watches.insert(kind, VecDeque::from([why]));
     }
 
@@ -153,6 +162,9 @@ impl ApiServer {
 
     /// A RolloutAttempt is created, or replaced if it still is of that version.
     pub(crate) fn store(&mut self, key: &Key, write: &AttemptWrite) -> AttemptWritten {
+        if self.refused.contains(&Kind::RolloutAttempt) {
+            return AttemptWritten::Failed;
+        }
         let there = self.attempts.get(key);
         match (&write.resource_version, there) {
             (Some(version), Some(there)) if *version == there.version.to_string() => {}
@@ -229,6 +241,9 @@ impl ApiServer {
 
     /// A RolloutTrace is stored, with its times as precise as Kubernetes keeps them.
     pub(crate) fn report(&mut self, key: &Key, write: &ReportWrite) -> bool {
+        if self.refused.contains(&Kind::RolloutTrace) {
+            return false;
+        }
         let there = self.objects.contains_key(&(Kind::RolloutTrace, key.clone()));
         if !there && !write.create {
             return false;

@@ -53,6 +53,10 @@ fn faults() -> Vec<Fault> {
     }
     faults.push(Fault::Crash(InFlight::Late(2_500), 900));
     faults.push(Fault::Crash(InFlight::Lost, 20_000));
+    for kind in [Kind::Rollout, Kind::RolloutTrace, Kind::RolloutAttempt] {
+        faults.push(Fault::Refused(kind, false, 15_000));
+        faults.push(Fault::Refused(kind, true, 15_000));
+    }
     faults
 }
 

@@ -47,11 +47,15 @@ fn faults() -> impl Strategy<Value = Vec<(prop::sample::Index, Fault)>> {
         Kind::RolloutAttempt,
     ])
     .prop_map(Fault::Relist);
+    let refused =
+        prop::sample::select(vec![Kind::Rollout, Kind::RolloutTrace, Kind::RolloutAttempt]);
     let dies = prop_oneof![
         5 => (in_flight(), down).prop_map(|(in_flight, down)| Fault::Crash(in_flight, down)),
         4 => answers(),
         1 => relist.clone(),
         1 => Just(Fault::NoTraces),
+        1 => (refused, any::<bool>(), 0u32..300_000)
+            .prop_map(|(kind, crashes, until)| Fault::Refused(kind, crashes, until)),
     ];
     let lives = prop_oneof![4 => answers(), 1 => relist, 1 => Just(Fault::NoAttempts)];
     let at = any::<prop::sample::Index>;

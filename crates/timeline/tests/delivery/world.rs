@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use timeline::base::AttemptId;
 use timeline::engine::{Effect, LedgerChange, Options};
 use timeline::ledger::Ledger;
+use timeline::seen::Unavailable;
 use timeline::outbox::Stage;
 use timeline::{Engine, Key, Kind, Observation};
 
@@ -57,6 +58,8 @@ enum Step {
     Answer(u64),
     Collect(Key),
     Start,
+    /// The kind is served again.
+    Serve(Kind),
 }
 
 pub(crate) struct World<'a> {
@@ -189,12 +192,18 @@ impl<'a> World<'a> {
             Step::Change(n) => self.change(n),
             Step::Start => self.start(),
             Step::Collect(rollout) => self.collect(&rollout),
+            Step::Serve(kind) => {
+                self.server.refused.remove(&kind);
+                if self.operator.is_some() {
+                    self.after(0, Step::List(kind));
+                }
+            }
             _ if self.operator.is_none() && !matches!(step, Step::Commit(_)) => {}
             Step::List(Kind::AppVersion | Kind::WorkloadVersion | Kind::AppContext)
                 if self.story.no_keptn =>
             {
                 let Step::List(kind) = step else { return };
-                self.server.refuse(kind);
+                self.server.refuse(kind, Unavailable::NotInstalled);
                 self.after(0, Step::Deliver(kind));
             }
             Step::List(kind) => {

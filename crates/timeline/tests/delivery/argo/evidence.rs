@@ -12,6 +12,7 @@ use super::{Argo, NAMESPACE, Plan, whole};
 impl Argo {
     /// The analysis of the step at hand fails, and Argo aborts for it.
     pub(crate) fn fails_analysis(&mut self) -> &mut Self {
+        self.steps_to_analysis();
         let step = self.rollout.progress.step.map(|step| step as usize);
         let plan = step.and_then(|step| self.plan.get(step));
         if !self.moves() || plan != Some(&Plan::Analysis) {

@@ -97,7 +97,8 @@ impl Argo {
     /// A node loses a pod; another one takes its place, if there is room.
     pub(crate) fn evicts(&mut self, replaced: bool) -> &mut Self {
         let hash = self.current();
-        let there = self.sets.get(&hash).is_some_and(|set| set.available == 2);
+        let there = self.sets.get(&hash).is_some_and(|set| set.available == 2)
+            && !self.trouble.contains_key(&hash);
         let Some(pod) = self.pods_of(&hash).pop().filter(|_| there && self.moves()) else {
             return self;
         };
@@ -105,7 +106,7 @@ impl Argo {
         (lost.ready, lost.over) = (false, true);
         lost.failed = Some(("Evicted".to_owned(), "The node was low on resource".to_owned()));
         (lost.containers[0].ready, lost.containers[0].running) = (false, false);
-        let was = self.trouble.insert(hash.clone(), FailureClass::Unschedulable);
+        self.trouble.insert(hash.clone(), FailureClass::Unschedulable);
         self.tell_pod(lost);
         self.available(&hash, 1);
         self.wait(3);
@@ -116,10 +117,7 @@ impl Argo {
         if replaced {
             self.tell_pod(other);
             self.available(&hash, 2);
-            match was {
-                Some(was) => self.trouble.insert(hash, was),
-                None => self.trouble.remove(&hash),
-            };
+            self.trouble.remove(&hash);
         } else {
             other.ready = false;
             other.unscheduled = Some(("Unschedulable".to_owned(), "no node has room".to_owned()));
@@ -159,7 +157,7 @@ impl Argo {
         let was_live = self.truth.iter().any(|it| {
             it.is_of(&uid) && it.identity.hash == hash && it.outcome == Phase::Promoted
         });
-        let stable = self.rollout.stable_hash.as_deref() == Some(hash);
+        let stable = self.rollout.stable_hash.as_deref() == Some(hash) || !self.exists;
         if !was_live || stable || self.is(hash) || self.strategy == Strategy::BlueGreen {
             return self;
         }
@@ -176,8 +174,18 @@ impl Argo {
         self.promotes()
     }
 
+    pub(super) fn steps_to_analysis(&mut self) {
+        for _ in 0..self.plan.len() {
+            let step = self.rollout.progress.step.map(|step| step as usize);
+            if matches!(step.and_then(|step| self.plan.get(step)), Some(Plan::Weight(_))) {
+                self.step();
+            }
+        }
+    }
+
     /// A person does not wait for the analysis of a step.
     pub(crate) fn skips(&mut self) -> &mut Self {
+        self.steps_to_analysis();
         let step = self.rollout.progress.step.map(|step| step as usize);
         let plan = step.and_then(|step| self.plan.get(step));
         if !self.moves() || plan != Some(&Plan::Analysis) || self.broken.contains(&self.current()) {

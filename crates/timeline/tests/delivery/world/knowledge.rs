@@ -14,7 +14,7 @@ const LATER: SignedDuration = SignedDuration::from_secs(1);
 /// What a watch may take, and a second of a clock without fractions.
 const SLACK: SignedDuration = SignedDuration::from_millis(1_200);
 /// What is read when a process starts, before it knows all that is there.
-const READ: [Kind; 5] = [
+pub(super) const READ: [Kind; 5] = [
     Kind::Rollout,
     Kind::ReplicaSet,
     Kind::AnalysisRun,
@@ -65,19 +65,19 @@ impl World<'_> {
     }
 
     /// Nobody looks from now on; and what was not stored is lost.
-    pub(super) fn goes_dark(&mut self) {
+    pub(super) fn goes_dark(&mut self, unread: impl IntoIterator<Item = Kind>) {
         for rollout in &self.keys {
             let safe = self.safe.get(rollout).copied().unwrap_or(self.now);
             let dark = self.dark.entry(rollout.clone()).or_insert(safe);
             *dark = (*dark).min(safe);
         }
-        self.unread = READ.into();
+        self.unread.extend(unread);
     }
 
     /// A list was read.
     pub(super) fn has_read(&mut self, kind: Kind) {
         self.unread.remove(&kind);
-        if self.unread.is_empty() {
+        if self.unread.is_empty() && self.operator.is_some() {
             for (rollout, since) in std::mem::take(&mut self.dark) {
                 self.blind.entry(rollout.clone()).or_default().push((since, self.now));
                 self.safe.insert(rollout, self.now);
