@@ -15,6 +15,7 @@ mod announcer;
 pub mod cli;
 pub mod crds;
 pub mod dora;
+mod events;
 pub mod explain;
 pub mod export;
 pub mod journal;

@@ -103,6 +103,7 @@ impl Tracer {
             Effect::Recall(limit) => Box::pin(writer.recall(limit)),
             Effect::ReadAttempts(key, uid) => Box::pin(writer.read(key, uid.to_string())),
             Effect::Prune(attempt, keep) => Box::pin(writer.prune(attempt, keep)),
+            Effect::ReadEvents(key, set, pods) => Box::pin(writer.events(key, set, pods)),
             Effect::WatchPods(rollout, hash) => {
                 self.pods.watch(rollout, &hash);
                 return None;
@@ -143,6 +144,7 @@ impl Tracer {
             Answer::Read(key, uid, attempts) => {
                 self.engine.attempts_read(&key, &uid, attempts, now);
             }
+            Answer::Events(key, seen) => self.engine.events_read(&key, &seen, now),
             Answer::Nothing => {}
         }
         Vec::new()

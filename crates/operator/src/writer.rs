@@ -1,14 +1,17 @@
 //! Carries out what the owner asks for, each effect in a task of its own, and brings the answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kube::Client;
+use smol_str::SmolStr;
 use timeline::base::AttemptId;
 use timeline::engine::ReportWrite;
 use timeline::journal::Journal;
 use timeline::keptn::app_context::{ContextWrite, ContextWritten, WriteProblem};
 use timeline::outbox::{Announcement, AttemptWrite, AttemptWritten, Sent};
+use timeline::seen::EventsSeen;
 use timeline::spans::Batch;
 use timeline::stored::RolloutAttemptSeen;
 use timeline::{Key, Kind};
@@ -17,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::export::{Delivered, Exporter};
 use crate::metrics::{Metrics, error_type};
-use crate::{announcer, journalist, linker, recorder};
+use crate::{announcer, events, journalist, linker, recorder};
 
 /// Links have a deadline, the others have none: they do not share their places.
 const LINKS_AT_ONCE: usize = 16;
@@ -44,6 +47,8 @@ pub(crate) enum Answer {
     Recalled(Vec<RolloutAttemptSeen>, bool),
     /// The attempts that are left of the Rollout of this UID; none if they could not be read.
     Read(Key, String, Option<Vec<Journal>>),
+    /// The Events of pods of a stalled attempt.
+    Events(Key, EventsSeen),
     /// Nobody waits for it.
     Nothing,
 }
@@ -57,6 +62,8 @@ pub(crate) struct Writer {
     links: Arc<Semaphore>,
     others: Arc<Semaphore>,
     metrics: Metrics,
+    /// That Events cannot be read was logged.
+    events_forbidden: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -68,7 +75,8 @@ impl Writer {
     ) -> Self {
         let places = |places| Arc::new(Semaphore::new(places));
         let (links, others) = (places(LINKS_AT_ONCE), places(OTHERS_AT_ONCE));
-        Self { client, namespace, exporter, links, others, metrics }
+        let events_forbidden = Arc::default();
+        Self { client, namespace, exporter, links, others, metrics, events_forbidden }
     }
 
     pub(crate) async fn link(self, app: Key, write: ContextWrite) -> Answer {
@@ -198,6 +206,26 @@ impl Writer {
             Err(_) => None,
         };
         Answer::Read(key, uid, attempts)
+    }
+
+    pub(crate) async fn events(self, key: Key, set: SmolStr, pods: Vec<SmolStr>) -> Answer {
+        let _place = self.others.acquire().await;
+        let read = events::read(self.client.clone(), &key.namespace, set, pods);
+        match timeout(WRITE_TIMEOUT, read).await {
+            Ok(Ok(seen)) => return Answer::Events(key, seen),
+            Ok(Err(error)) => {
+                let error_type = error_type(&error);
+                // It goes without them: pods and Argo still say most of what goes wrong.
+                if error_type != "forbidden" {
+                    tracing::debug!(%key, %error, "Events not read");
+                } else if !self.events_forbidden.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%error, "no permission to list Events: reasons go without them");
+                }
+                self.metrics.failed("list", "events", error_type);
+            }
+            Err(_) => self.metrics.failed("list", "events", TIMEOUT),
+        }
+        Answer::Nothing
     }
 
     pub(crate) async fn prune(self, attempt: AttemptId, keep: usize) -> Answer {

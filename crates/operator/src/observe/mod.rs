@@ -21,6 +21,7 @@ use timeline::{Key, Kind, Observation};
 
 pub use keptn::app_context;
 pub(crate) use own::attempt_seen;
+pub(crate) use text::bounded;
 
 /// A kind that is watched, and how one of its objects is read.
 pub trait Observed {

@@ -2,7 +2,7 @@
 
 /// The text on one line and within so many bytes: cut between characters, control characters made
 /// spaces.
-pub(super) fn bounded(mut text: String, bytes: usize) -> String {
+pub(crate) fn bounded(mut text: String, bytes: usize) -> String {
     text.truncate(text.floor_char_boundary(bytes));
     if text.chars().any(char::is_control) {
         // Some control characters are two bytes long: it only gets shorter.

@@ -250,6 +250,8 @@ impl Replay {
             Effect::LeavePods(rollout) => {
                 self.pods_of.remove(&rollout);
             }
+            // No Event was recorded.
+            Effect::ReadEvents(..) => {}
             // The collector is never away, and nothing is old enough to be removed.
             Effect::Recall(_) => unreachable!(),
             Effect::Prune(..) => {}

@@ -152,7 +152,7 @@ impl Engine {
         };
         if names.is_empty() {
             let newest = rollout.chain.newest().map_or(0, |newest| newest.revision);
-            self.evidence.forget_until(key, newest);
+            self.evidence.forget_until(key, newest, false);
             return Turn::Same;
         }
         let sets: Vec<_> =
@@ -243,6 +243,7 @@ impl Engine {
         }
         self.take_lines(key, &seen.uid, lines, now);
         self.tell_reasons(key, &names);
+        self.forget_evidence(key, &names);
         turn
     }
 
@@ -322,6 +323,7 @@ impl Engine {
         }
         match wanted {
             Some((hash, uid)) => {
+                self.evidence.expect_pods(&uid);
                 self.pods_watched.insert(key.clone(), (hash.clone(), uid));
                 effects.push(Effect::WatchPods(key.clone(), hash.clone()));
             }

@@ -27,6 +27,8 @@ pub enum Effect {
     Prune(AttemptId, usize),
     /// Watch the pods of a Rollout that carry this pod-template-hash.
     WatchPods(Key, SmolStr),
+    /// Read the Events of a few pods of a Rollout: UID of their ReplicaSet, and theirs.
+    ReadEvents(Key, SmolStr, Vec<SmolStr>),
     /// Watch the pods of a Rollout no longer.
     LeavePods(Key),
 }

@@ -157,8 +157,7 @@ impl Engine {
             Observation::RolloutTrace(seen) => self.trace_seen(*seen, now),
             Observation::RolloutAttempt(seen) => self.attempt_seen(*seen, now),
             Observation::AnalysisRun(seen) => {
-                let rollout = self.evidence.run(*seen);
-                self.touched_rollouts.insert(rollout);
+                self.touched_rollouts.extend(self.evidence.run(*seen));
             }
             Observation::Experiment(seen) => {
                 self.touched_rollouts.extend(self.evidence.experiment(*seen));
@@ -219,6 +218,7 @@ impl Engine {
         {
             self.refresh(key, again, now);
             self.watch_pods(key, &mut effects);
+            self.ask_for_events(key, now, &mut effects);
         }
         if !std::mem::replace(&mut self.started, true) {
             for key in std::mem::take(&mut self.gone_early) {
@@ -376,7 +376,8 @@ impl Engine {
             Kind::RolloutAttempt => self.journals.gone(key, now),
             Kind::Pod => self.evidence.pod_gone(key),
             // What was found out of them stays.
-            Kind::AnalysisRun | Kind::Experiment => {}
+            Kind::AnalysisRun => self.evidence.run_gone(key),
+            Kind::Experiment => {}
             Kind::RolloutTrace => {
                 self.traces.remove(key);
                 if let Some(rollout) = self.rollouts.get_mut(key) {

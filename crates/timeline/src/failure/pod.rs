@@ -146,9 +146,12 @@ fn not_ready(container: &ContainerSeen, initializing: bool) -> Option<&'static s
 fn of_event(pod: &PodSeen) -> Option<Finding<'_>> {
     use FailureClass::{ContainerConfig, VolumeFailed};
     let (reason, message) = pod.event.as_ref()?;
+    // They come before any container is started.
+    if pod.containers.iter().any(|it| it.running || it.terminated.is_some()) {
+        return None;
+    }
     let class = match reason.as_str() {
         "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" => VolumeFailed,
-        "FailedScheduling" => return Some(whole(pod, unschedulable(reason, message))),
         "FailedCreatePodSandBox" | "NetworkNotReady" => ContainerConfig,
         _ => return None,
     };

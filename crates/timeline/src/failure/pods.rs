@@ -91,7 +91,10 @@ fn counts(over: &PodSeen, live: &[&PodSeen]) -> bool {
 
 fn runs(pod: &PodSeen) -> bool {
     let runs = |container: &ContainerSeen| container.waiting.is_none();
-    pod.unscheduled.is_none() && !pod.containers.is_empty() && pod.containers.iter().all(runs)
+    pod.ready
+        || pod.unscheduled.is_none()
+            && !pod.containers.is_empty()
+            && pod.containers.iter().all(runs)
 }
 
 fn best(

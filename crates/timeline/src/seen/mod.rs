@@ -4,6 +4,7 @@
 
 mod analysis;
 pub mod commit;
+mod event;
 mod experiment;
 mod keptn;
 mod kind;
@@ -16,6 +17,7 @@ pub mod workload;
 pub use analysis::{
     AnalysisKind, AnalysisPhase, AnalysisRunSeen, EvidenceOwner, MeasurementSeen, MetricSeen,
 };
+pub use event::{EventSeen, EventsSeen};
 pub use experiment::ExperimentSeen;
 pub use keptn::{AppContextSeen, AppVersionSeen, WorkloadVersionSeen};
 pub use kind::{InvalidSeen, Kind, Unavailable};

@@ -148,11 +148,6 @@ fn what_only_an_event_says_is_told_where_the_pod_says_nothing() {
              already used by pod(s) cart-0",
         ),
         (
-            "FailedScheduling",
-            "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available",
-            "Unschedulable: 0/3 nodes are available: 3 Insufficient cpu.",
-        ),
-        (
             "FailedCreatePodSandBox",
             "Failed to create pod sandbox: no IP addresses available",
             "ContainerConfig: FailedCreatePodSandBox: Failed to create pod sandbox: no IP addresses \
@@ -171,6 +166,10 @@ fn what_only_an_event_says_is_told_where_the_pod_says_nothing() {
         PodSeen { event: Some(words.clone()), ..pod("cart-1", vec![running("cart", None)]) };
     let expected = format!("ProbeFailed: cart: {} (1 of 1 pods)", words.1);
     assert_eq!(line(&probed), Some(expected));
+    // A volume that could not be mounted at first can be, where a container was started.
+    let mount = Some(super::words("FailedMount", "secret \"cart-tls\" not found"));
+    let started = ContainerSeen { since: ago(5), ..running("cart", None) };
+    assert_eq!(line(&PodSeen { event: mount, ..pod("cart-1", vec![started]) }), None);
     let pulled = PodSeen { event: Some(super::words("Pulled", "image")), ..creating };
     assert_eq!(line(&pulled), None);
 }
