@@ -19,6 +19,7 @@ use timeline::seen::{
     RevisionFacts, RolloutSeen, StepPlan, Strategy, Template, Workload,
 };
 use timeline::{Key, Observation};
+pub(crate) use pods::is_without_volume;
 pub(crate) use truth::{Purpose, Tried, commit_of, committed, version_of};
 
 pub(crate) const NAMESPACE: &str = "ns";
@@ -51,6 +52,8 @@ pub(crate) struct Argo {
     pub(crate) now: Timestamp,
     pub(crate) changes: Vec<Change>,
     pub(crate) truth: Vec<Tried>,
+    /// What happened that not everybody gets right.
+    pub(crate) kinds: BTreeSet<&'static str>,
     plan: Vec<Plan>,
     strategy: Strategy,
     /// A traffic router shifts weights.
@@ -69,6 +72,8 @@ pub(crate) struct Argo {
     healthy: BTreeSet<String>,
     /// What is wrong with the pods of a hash now.
     trouble: BTreeMap<String, FailureClass>,
+    /// Since when pods cannot start for something that only an Event says.
+    silent: Option<Timestamp>,
     /// When pods that are up now crashed last.
     crashed: Option<Timestamp>,
     /// What Argo says now of the attempt under way.
@@ -117,6 +122,7 @@ impl Argo {
             now,
             changes: Vec::new(),
             truth: Vec::new(),
+            kinds: BTreeSet::new(),
             plan: plan.to_vec(),
             strategy,
             routed: false,
@@ -130,6 +136,7 @@ impl Argo {
             hotfixes: BTreeSet::new(),
             healthy: BTreeSet::new(),
             trouble: BTreeMap::new(),
+            silent: None,
             crashed: None,
             says: None,
             weight_of: None,
@@ -244,6 +251,9 @@ impl Argo {
     pub(crate) fn undo(&mut self, hash: &str) -> &mut Self {
         if !self.sets.contains_key(hash) {
             return self;
+        }
+        if self.annotated.0 != commit_of(hash) {
+            self.kinds.insert("an undo keeps the annotations");
         }
         self.applies(hash)
     }

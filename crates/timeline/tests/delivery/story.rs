@@ -1,6 +1,8 @@
 //! What happens in the cluster while the operator looks on: stories by name, and random ones that
 //! obey Argo's rules.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use timeline::seen::{AnalysisPhase, Strategy as Replacing};
@@ -13,6 +15,8 @@ pub(crate) struct Story {
     pub(crate) name: &'static str,
     pub(crate) changes: Vec<Change>,
     pub(crate) truth: Vec<Tried>,
+    /// What happens in it that not everybody gets right.
+    pub(crate) kinds: BTreeSet<&'static str>,
     /// Keptn is not installed.
     pub(crate) no_keptn: bool,
     /// From when until when the collector is away.
@@ -45,12 +49,14 @@ impl Story {
             name,
             changes: Vec::new(),
             truth: Vec::new(),
+            kinds: BTreeSet::new(),
             no_keptn: false,
             away: Vec::new(),
         };
         for argo in all {
             story.changes.extend(argo.changes);
             story.truth.extend(argo.truth);
+            story.kinds.extend(argo.kinds);
         }
         story.changes.sort_by_key(|change| change.at);
         story
@@ -273,6 +279,9 @@ fn reported() -> Vec<Story> {
         of("an evicted pod was not replaced", live("cart", &ASKING), |argo| {
             argo.apply("b").wait(6).run().evicts(false).wait(40).abort();
         }),
+        of("a volume that cannot be mounted", live("cart", &ASKING), |argo| {
+            argo.apply("m").wait(100).stalls().wait(60).abort().wait(60).apply("c").wait(4).run();
+        }),
         of("a step is skipped", live("cart", &TESTED), |argo| {
             argo.apply("b").wait(6).step().skips().wait(3).run();
         }),
@@ -397,7 +406,7 @@ fn played(name: &str, manner: Manner, acts: &[Act]) -> Argo {
         Manner::BlueGreen => Argo::new(name, Replacing::BlueGreen, &[], start()),
     };
     argo.cannot_pull("x");
-    let hash = |n: u8| ["a", "b", "c", "d", "x", "a2", "b2", "c2"][usize::from(n)];
+    let hash = |n: u8| ["a", "b", "c", "d", "x", "m", "b2", "c2"][usize::from(n)];
     for act in acts {
         match *act {
             Act::Apply(n) => argo.apply(hash(n)),

@@ -7,6 +7,11 @@ use timeline::{Key, Kind, Observation};
 
 use super::{Argo, NAMESPACE, whole};
 
+/// Whether the pods of this UID, or of a ReplicaSet of this UID, cannot mount a volume.
+pub(crate) fn is_without_volume(uid: &str) -> bool {
+    uid.contains("-m")
+}
+
 impl Argo {
     pub(super) fn starts_pods(&mut self) {
         let hash = self.current();
@@ -16,6 +21,11 @@ impl Argo {
         let broken = self.broken.contains(&hash);
         if broken {
             self.trouble.insert(hash.clone(), FailureClass::ImagePullFailed);
+        }
+        let mounts = !is_without_volume(&set.uid);
+        if !mounts {
+            self.trouble.insert(hash.clone(), FailureClass::VolumeFailed);
+            self.silent = Some(self.now);
         }
         for n in 0..2 {
             let why = if broken { "ImagePullBackOff" } else { "ContainerCreating" };
@@ -52,7 +62,8 @@ impl Argo {
     /// The pods of the current revision are ready, unless they never get so.
     pub(crate) fn pods_get_ready(&mut self) -> &mut Self {
         let hash = self.current();
-        if !self.exists || self.broken.contains(&hash) || !self.sets.contains_key(&hash) {
+        let mounts = self.sets.get(&hash).is_none_or(|set| !is_without_volume(&set.uid));
+        if !self.exists || !mounts || self.broken.contains(&hash) || !self.sets.contains_key(&hash) {
             return self;
         }
         for mut pod in self.pods_of(&hash).into_iter().filter(|pod| !pod.ready && !pod.over) {

@@ -16,7 +16,7 @@ impl Argo {
             return self;
         };
         let hash = self.current();
-        if self.broken.contains(&hash) || !self.rollout.progress.pauses.is_empty() {
+        if self.never_starts(&hash) || !self.rollout.progress.pauses.is_empty() {
             return self;
         }
         self.pods_get_ready();
@@ -117,7 +117,7 @@ impl Argo {
 
     /// `promote --full`
     pub(crate) fn promote_full(&mut self) -> &mut Self {
-        if !self.moves() || self.broken.contains(&self.current()) {
+        if !self.moves() || self.never_starts(&self.current()) {
             return self;
         }
         self.rollout.progress.promote_full = true;
@@ -248,7 +248,7 @@ impl Argo {
 
     /// A blue-green Rollout gets on, until it waits for a person.
     pub(crate) fn previews(&mut self) -> &mut Self {
-        let broken = self.broken.contains(&self.current());
+        let broken = self.never_starts(&self.current());
         if self.moves() && self.strategy == Strategy::BlueGreen && !broken {
             self.pods_get_ready();
             self.analyses(AnalysisKind::PrePromotion, AnalysisPhase::Successful);
@@ -260,7 +260,7 @@ impl Argo {
     /// Argo points the active Service to the new revision, and looks how it does.
     pub(crate) fn switches(&mut self, outcome: AnalysisPhase) -> &mut Self {
         let waits = !self.rollout.progress.pauses.is_empty()
-            || self.broken.contains(&self.current());
+            || self.never_starts(&self.current());
         if !self.moves() || self.strategy != Strategy::BlueGreen || waits {
             return self;
         }

@@ -8,6 +8,11 @@ use timeline::seen::{AnalysisKind, AnalysisPhase, Strategy, Terminated};
 use super::{Argo, Plan, condition, whole};
 
 impl Argo {
+    /// Whether pods of a hash never get ready.
+    pub(super) fn never_starts(&self, hash: &str) -> bool {
+        self.broken.contains(hash) || hash.starts_with('m')
+    }
+
     /// Argo says that it waits for too long, and goes on waiting (`progressDeadlineAbort: false`).
     pub(crate) fn stalls(&mut self) -> &mut Self {
         let hash = self.current();
@@ -61,7 +66,7 @@ impl Argo {
     /// The pods run out of memory again and again, and are up at this moment.
     pub(crate) fn crashes(&mut self) -> &mut Self {
         let hash = self.current();
-        if !self.moves() || self.broken.contains(&hash) {
+        if !self.moves() || self.never_starts(&hash) {
             return self;
         }
         self.pods_get_ready();
@@ -130,7 +135,7 @@ impl Argo {
     /// Somebody asks for the whole promotion, then for an abort, which Argo ignores.
     pub(crate) fn loses_abort(&mut self) -> &mut Self {
         let hash = self.current();
-        if !self.moves() || self.broken.contains(&hash) || self.strategy == Strategy::BlueGreen {
+        if !self.moves() || self.never_starts(&hash) || self.strategy == Strategy::BlueGreen {
             return self;
         }
         self.rollout.progress.promote_full = true;
@@ -143,6 +148,7 @@ impl Argo {
         self.write();
         self.wait(2);
         self.rollout.abort = true;
+        self.kinds.insert("an abort that Argo ignores");
         self.write();
         self.rollout.abort = false;
         self.write();
@@ -167,6 +173,7 @@ impl Argo {
         self.write();
         self.wait(2);
         self.rollout.abort = true;
+        self.kinds.insert("an abort that Argo ignores");
         self.write();
         self.rollout.abort = false;
         self.write();
@@ -188,7 +195,7 @@ impl Argo {
         self.steps_to_analysis();
         let step = self.rollout.progress.step.map(|step| step as usize);
         let plan = step.and_then(|step| self.plan.get(step));
-        if !self.moves() || plan != Some(&Plan::Analysis) || self.broken.contains(&self.current()) {
+        if !self.moves() || plan != Some(&Plan::Analysis) || self.never_starts(&self.current()) {
             return self;
         }
         self.pods_get_ready();
@@ -196,6 +203,7 @@ impl Argo {
         self.write();
         self.wait(3);
         self.step_is(StepResult::Skipped);
+        self.kinds.insert("a step is skipped");
         let progress = &mut self.rollout.progress;
         progress.step = progress.step.map(|step| step + 1);
         self.write();

@@ -138,15 +138,16 @@ impl Argo {
         standing
     }
 
+    fn was_live_by_hash(&self, hash: &str) -> bool {
+        self.attempts().any(|it| it.outcome == Phase::Promoted && it.identity.hash == hash)
+    }
+
     fn purpose(&self, hash: &str, revision: i64) -> Purpose {
         let live = self.live();
-        let was_live = |same: &dyn Fn(&str) -> bool| {
-            self.attempts().any(|it| it.outcome == Phase::Promoted && same(&it.identity.hash))
-        };
         match live.map(|live| live.identity.hash.as_str()) {
             _ if revision == 1 => Purpose::Initial,
             Some(live) if is_upgrade(hash, live) => Purpose::Upgrade,
-            Some(live) if live != hash && was_live(&|other| other == hash) => Purpose::Rollback,
+            Some(live) if live != hash && self.was_live_by_hash(hash) => Purpose::Rollback,
             Some(live) if content(live) == content(hash) => Purpose::Redeploy,
             Some(_) if self.standing().contains(&content(hash)) => Purpose::Rollback,
             _ if self.hotfixes.contains(hash) => Purpose::Hotfix,
@@ -167,10 +168,25 @@ impl Argo {
         };
         let live = self.live().map(|it| it.identity.clone());
         let last = self.attempts().next_back().map(|it| (it.identity.clone(), it.outcome));
+        let purpose = self.purpose(&hash, revision);
+        let tried_before = self.attempts().any(|it| it.identity.hash == hash);
+        let retried = identity.number > 1;
+        let open_failure = self.attempts().next_back().is_some_and(|it| {
+            matches!(it.outcome, Phase::Aborted | Phase::Reverted) && it.hit.is_some()
+        });
+        let by_hash = self.was_live_by_hash(&hash);
+        self.kinds.extend(match purpose {
+            _ if revision > 1 && live.is_none() => Some("a first revision is never healthy"),
+            Purpose::Change if tried_before && !retried => Some("stopped, and shipped later"),
+            Purpose::Hotfix if open_failure => Some("a hotfix for what was stopped"),
+            Purpose::Redeploy => Some("a template with a stamp"),
+            Purpose::Rollback if !by_hash => Some("a template with a stamp"),
+            _ => None,
+        });
         let tried = Tried {
             key: attempt_key(&identity),
             identity,
-            purpose: self.purpose(&hash, revision),
+            purpose,
             outcome: Phase::Progressing,
             // A new Rollout's first attempt begins with it.
             began: self.rollout.created.filter(|_| revision == 1).unwrap_or(self.now),
@@ -210,6 +226,8 @@ impl Argo {
         let crashing = |class: &FailureClass| *class != FailureClass::OutOfMemory || up < 400;
         let trouble = self.trouble.get(&hash).copied();
         let doubtful = trouble == Some(FailureClass::OutOfMemory) && (10..400).contains(&up);
+        let silent = self.silent.map_or(0, |since| now.duration_since(since).as_secs());
+        let doubtful = doubtful || trouble == Some(FailureClass::VolumeFailed) && silent < 60;
         let seen = trouble.filter(crashing).or(self.says);
         let class = match (outcome, cause) {
             (Phase::Promoted, _) => None,
@@ -284,11 +302,15 @@ impl Argo {
     pub(super) fn reckon(&mut self) {
         let (now, uid) = (self.now, self.rollout.uid.clone());
         let mut truth = std::mem::take(&mut self.truth);
+        let mut kinds = std::mem::take(&mut self.kinds);
         for tried in truth.iter_mut().filter(|it| it.is_of(&uid)) {
             let reaches = || self.reaches(&tried.identity.hash);
             if tried.open() {
                 if tried.hit.is_none() && reaches() {
                     tried.hit = Some(now);
+                    if self.routed && self.rollout.progress.weight == Some(0) && self.plan.contains(&Plan::Header) {
+                        kinds.insert("a header route at weight 0");
+                    }
                 }
                 let ours = self.weight_of.as_deref() == Some(tried.identity.hash.as_str());
                 let weight = self.rollout.progress.weight.filter(|_| ours).unwrap_or(0);
@@ -297,12 +319,15 @@ impl Argo {
                 && tried.settled.is_none()
                 && self.exists
                 && !tried.crowded_by_its_own(self)
-                && !reaches()
             {
-                tried.settled = Some(now);
+                if !reaches() {
+                    tried.settled = Some(now);
+                } else if tried.ended.is_some_and(|ended| now.duration_since(ended).as_secs() > 5) {
+                    kinds.insert("traffic comes back slowly");
+                }
             }
         }
-        self.truth = truth;
+        (self.truth, self.kinds) = (truth, kinds);
     }
 }
 

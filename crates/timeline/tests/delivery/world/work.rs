@@ -6,6 +6,8 @@ use timeline::outbox::{AttemptWritten, Sent, Told};
 use timeline::stored::RolloutAttemptSeen;
 use timeline::Observation;
 
+use crate::argo::is_without_volume;
+use timeline::seen::{EventSeen, EventsSeen};
 use super::words::{told_of, wanted};
 use super::{ANSWER, Fault, Step, World};
 
@@ -26,6 +28,7 @@ pub(super) enum Answer {
     Sent(Sent, u64),
     Recalled(Vec<RolloutAttemptSeen>, bool),
     Read(Option<Vec<Journal>>),
+    Events(EventsSeen),
 }
 
 impl World<'_> {
@@ -87,6 +90,18 @@ impl World<'_> {
                 Some(Answer::Recalled(found, more))
             }
             Effect::ReadAttempts(_, uid) => Some(Answer::Read(Some(self.server.left_of(uid)))),
+            Effect::ReadEvents(_, set, pods) => {
+                let fails = pods.iter().filter(|pod| is_without_volume(pod));
+                let event = |pod: &smol_str::SmolStr| EventSeen {
+                    pod_uid: pod.clone(),
+                    reason: "FailedMount".to_owned(),
+                    message: "Unable to attach or mount volumes".to_owned(),
+                    at: Some(self.now),
+                };
+                let events = fails.map(event).collect();
+                let (replica_set_uid, pods) = (set.clone(), pods.clone());
+                Some(Answer::Events(EventsSeen { replica_set_uid, pods, events }))
+            }
             Effect::Prune(identity, keep) => {
                 self.server.prune(identity, *keep);
                 None
@@ -143,6 +158,9 @@ impl World<'_> {
                     operator.observe(Observation::RolloutAttempt(Box::new(seen)), now);
                 }
                 operator.recalled(more);
+            }
+            (Effect::ReadEvents(key, ..), Answer::Events(seen)) => {
+                operator.events_read(&key, &seen, now);
             }
             (effect, answer) => panic!("{answer:?} is no answer to {effect:?}"),
         }
