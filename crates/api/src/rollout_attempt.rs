@@ -3,6 +3,8 @@
 #![expect(clippy::duplicated_attributes, reason = "each column has a type")]
 #![expect(unreachable_pub, reason = "KubeSchema copies the struct into a function to validate it")]
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{CustomResource, CustomResourceExt as _, KubeSchema};
@@ -16,6 +18,8 @@ use crate::rollout_trace::{Phase, Source, date_time};
 pub const OPEN: &str = "throughline.dev/open";
 /// Label of a RolloutAttempt: UID of its Rollout.
 pub const ROLLOUT_UID: &str = "throughline.dev/rollout-uid";
+/// Label of a RolloutAttempt: name of its Rollout, shortened if it is too long for a label.
+pub const ROLLOUT: &str = "throughline.dev/rollout";
 
 /// Which attempt this is. It never changes.
 #[derive(
@@ -161,8 +165,12 @@ pub struct RolloutAttemptStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub root_closed: Option<i64>,
-    /// What a collector has acknowledged.
+    /// What the collector of traces has acknowledged.
     pub exported: Exported,
+    /// The same of each further sink, by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub sinks: BTreeMap<String, Exported>,
 }
 
 /// A time, and who says so.
@@ -309,7 +317,7 @@ pub struct Facts {
     pub rebuilt: bool,
 }
 
-/// What a collector has acknowledged.
+/// What a sink has acknowledged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Exported {
@@ -321,11 +329,11 @@ pub struct Exported {
     #[serde(skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0))]
     pub until: i64,
-    /// How many spans were refused for good.
+    /// How many spans or events were refused for good.
     #[serde(skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0))]
     pub refused: i64,
-    /// What the collector said about the last of them.
+    /// What the sink said about the last of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub refusal: Option<String>,

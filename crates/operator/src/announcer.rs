@@ -1,6 +1,6 @@
-//! Tells people by Kubernetes Events, on the RolloutTrace, that an attempt began, ended or failed.
+//! Writes Kubernetes Events on the RolloutTrace: an attempt began, ended or failed.
 //!
-//! The name of an Event follows from what it tells, so a restart tells nothing twice.
+//! The name of an Event follows from what it says, so a restart repeats none.
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
@@ -12,6 +12,7 @@ use timeline::journal::Journal;
 use timeline::outbox::{Announcement, Told};
 
 use crate::FIELD_MANAGER;
+use crate::rejection::Rejection;
 
 /// `reportingController`
 const CONTROLLER: &str = "throughline.dev/operator";
@@ -29,8 +30,11 @@ pub(crate) async fn announce(
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
     match events.create(&params, &event).await {
         Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
-        Err(error) => Err(error),
+        Err(error) => match Rejection::of(&error) {
+            // It stands already, or nobody will look there any more.
+            Rejection::Conflict | Rejection::NamespaceGone => Ok(()),
+            _ => Err(error),
+        },
     }
 }
 

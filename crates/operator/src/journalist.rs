@@ -1,19 +1,21 @@
 //! Stores RolloutAttempts, reads those again that wait for a collector, and removes old ones.
 
+use std::collections::BTreeSet;
+
 use api::RolloutAttempt;
-use api::rollout_attempt::{OPEN, ROLLOUT_UID};
+use api::rollout_attempt::{OPEN, ROLLOUT, ROLLOUT_UID};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client};
 use timeline::Key;
-use timeline::base::AttemptId;
+use timeline::base::{AttemptId, label_of};
 use timeline::journal::Journal;
 use timeline::outbox::{AttemptWrite, AttemptWritten, Stage};
 use timeline::stored::RolloutAttemptSeen;
 
-use crate::metrics::error_type;
 use crate::observe::attempt_seen;
+use crate::rejection::{Rejection, attempt_written};
 use crate::{FIELD_MANAGER, journal, words};
 
 /// Why a RolloutAttempt was not stored, read or removed.
@@ -26,19 +28,14 @@ pub(crate) struct AttemptError {
 }
 
 impl AttemptError {
-    /// See [`error_type`].
-    pub(crate) fn error_type(&self) -> &'static str {
-        error_type(&self.source)
+    /// What it means.
+    pub(crate) fn rejection(&self) -> Rejection {
+        Rejection::of(&self.source)
     }
 
-    /// What the owner makes of it: whether the same write may come through another time.
+    /// What became of the write.
     pub(crate) fn written(&self) -> AttemptWritten {
-        match &self.source {
-            kube::Error::Api(status) if matches!(status.code, 400 | 413 | 422) => {
-                AttemptWritten::Refused
-            }
-            _ => AttemptWritten::Failed,
-        }
+        attempt_written(&self.source)
     }
 }
 
@@ -62,15 +59,15 @@ pub(crate) async fn store(
         Ok(stored) => {
             Ok(AttemptWritten::Stored(stored.metadata.resource_version.unwrap_or_default()))
         }
-        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => {
-            conflict(&attempts, key).await
-        }
-        Err(kube::Error::Api(status))
-            if status.is_not_found() && attempt.resource_version.is_some() =>
-        {
-            conflict(&attempts, key).await
-        }
-        Err(source) => Err(AttemptError { key: key.clone(), step: "stored", source }),
+        Err(source) => match Rejection::of(&source) {
+            Rejection::Conflict => conflict(&attempts, key).await,
+            Rejection::NotFound | Rejection::NamespaceGone
+                if attempt.resource_version.is_some() =>
+            {
+                conflict(&attempts, key).await
+            }
+            _ => Err(AttemptError { key: key.clone(), step: "stored", source }),
+        },
     }
 }
 
@@ -86,10 +83,7 @@ async fn conflict(
         None => AttemptWritten::Missing,
         Some(found) => match attempt_seen(&found) {
             Ok(seen) => AttemptWritten::Conflict(Box::new(seen)),
-            Err(error) => {
-                tracing::warn!(%error, "an attempt is not stored");
-                AttemptWritten::Refused
-            }
+            Err(error) => AttemptWritten::Refused(error.to_string()),
         },
     })
 }
@@ -147,25 +141,25 @@ pub(crate) async fn prune(
         let key = Key::new(namespace.clone(), name);
         move |source| AttemptError { key, step, source }
     };
-    // Delivered ones carry no label OPEN.
-    let labels = format!("{ROLLOUT_UID}={},!{OPEN}", attempt.rollout_uid);
-    let mut found = attempts
-        .list_metadata(&ListParams::default().labels(&labels))
-        .await
-        .map_err(failed("*", "listed"))?
-        .items;
-    found.sort_by(|a, b| {
-        let age = |object: &kube::core::PartialObjectMeta<RolloutAttempt>| {
-            (object.metadata.creation_timestamp.clone(), object.metadata.name.clone())
-        };
-        age(b).cmp(&age(a))
-    });
-    for old in found.into_iter().skip(keep) {
-        let name = old.metadata.name.unwrap_or_default();
-        match attempts.delete(&name, &DeleteParams::default()).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.is_not_found() => {}
-            Err(error) => return Err(failed(&name, "removed")(error)),
+    // By name as well: those of a Rollout that had it before, and was deleted without them. What an
+    // earlier release stored has only the UID.
+    let name = format!("{ROLLOUT}={}", label_of(&attempt.rollout.name));
+    let uid = format!("{ROLLOUT_UID}={}", attempt.rollout_uid);
+    let mut found = BTreeSet::new();
+    for which in [name, uid] {
+        // Delivered ones carry no label OPEN.
+        let labels = ListParams::default().labels(&format!("{which},!{OPEN}"));
+        let listed = attempts.list_metadata(&labels).await.map_err(failed("*", "listed"))?;
+        found.extend(listed.items.into_iter().map(|object| {
+            let metadata = object.metadata;
+            (metadata.creation_timestamp, metadata.name.unwrap_or_default())
+        }));
+    }
+    for (_, name) in found.into_iter().rev().skip(keep) {
+        if let Err(error) = attempts.delete(&name, &DeleteParams::default()).await
+            && !matches!(Rejection::of(&error), Rejection::NotFound | Rejection::NamespaceGone)
+        {
+            return Err(failed(&name, "removed")(error));
         }
     }
     Ok(())

@@ -2,7 +2,8 @@
 //!
 //! The way of an event, one file after another: `watch` reads it, [`observe`] puts it into our
 //! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
-//! for by `writer`: `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
+//! for by `writer`, each in a task of its own (`rejection` says what an error of the API server means):
+//! `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
 //! tells people by Events; and `pods` watches those of attempts under way. What is counted on the way
 //! is served by `admin` and sent by `push`. [`explain`] tells a
@@ -27,6 +28,7 @@ mod pods;
 mod push;
 mod readiness;
 mod recorder;
+mod rejection;
 pub mod report;
 pub mod runtime;
 mod tracer;

@@ -13,6 +13,7 @@ use timeline::keptn::app_context::{ContextWrite, ContextWritten, WriteProblem};
 use timeline::keptn::links::SpanLinks;
 
 use crate::observe::app_context;
+use crate::rejection::Rejection;
 use crate::{FIELD_MANAGER, words};
 
 /// Writes, and says what is there now.
@@ -33,17 +34,15 @@ pub(crate) async fn write(client: Client, app: &Key, write: ContextWrite) -> Con
     };
     match written {
         Ok(context) => read(&context, ContextWritten::Stored),
-        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => {
-            match contexts.get_opt(&app.name).await {
+        Err(error) => match Rejection::of(&error) {
+            Rejection::Conflict => match contexts.get_opt(&app.name).await {
                 Ok(Some(context)) => read(&context, |seen| ContextWritten::Conflict(Some(seen))),
                 Ok(None) => ContextWritten::Conflict(None),
-                Err(error) => failed("get", error),
-            }
-        }
-        Err(kube::Error::Api(status)) if status.is_not_found() && verb == "patch" => {
-            ContextWritten::Conflict(None)
-        }
-        Err(error) => failed(verb, error),
+                Err(error) => failed("get", &error),
+            },
+            Rejection::NotFound if verb == "patch" => ContextWritten::Conflict(None),
+            _ => failed(verb, &error),
+        },
     }
 }
 
@@ -59,10 +58,11 @@ fn read(
     }
 }
 
-fn failed(verb: &'static str, error: kube::Error) -> ContextWritten {
-    ContextWritten::Failed(match error {
-        kube::Error::Api(status) if status.is_forbidden() => WriteProblem::Forbidden(verb),
-        other => WriteProblem::Failed(words(&other)),
+fn failed(verb: &'static str, error: &kube::Error) -> ContextWritten {
+    ContextWritten::Failed(match Rejection::of(error) {
+        Rejection::NamespaceGone => WriteProblem::NamespaceGone,
+        Rejection::Forbidden => WriteProblem::Forbidden(verb),
+        _ => WriteProblem::Failed(words(error)),
     })
 }
 

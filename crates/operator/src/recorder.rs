@@ -6,9 +6,9 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 use timeline::Key;
-use timeline::engine::ReportWrite;
+use timeline::engine::{ReportWrite, ReportWritten};
 
-use crate::metrics::error_type;
+use crate::rejection::{Rejection, not_stored};
 use crate::report::status;
 use crate::{FIELD_MANAGER, words};
 
@@ -22,9 +22,14 @@ pub(crate) struct RecordError {
 }
 
 impl RecordError {
-    /// See [`error_type`].
-    pub(crate) fn error_type(&self) -> &'static str {
-        error_type(&self.source)
+    /// What it means.
+    pub(crate) fn rejection(&self) -> Rejection {
+        Rejection::of(&self.source)
+    }
+
+    /// What the engine has to know of it.
+    pub(crate) fn written(&self) -> ReportWritten {
+        not_stored(&self.source).map_or(ReportWritten::NamespaceGone, ReportWritten::NotStored)
     }
 }
 
@@ -43,7 +48,7 @@ pub(crate) async fn record(
         match traces.create(&params, &trace).await {
             Ok(_) => {}
             // Made by a person meanwhile: its owner is set once it was seen.
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            Err(error) if Rejection::of(&error) == Rejection::Conflict => {}
             Err(error) => return Err(failed("be made")(error)),
         }
     } else if write.change_owner {

@@ -119,7 +119,7 @@ impl Tracer {
     fn answer(&mut self, answer: Answer, now: Timestamp) -> Vec<Work> {
         match answer {
             Answer::Context(app, written) => self.engine.written(&app, written, now),
-            Answer::Report(key, stored) => self.engine.reported(&key, stored, now),
+            Answer::Report(key, written) => self.engine.reported(&key, written, now),
             Answer::Attempt(key, written) => {
                 let told = self.engine.attempt_written(&key, written, now);
                 for told in &told {

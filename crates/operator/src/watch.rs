@@ -21,8 +21,9 @@ use serde::de::DeserializeOwned;
 use timeline::seen::{InvalidSeen, Unavailable};
 use timeline::{Key, Kind, Observation};
 
-use crate::metrics::{Metrics, error_type, status_type};
+use crate::metrics::Metrics;
 use crate::observe::{Observed, key};
+use crate::rejection::Rejection;
 use crate::words;
 
 /// A kind that is absent or forbidden is asked for again this often at most: it heals without a
@@ -81,8 +82,8 @@ impl Watches {
 
     /// The pods of one ReplicaSet, by its pod-template-hash, for as long as the stream is polled.
     ///
-    /// A list of theirs says nothing of the pods of others, so it is never told as one: each pod
-    /// that is missing from it is told to be gone.
+    /// A list of theirs says nothing of the pods of others, so it is not passed on as one: each pod
+    /// that is missing from it is reported gone.
     pub(crate) fn pods(
         &self,
         namespace: &str,
@@ -166,7 +167,7 @@ fn one_by_one(observation: Observation, known: &mut BTreeSet<Key>) -> Vec<Observ
     }
 }
 
-/// Tells the metrics which team owns a Rollout; nothing else follows from that.
+/// The metrics name the team that owns a Rollout; nothing else follows from that.
 fn own<K: Observed + Resource<DynamicType = ()>>(
     event: &Event<DeserializeGuard<K>>,
     team_label: &str,
@@ -199,7 +200,14 @@ fn read<K: Observed + Resource<DynamicType = ()>>(
     }
 }
 
-fn object_seen<K: Observed>(object: DeserializeGuard<K>) -> Option<Observation> {
+fn object_seen<K: Observed + Resource<DynamicType = ()>>(
+    object: DeserializeGuard<K>,
+) -> Option<Observation> {
+    // Argo does nothing more for a Rollout that is marked for deletion, however long finalizers and
+    // its ReplicaSets keep it; and nothing that it owns can be made any more.
+    if K::KIND == Kind::Rollout && object.meta().deletion_timestamp.is_some() {
+        return Some(Observation::Gone(K::KIND, key(object.meta())));
+    }
     match object.0 {
         Ok(object) => object.observe(),
         Err(invalid) => Some(Observation::Invalid(
@@ -216,11 +224,11 @@ fn object_seen<K: Observed>(object: DeserializeGuard<K>) -> Option<Observation> 
 /// What failed, and the type of the error.
 fn failed(error: &watcher::Error) -> (&'static str, &'static str) {
     match error {
-        watcher::Error::InitialListFailed(error) => ("list", error_type(error)),
+        watcher::Error::InitialListFailed(error) => ("list", Rejection::of(error).error_type()),
         watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
-            ("watch", error_type(error))
+            ("watch", Rejection::of(error).error_type())
         }
-        watcher::Error::WatchError(status) => ("watch", status_type(status.code)),
+        watcher::Error::WatchError(status) => ("watch", Rejection::of_status(status).error_type()),
         watcher::Error::NoResourceVersion => ("watch", "unreadable"),
     }
 }
@@ -280,26 +288,51 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_a_list_does_not_hold_is_told_to_be_gone_once() {
+    fn a_rollout_that_is_marked_for_deletion_is_gone_while_finalizers_keep_it() {
+        let mut rollout = serde_json::json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
+            "metadata": { "namespace": "shop", "name": "cart", "uid": "u" },
+            "spec": {}, "status": {},
+        });
+        let seen = |rollout: &serde_json::Value| {
+            let rollout: DeserializeGuard<Rollout> =
+                serde_json::from_value(rollout.clone()).unwrap();
+            read(Event::Apply(rollout), &mut BTreeSet::new())
+        };
+        assert!(matches!(seen(&rollout), Some(Observation::Rollout(_))));
+        let gone = |rollout: &serde_json::Value| match seen(rollout) {
+            Some(Observation::Gone(Kind::Rollout, key)) => key == Key::new("shop", "cart"),
+            _ => false,
+        };
+        rollout["metadata"]["deletionTimestamp"] = "2026-11-26T15:00:00Z".into();
+        rollout["metadata"]["finalizers"] = serde_json::json!(["foregroundDeletion"]);
+        assert!(gone(&rollout));
+        rollout["spec"] = "not a spec".into();
+        assert!(gone(&rollout), "also one that cannot be read");
+    }
+
+    #[test]
+    fn a_pod_that_a_list_does_not_hold_is_reported_gone_once() {
         let mut known = BTreeSet::new();
-        let mut tell = |observation| -> Vec<String> {
-            let told = one_by_one(observation, &mut known).into_iter();
-            told.map(|told| match told {
-                Observation::Pod(seen) => format!("{} seen", seen.key.name),
-                Observation::Gone(Kind::Pod, key) => format!("{} gone", key.name),
-                other => format!("{other:?}"),
-            })
-            .collect()
+        let mut pass_on = |observation| -> Vec<String> {
+            let passed = one_by_one(observation, &mut known).into_iter();
+            passed
+                .map(|observation| match observation {
+                    Observation::Pod(seen) => format!("{} seen", seen.key.name),
+                    Observation::Gone(Kind::Pod, key) => format!("{} gone", key.name),
+                    other => format!("{other:?}"),
+                })
+                .collect()
         };
         let list = |names: &[&str]| {
             let keys = names.iter().map(|name| Key::new("ns", *name));
             Observation::Listed(Kind::Pod, keys.collect())
         };
-        assert_eq!(tell(pod("a")), ["a seen"]);
-        assert_eq!(tell(pod("b")), ["b seen"]);
-        assert_eq!(tell(list(&["a", "b"])), Vec::<String>::new());
-        assert_eq!(tell(Observation::Gone(Kind::Pod, Key::new("ns", "a"))), ["a gone"]);
-        assert_eq!(tell(list(&[])), ["b gone"]);
-        assert_eq!(tell(list(&[])), Vec::<String>::new());
+        assert_eq!(pass_on(pod("a")), ["a seen"]);
+        assert_eq!(pass_on(pod("b")), ["b seen"]);
+        assert_eq!(pass_on(list(&["a", "b"])), Vec::<String>::new());
+        assert_eq!(pass_on(Observation::Gone(Kind::Pod, Key::new("ns", "a"))), ["a gone"]);
+        assert_eq!(pass_on(list(&[])), ["b gone"]);
+        assert_eq!(pass_on(list(&[])), Vec::<String>::new());
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use kube::Client;
 use smol_str::SmolStr;
 use timeline::base::AttemptId;
-use timeline::engine::ReportWrite;
+use timeline::engine::{ReportWrite, ReportWritten};
 use timeline::journal::Journal;
 use timeline::keptn::app_context::{ContextWrite, ContextWritten, WriteProblem};
-use timeline::outbox::{Announcement, AttemptWrite, AttemptWritten, Sent};
+use timeline::outbox::{Announcement, AttemptWrite, AttemptWritten, NotStored, Sent};
 use timeline::seen::EventsSeen;
 use timeline::spans::Batch;
 use timeline::stored::RolloutAttemptSeen;
@@ -20,13 +20,14 @@ use tokio::time::timeout;
 
 use crate::export::{Delivered, Exporter};
 use crate::metrics::{Metrics, error_type};
+use crate::rejection::Rejection;
 use crate::{announcer, events, journalist, linker, recorder};
 
 /// Links have a deadline, the others have none: they do not share their places.
 const LINKS_AT_ONCE: usize = 16;
 /// More writes at once halve what the API server gets done.
 const OTHERS_AT_ONCE: usize = 16;
-/// A write that hangs is taken for lost; the next look tells what became of it.
+/// A write that hangs counts as lost; the next look shows what became of it.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Words of `throughline_errors_total`: no answer within that time, and what is sent.
@@ -38,7 +39,7 @@ pub(crate) enum Answer {
     /// A KeptnAppContext was written, or not.
     Context(Key, ContextWritten),
     /// A RolloutTrace was stored, or not.
-    Report(Key, bool),
+    Report(Key, ReportWritten),
     /// A RolloutAttempt was stored, or not.
     Attempt(Key, AttemptWritten),
     /// A collector has answered for so many spans.
@@ -93,16 +94,18 @@ impl Writer {
             ContextWritten::Conflict(_) => {
                 tracing::debug!(%app, "somebody else was faster; trying again");
             }
+            ContextWritten::Failed(WriteProblem::NamespaceGone) => {
+                tracing::info!(%app, "no links are written: the namespace is being deleted");
+            }
             ContextWritten::Failed(problem) => {
                 tracing::warn!(%app, ?problem, "KeptnAppContext not written; trying again");
+                let error_type = match problem {
+                    WriteProblem::NamespaceGone => Rejection::NamespaceGone.error_type(),
+                    WriteProblem::Forbidden(_) => Rejection::Forbidden.error_type(),
+                    WriteProblem::Failed(_) => "other",
+                };
+                self.metrics.failed("write", Kind::AppContext.resource(), error_type);
             }
-        }
-        if let ContextWritten::Failed(problem) = &written {
-            let error_type = match problem {
-                WriteProblem::Forbidden(_) => "forbidden",
-                WriteProblem::Failed(_) => "other",
-            };
-            self.metrics.failed("write", Kind::AppContext.resource(), error_type);
         }
         self.metrics.linked(&written);
         Answer::Context(app, written)
@@ -111,24 +114,23 @@ impl Writer {
     pub(crate) async fn record(self, key: Key, report: Box<ReportWrite>) -> Answer {
         let _place = self.others.acquire().await;
         let recorded = recorder::record(self.client.clone(), &key, &report);
-        let stored = match timeout(WRITE_TIMEOUT, recorded).await {
+        let written = match timeout(WRITE_TIMEOUT, recorded).await {
             Ok(Ok(())) => {
                 self.metrics.reported(&key, &report.report);
-                true
+                ReportWritten::Stored
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, "not stored; trying again");
-                self.metrics.failed("write", Kind::RolloutTrace.resource(), error.error_type());
-                false
+                self.not_stored(Kind::RolloutTrace, error.rejection(), &error);
+                error.written()
             }
             Err(_) => {
                 tracing::warn!(%key, "RolloutTrace: no answer in time; trying again");
                 self.metrics.failed("write", Kind::RolloutTrace.resource(), TIMEOUT);
-                false
+                ReportWritten::NotStored(NotStored::Failed)
             }
         };
-        self.metrics.recorded(stored);
-        Answer::Report(key, stored)
+        self.metrics.recorded(&written);
+        Answer::Report(key, written)
     }
 
     pub(crate) async fn store(self, key: Key, write: Box<AttemptWrite>) -> Answer {
@@ -137,8 +139,7 @@ impl Writer {
         let written = match timeout(WRITE_TIMEOUT, stored).await {
             Ok(Ok(written)) => written,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "not stored; trying again");
-                self.metrics.failed("write", Kind::RolloutAttempt.resource(), error.error_type());
+                self.not_stored(Kind::RolloutAttempt, error.rejection(), &error);
                 error.written()
             }
             Err(_) => {
@@ -147,8 +148,24 @@ impl Writer {
                 AttemptWritten::Failed
             }
         };
+        if let AttemptWritten::Refused(why) = &written {
+            tracing::warn!(%key, why, "the RolloutAttempt is refused; trying again ever less often");
+        }
         self.metrics.stored(&written);
         Answer::Attempt(key, written)
+    }
+
+    /// Says and counts once that something was not stored.
+    fn not_stored(&self, kind: Kind, rejection: Rejection, error: &impl std::error::Error) {
+        match rejection {
+            Rejection::NamespaceGone => {
+                tracing::info!(%error, "not stored, and not tried again");
+                return;
+            }
+            Rejection::Refused if kind == Kind::RolloutAttempt => {}
+            _ => tracing::warn!(%error, "not stored; trying again"),
+        }
+        self.metrics.failed("write", kind.resource(), rejection.error_type());
     }
 
     pub(crate) async fn send(self, key: Key, batch: Box<Batch>) -> Answer {
@@ -184,7 +201,8 @@ impl Writer {
             Ok(Ok((seen, more))) => Answer::Recalled(seen, more),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "attempts that wait for the collector: trying again");
-                self.metrics.failed("list", Kind::RolloutAttempt.resource(), error.error_type());
+                let error_type = error.rejection().error_type();
+                self.metrics.failed("list", Kind::RolloutAttempt.resource(), error_type);
                 Answer::Recalled(Vec::new(), true)
             }
             Err(_) => {
@@ -233,7 +251,8 @@ impl Writer {
         let pruned = journalist::prune(self.client.clone(), &attempt, keep);
         if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, pruned).await {
             tracing::warn!(%error, "old attempts stay until the next one ends");
-            self.metrics.failed("delete", Kind::RolloutAttempt.resource(), error.error_type());
+            let error_type = error.rejection().error_type();
+            self.metrics.failed("delete", Kind::RolloutAttempt.resource(), error_type);
         }
         Answer::Nothing
     }
@@ -242,9 +261,10 @@ impl Writer {
         let _place = self.others.acquire().await;
         let announced = announcer::announce(self.client.clone(), &announcement);
         if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, announced).await {
-            // An Event is a courtesy: the RolloutAttempt tells the same.
+            // An Event is a courtesy: the RolloutAttempt says the same.
             tracing::debug!(%error, "Event not written");
-            self.metrics.failed("write", "events.events.k8s.io", error_type(&error));
+            let error_type = Rejection::of(&error).error_type();
+            self.metrics.failed("write", "events.events.k8s.io", error_type);
         }
         Answer::Nothing
     }

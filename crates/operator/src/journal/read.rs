@@ -12,7 +12,7 @@ use serde::Deserialize;
 use timeline::Key;
 use timeline::base::{AttemptId, Moment, Phase, Source, TraceparentError};
 use timeline::failure::Failure;
-use timeline::journal::{Exported, Facts, Journal, Link, Placement, Step, Weight};
+use timeline::journal::{Exported, Facts, Journal, Link, Placement, Sink, Step, Weight};
 
 use lines::Lines;
 
@@ -129,17 +129,15 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
         cut: number("cut", status.cut)?,
         closed: number("closed", status.closed)?,
         root_closed: status.root_closed.map(|n| number("rootClosed", n)).transpose()?,
-        exported: Exported {
-            until: number("exported.until", status.exported.until)?,
-            refused: number("exported.refused", status.exported.refused)?,
-            refusal: status.exported.refusal.clone(),
-        },
+        exported: exported(&status.exported, status.closed)?,
+        offsets: status
+            .sinks
+            .iter()
+            .map(|(sink, offset)| Ok((Sink::new(sink), exported(offset, status.closed)?)))
+            .collect::<Result<_, _>>()?,
         memory: timeline::journal::Memory::default(),
         steps: steps.clone(),
     };
-    if journal.exported.until > journal.closed {
-        return Err(Problem::Number { field: "exported.until", number: status.exported.until });
-    }
     add_up(&journal)?;
     Ok(journal)
 }
@@ -201,6 +199,17 @@ fn id<T: std::str::FromStr<Err = TraceparentError>>(
     text: &str,
 ) -> Result<T, Problem> {
     text.parse().map_err(|source| Problem::Id { field, source })
+}
+
+fn exported(offset: &rat::Exported, closed: i64) -> Result<Exported, Problem> {
+    if offset.until > closed {
+        return Err(Problem::Number { field: "exported.until", number: offset.until });
+    }
+    Ok(Exported {
+        until: number("exported.until", offset.until)?,
+        refused: number("exported.refused", offset.refused)?,
+        refusal: offset.refusal.clone(),
+    })
 }
 
 fn moment(field: &'static str, told: &rat::Moment) -> Result<Moment, Problem> {

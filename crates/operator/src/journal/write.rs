@@ -4,11 +4,11 @@ use api::RolloutAttempt;
 use api::rollout_attempt as rat;
 use api::rollout_trace as rtr;
 use jiff::Timestamp;
-use timeline::base::{AttemptId, Moment, Source, attempt_name};
+use timeline::base::{AttemptId, Moment, Source, attempt_name, label_of};
 use timeline::failure::Failure;
 use timeline::journal::{
-    Analysis, Experiment, Facts, Journal, Mark, Measurement, Metric, Pause, Placement, Service,
-    Step, StepResult, Switch, Weight,
+    Analysis, Experiment, Exported, Facts, Journal, Mark, Measurement, Metric, Pause, Placement,
+    Service, Step, StepResult, Switch, Weight,
 };
 use timeline::seen::{AnalysisKind, AnalysisPhase};
 
@@ -22,9 +22,11 @@ pub fn object(journal: &Journal) -> RolloutAttempt {
     let identity = &journal.identity;
     let mut object = RolloutAttempt::new(&attempt_name(identity), spec(identity));
     object.metadata.namespace = Some(identity.rollout.namespace.to_string());
+    let rollout = label_of(&identity.rollout.name);
     let mut labels = vec![
         ("app.kubernetes.io/managed-by", "throughline"),
         (rat::ROLLOUT_UID, &identity.rollout_uid),
+        (rat::ROLLOUT, &rollout),
     ];
     if !journal.delivered() {
         labels.push((rat::OPEN, "true"));
@@ -79,12 +81,21 @@ pub fn status(journal: &Journal) -> rat::RolloutAttemptStatus {
         cut: journal.cut.into(),
         closed: journal.closed.into(),
         root_closed: journal.root_closed.map(i64::from),
-        exported: rat::Exported {
-            progress: format!("{}/{}", journal.exported.until, journal.closed),
-            until: journal.exported.until.into(),
-            refused: journal.exported.refused.into(),
-            refusal: journal.exported.refusal.clone(),
-        },
+        exported: exported(&journal.exported, journal.closed),
+        sinks: journal
+            .offsets
+            .iter()
+            .map(|(sink, offset)| (sink.name().to_owned(), exported(offset, journal.closed)))
+            .collect(),
+    }
+}
+
+fn exported(offset: &Exported, closed: u32) -> rat::Exported {
+    rat::Exported {
+        progress: format!("{}/{closed}", offset.until),
+        until: offset.until.into(),
+        refused: offset.refused.into(),
+        refusal: offset.refusal.clone(),
     }
 }
 

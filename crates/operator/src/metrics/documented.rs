@@ -88,7 +88,7 @@ fn text() -> String {
         recoveries: Vec::new(),
     });
     metrics.linked(&ContextWritten::Failed(WriteProblem::Forbidden("patch")));
-    metrics.recorded(true);
+    metrics.recorded(&ReportWritten::Stored);
     metrics.stored(&AttemptWritten::Missing);
     metrics.sent(&Sent::Acknowledged, 3);
     metrics.failed("list", Kind::Rollout.resource(), "forbidden");

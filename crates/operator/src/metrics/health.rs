@@ -198,26 +198,3 @@ fn decided(attempts: &[Arc<Attempt>]) -> impl Iterator<Item = ((Timestamp, i64),
         .filter(|attempt| matches!(attempt.linked.state, LinkState::Applied | LinkState::Lost))
         .map(|attempt| ((attempt.started, attempt.revision), attempt.linked.state))
 }
-
-/// The type of an error of the API server or on the way to it: few words, never its message.
-pub(crate) fn error_type(error: &kube::Error) -> &'static str {
-    match error {
-        kube::Error::Api(status) => status_type(status.code),
-        kube::Error::SerdeError(_) => "unreadable",
-        _ => "no_answer",
-    }
-}
-
-/// The same of an answer's HTTP status.
-pub(crate) fn status_type(code: u16) -> &'static str {
-    match code {
-        400 | 413 | 422 => "invalid",
-        401 | 403 => "forbidden",
-        404 => "not_found",
-        409 => "conflict",
-        410 => "expired",
-        429 => "throttled",
-        500.. => "server_error",
-        _ => "other",
-    }
-}

@@ -20,7 +20,6 @@ use attempts::Attempts;
 use dora::Dora;
 pub use dora::Gauges;
 use health::Health;
-pub(crate) use health::{error_type, status_type};
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -29,9 +28,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use teams::Teams;
+use timeline::engine::ReportWritten;
 use timeline::keptn::app_context::ContextWritten;
 use timeline::ledger::Ledger;
-use timeline::outbox::{Announcement, AttemptWritten, Behind, Sent, Told};
+use timeline::outbox::{Announcement, AttemptWritten, Behind, NotStored, Sent, Told};
 use timeline::seen::Unavailable;
 use timeline::stored::{OBSERVE_ONLY, Report};
 use timeline::{Key, Kind, Observation};
@@ -251,8 +251,14 @@ impl Metrics {
     }
 
     /// A write of a RolloutTrace came back.
-    pub(crate) fn recorded(&self, stored: bool) {
-        let outcome = if stored { "stored" } else { "failed" };
+    pub(crate) fn recorded(&self, written: &ReportWritten) {
+        let outcome = match written {
+            ReportWritten::Stored => "stored",
+            ReportWritten::NamespaceGone => "namespace_gone",
+            ReportWritten::NotStored(NotStored::Failed) => "failed",
+            ReportWritten::NotStored(NotStored::Forbidden) => "forbidden",
+            ReportWritten::NotStored(NotStored::Refused(_)) => "refused",
+        };
         self.trace_writes.get_or_create(&Outcome { outcome }).inc();
     }
 
@@ -262,8 +268,10 @@ impl Metrics {
             AttemptWritten::Stored(_) => "stored",
             AttemptWritten::Conflict(_) => "conflict",
             AttemptWritten::Missing => "missing",
+            AttemptWritten::NamespaceGone => "namespace_gone",
             AttemptWritten::Failed => "failed",
-            AttemptWritten::Refused => "refused",
+            AttemptWritten::Forbidden => "forbidden",
+            AttemptWritten::Refused(_) => "refused",
         };
         self.attempt_writes.get_or_create(&Outcome { outcome }).inc();
     }

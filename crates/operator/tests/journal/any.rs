@@ -8,7 +8,7 @@ use timeline::base::{AttemptId, Moment, Phase, Source, SpanId, TraceId};
 use timeline::failure::{AbortCause, Failure, FailureClass};
 use timeline::journal::{
     Analysis, Experiment, Exported, Facts, Journal, Link, LinkKind, Mark, MarkKind, Measurement,
-    Metric, Pause, Placement, ResumedBy, Service, Step, StepResult, Switch, Weight,
+    Metric, Pause, Placement, ResumedBy, Service, Sink, Step, StepResult, Switch, Weight,
 };
 use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind, Strategy as RolloutStrategy};
 use timeline::{Key, Traceparent};
@@ -285,12 +285,13 @@ pub(crate) fn journal() -> impl Strategy<Value = Journal> {
     let links = (traceparent(), link_kind());
     let links = links.prop_map(|(traceparent, kind)| Link { traceparent, kind });
     let times = (moment(), option::of(moment()), option::of(moment()));
-    let rest = (option::of(failure()), any::<u32>(), exported(), any::<bool>());
+    let sinks = vec(("[a-z]{1,9}", exported()), 0..3);
+    let rest = (option::of(failure()), any::<u32>(), exported(), any::<bool>(), sinks);
     (identity(), facts(), phase(), times, option::of(placed), vec(links, 0..3), entries(), rest)
         .prop_flat_map(|parts| (Just(parts), vec(any::<bool>(), 32)))
         .prop_map(|(parts, is_over)| {
             let (identity, facts, phase, times, placed, links, entries, rest) = parts;
-            let (failure, cut, exported, exposed) = rest;
+            let (failure, cut, exported, exposed, sinks) = rest;
             let mut journal = Journal {
                 facts,
                 phase,
@@ -310,6 +311,10 @@ pub(crate) fn journal() -> impl Strategy<Value = Journal> {
             number(&mut journal, is_over);
             journal.exported =
                 Exported { until: exported.until % (journal.closed + 1), ..exported };
+            for (sink, offset) in sinks {
+                let until = offset.until % (journal.closed + 1);
+                *journal.offset_mut(&Sink::new(sink)) = Exported { until, ..offset };
+            }
             journal
         })
 }

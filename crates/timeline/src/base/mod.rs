@@ -9,13 +9,14 @@ mod name;
 pub(crate) mod packed;
 mod phase;
 pub mod text;
+pub mod time;
 mod traceparent;
 mod turn;
 
 pub use attempt_id::AttemptId;
 pub use key::Key;
 pub use moment::{Moment, Source};
-pub use name::attempt_name;
+pub use name::{attempt_name, label_of};
 pub use phase::Phase;
 pub use traceparent::{SpanId, TRACEPARENT_LENGTH, TraceId, Traceparent, TraceparentError};
 pub use turn::Turn;

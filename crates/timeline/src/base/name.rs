@@ -36,10 +36,24 @@ pub fn attempt_name(identity: &AttemptId) -> String {
     }
 }
 
+/// The name of an object as the value of a label: as it is, or cut and with digits that keep it
+/// apart from others that begin alike.
+pub fn label_of(name: &str) -> String {
+    if name.len() <= LENGTH {
+        return name.to_owned();
+    }
+    let begin: String = name.chars().take(LENGTH.saturating_sub(DIGITS + 1)).collect();
+    format!("{}-{}", begin.trim_end_matches(['.', '-']), hexadecimal(&[name]))
+}
+
 fn digits(identity: &AttemptId) -> String {
-    let mut hash = Sha256::new();
     let (revision, number) = (identity.revision.to_string(), identity.number.to_string());
-    for part in [identity.rollout_uid.as_str(), identity.hash.as_str(), &revision, &number] {
+    hexadecimal(&[&identity.rollout_uid, &identity.hash, &revision, &number])
+}
+
+fn hexadecimal(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }

@@ -9,7 +9,7 @@ use super::ledgers::{Early, beside};
 use super::{Effect, Engine};
 use crate::base::{AttemptId, Key, Moment, Phase, Source, Turn, attempt_name};
 use crate::chain::{Attempt, Chain, Follow};
-use crate::journal::{Journal, Look};
+use crate::journal::{Journal, Look, Sink};
 use crate::ledger::{Beside, Line};
 use crate::outbox::{Announcement, AttemptWritten, Sent};
 use crate::seen::{AnalysisRunSeen, EvidenceOwner, Kind, RolloutSeen};
@@ -69,7 +69,7 @@ impl Engine {
 
     /// A collector has answered for so many spans; `jitter` is a random number from 0 to 1000.
     pub fn sent(&mut self, attempt: &Key, sent: &Sent, spans: u64, jitter: u32, now: Timestamp) {
-        self.journals.sent(attempt, sent, spans, jitter, now);
+        self.journals.sent((&Sink::TRACES, attempt), (sent, spans), jitter, now);
     }
 
     /// The journals that wait in the cluster were read again, or some of them.

@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 
 use crate::base::{AttemptId, Key};
 use crate::keptn::app_context::ContextWrite;
-use crate::outbox::{Ask, AttemptWrite};
+use crate::outbox::{Ask, AttemptWrite, NotStored};
 use crate::spans::Batch;
 use crate::stored::Report;
 
@@ -46,11 +46,28 @@ pub struct ReportWrite {
     pub report: Report,
 }
 
+/// What became of the write of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReportWritten {
+    /// Stored.
+    Stored,
+    /// Its namespace is being deleted, or is gone: it can never be stored.
+    NamespaceGone,
+    /// Not stored; to be tried again.
+    NotStored(NotStored),
+}
+
+impl From<bool> for ReportWritten {
+    fn from(stored: bool) -> Self {
+        if stored { Self::Stored } else { Self::NotStored(NotStored::Failed) }
+    }
+}
+
 impl From<Ask> for Effect {
     fn from(ask: Ask) -> Self {
         match ask {
             Ask::Store(key, write) => Self::WriteAttempt(key, write),
-            Ask::Send(key, batch) => Self::Send(key, batch),
+            Ask::Send(_, key, batch) => Self::Send(key, batch),
             Ask::Recall(most) => Self::Recall(most),
             Ask::Prune(attempt, keep) => Self::Prune(attempt, keep),
         }

@@ -32,12 +32,13 @@ use smol_str::SmolStr;
 
 use crate::base::{Key, Moment};
 use crate::chain::Chain;
+use crate::journal::Sink;
 use crate::keptn::app_context::{AppContext, ContextWritten};
 use crate::ledger::Line;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Retry};
 use crate::seen::{Kind, RolloutSeen, Unavailable};
 use crate::stored::{Report, RolloutTraceSeen};
-pub use effect::{Effect, ReportWrite};
+pub use effect::{Effect, ReportWrite, ReportWritten};
 use evidence::Evidence;
 use index::Index;
 use ledgers::Book;
@@ -111,6 +112,10 @@ struct Rollout {
     /// Until then its last end waits for what follows from it.
     settles_by: Option<Timestamp>,
     reporting: bool,
+    /// Writes of its RolloutTrace that did not come through.
+    retry: Retry,
+    /// Its namespace is being deleted: no RolloutTrace can be made there.
+    namespace_gone: bool,
     book: Book,
 }
 
@@ -131,7 +136,8 @@ impl Rollout {
 impl Engine {
     /// An owner that has seen nothing.
     pub fn new(options: Options) -> Self {
-        Self { options, journals: Outbox::new(options.export), ..Self::default() }
+        let sinks: &[Sink] = if options.export { &[Sink::TRACES] } else { &[] };
+        Self { options, journals: Outbox::new(sinks), ..Self::default() }
     }
 
     /// Takes in one observation. Nothing is asked of the world before [`Engine::effects`].

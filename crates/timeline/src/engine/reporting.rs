@@ -3,26 +3,37 @@
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use super::{Effect, Engine, REPORT_DELAY, ReportWrite};
+use super::{Effect, Engine, REPORT_DELAY, ReportWrite, ReportWritten};
 use crate::base::{Key, Phase};
 use crate::chain::Chain;
 use crate::keptn::app_context::{AppContext, Standing};
+use crate::outbox::Retry;
 use crate::stored::conditions::RolloutView;
 use crate::stored::{Report, conditions};
 
-const REPORT_RETRY: SignedDuration = SignedDuration::from_secs(5);
 const SETTLE_DELAY: SignedDuration = SignedDuration::from_secs(5);
 
 impl Engine {
     /// A report was stored, or not.
-    pub fn reported(&mut self, key: &Key, stored: bool, now: Timestamp) {
+    pub fn reported(&mut self, key: &Key, written: impl Into<ReportWritten>, now: Timestamp) {
+        let written = written.into();
+        self.journals.reported(key, written == ReportWritten::Stored);
         if let Some(rollout) = self.rollouts.get_mut(key) {
             rollout.reporting = false;
-            if stored {
-                self.ledgers_changed.insert(key.clone());
-            } else {
-                rollout.report = None;
-                self.schedule_report(key, now + REPORT_RETRY);
+            match written {
+                ReportWritten::Stored => {
+                    rollout.retry = Retry::default();
+                    self.ledgers_changed.insert(key.clone());
+                }
+                ReportWritten::NamespaceGone => {
+                    rollout.retry = Retry::default();
+                    rollout.namespace_gone = true;
+                }
+                ReportWritten::NotStored(why) => {
+                    rollout.report = None;
+                    rollout.retry.failed(why, now);
+                    self.schedule_report(key, now);
+                }
             }
             self.report_must_stand(key, now);
         }
@@ -50,7 +61,8 @@ impl Engine {
         let Some(uid) = rollout.uid.clone() else {
             return;
         };
-        if rollout.reporting || !rollout.exists() || self.journals.has_unstored_end(key, now) {
+        let waits = rollout.reporting || !rollout.exists() || rollout.namespace_gone;
+        if waits || self.journals.has_unstored_end(key, now) {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
             }
@@ -116,7 +128,9 @@ impl Engine {
             return;
         };
         rollout.report_due = None;
+        self.journals.reporting(key, &report.rollout_uid);
         if same {
+            self.journals.reported(key, true);
             return;
         }
         report.ledger = rollout.close_book(&report.dora, now);
@@ -166,6 +180,8 @@ impl Engine {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
+        // One that was not stored is not tried again sooner because there is news.
+        let due = rollout.retry.until.map_or(due, |until| until.max(due));
         if rollout.report_due.is_some_and(|earlier| earlier <= due) {
             return;
         }

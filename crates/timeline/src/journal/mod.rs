@@ -7,6 +7,9 @@
 mod entry;
 mod fold;
 mod of_analysis;
+mod sink;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,6 +21,7 @@ pub use entry::{
 
 pub use fold::{Look, Memory};
 pub use of_analysis::of_analysis;
+pub use sink::Sink;
 
 use crate::base::{AttemptId, Moment, Phase, Source, SpanId, TraceId, Traceparent};
 use crate::failure::Failure;
@@ -67,8 +71,10 @@ pub struct Journal {
     pub closed: u32,
     /// Number of the root span in the order of ends, once the attempt is over.
     pub root_closed: Option<u32>,
-    /// What a collector has acknowledged.
+    /// What the collector of traces has acknowledged.
     pub exported: Exported,
+    /// The same of each further sink; none until it has acknowledged something.
+    pub offsets: BTreeMap<Sink, Exported>,
     /// What only this process remembers: neither stored nor compared.
     pub memory: Memory,
 }
@@ -143,21 +149,21 @@ pub enum LinkKind {
     Origin,
 }
 
-/// What a collector has acknowledged.
+/// What a sink has acknowledged: its offset into the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Exported {
     /// Everything that ended as number `until` or before was acknowledged, or refused.
     pub until: u32,
     /// How many spans were refused for good.
     pub refused: u32,
-    /// What the collector said about the last of them.
+    /// What the sink said about the last of them.
     pub refusal: Option<String>,
 }
 
 impl Exported {
     /// Entries up to `until` are dealt with; so many of their spans were refused for good.
     pub(crate) fn refuse(&mut self, until: u32, spans: u64, why: &str) {
-        self.until = until;
+        self.until = self.until.max(until);
         self.refused = self.refused.saturating_add(u32::try_from(spans).unwrap_or(u32::MAX));
         self.refusal = Some(why.chars().take(128).collect());
     }
@@ -188,6 +194,7 @@ impl Journal {
             closed: 0,
             root_closed: None,
             exported: Exported::default(),
+            offsets: BTreeMap::new(),
             memory: Memory::default(),
         }
     }
@@ -195,11 +202,6 @@ impl Journal {
     /// Whether it is still to be decided.
     pub fn open(&self) -> bool {
         self.ended.is_none()
-    }
-
-    /// Whether everything that can leave has left and nothing will follow.
-    pub fn delivered(&self) -> bool {
-        self.root_closed.is_some_and(|root| self.exported.until >= root)
     }
 
     /// When the entry of this number ended; none if there is none.
@@ -239,7 +241,12 @@ impl Journal {
         }
         if stored.root_closed.is_some() {
             // The root tells of all.
-            return *self == Self { exported: self.exported.clone(), ..stored.clone() };
+            return *self
+                == Self {
+                    exported: self.exported.clone(),
+                    offsets: self.offsets.clone(),
+                    ..stored.clone()
+                };
         }
         let placed = (&self.placed, &self.facts) == (&stored.placed, &stored.facts);
         self.identity == stored.identity

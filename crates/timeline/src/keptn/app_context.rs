@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::Traceparent;
+use crate::base::time::{doubled, later};
 use crate::keptn::links::{SpanLinks, merge};
 use crate::seen::AppContextSeen;
 
@@ -74,6 +75,8 @@ pub enum ContextWritten {
 /// Why a write failed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum WriteProblem {
+    /// The namespace is being deleted, or is gone.
+    NamespaceGone,
     /// The operator lacks this verb on the resource.
     Forbidden(&'static str),
     /// In the API server's words.
@@ -148,10 +151,14 @@ impl AppContext {
                 self.present.take_if(|seen| Some(&seen.resource_version) == base);
             }
             ContextWritten::Failed(problem) => {
+                self.failures = self.failures.saturating_add(1);
+                let wait = match problem {
+                    // A namespace that is being deleted never comes back as it was.
+                    WriteProblem::NamespaceGone => REST,
+                    _ => doubled(FIRST_BACKOFF, self.failures, LONGEST_BACKOFF),
+                };
                 self.problem = Some(problem);
-                self.failures += 1;
-                let wait = FIRST_BACKOFF * (1 << self.failures.min(8) >> 1);
-                self.not_before = Some(now + wait.min(LONGEST_BACKOFF));
+                self.not_before = Some(later(now, wait));
             }
         }
     }

@@ -1,126 +1,85 @@
-//! How one journal gets into the cluster, and from there to a collector: stored first, sent after.
+//! How one journal gets into the cluster, and from there to each sink: stored first, sent after.
 //!
 //! The journal is the queue: what was sent is an offset into it, so a collector that is away costs
 //! nothing but patience, and a crash between any two steps repeats at most bytes that are equal.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::pace::{self, GATHER, GATHER_END, Retry};
+use super::way::Ways;
+use super::write::{AttemptWrite, AttemptWritten, NotStored, Sent, Stage};
+use crate::base::time::{later, since};
 use crate::base::{Phase, Turn};
-use crate::journal::Journal;
+use crate::journal::{Journal, Sink};
 use crate::spans;
 use crate::spans::Batch;
 use crate::stored::RolloutAttemptSeen;
 
-/// Facts of one moment arrive within about a second of each other; they are stored together.
-const GATHER: SignedDuration = SignedDuration::from_secs(1);
-/// A promotion is stored together with the health that follows.
-const GATHER_END: SignedDuration = SignedDuration::from_secs(5);
-/// Nothing that is merely on its way is stored more often than this, and less often the longer
-/// the attempt takes: what a crash may cost stays in proportion, and so do the writes.
-const PACE: SignedDuration = SignedDuration::from_secs(30);
 /// Attempts that people can read of each Rollout, unless they set another number.
 const KEPT: usize = 5;
-/// How long a chain waits for a journal that cannot be stored before it tells of its end.
+/// How long a chain waits for a journal that cannot be stored before it says how that ended.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
-const STORE_RETRY: SignedDuration = SignedDuration::from_secs(5);
-/// Spans of one request; an AnalysisRun brings its measurements beyond that.
-const ENTRIES_AT_ONCE: u32 = 64;
-
-/// Where an attempt stands on its way, as its label tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// Under way, or not settled.
-    Running,
-    /// Over; spans of it have still to leave.
-    Delivering,
-    /// Over, and everything has left.
-    Done,
-}
-
-/// How to store a journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttemptWrite {
-    /// The version to be replaced; none if there is no RolloutAttempt yet.
-    pub resource_version: Option<String>,
-    /// Where it stands then.
-    pub stage: Stage,
-    /// It outlives its Rollout even when it is delivered.
-    pub keep: bool,
-    /// What is stored.
-    pub journal: Journal,
-}
-
-/// What became of a write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AttemptWritten {
-    /// Stored, at this version.
-    Stored(String),
-    /// Something else is there.
-    Conflict(Box<RolloutAttemptSeen>),
-    /// Nothing is there: somebody took it away.
-    Missing,
-    /// Not stored, or nobody knows.
-    Failed,
-    /// What is there cannot be read, or the object can never be stored.
-    Refused,
-}
-
-/// What a collector answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sent {
-    /// All of it was taken.
-    Acknowledged,
-    /// So many spans were refused for good, the others taken.
-    Partly(u64, String),
-    /// It will never be taken.
-    Refused(String),
-    /// Not now; how long to wait at least, if it said so.
-    Later(Option<SignedDuration>),
-}
 
 /// One journal on its way.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) journal: Journal,
-    /// What is known to be stored.
+    /// What is known to be stored, or was until somebody deleted it: its spans may leave.
     stored: Option<Stored>,
     /// What is being stored.
     storing: Option<Stored>,
     store_due: Option<Timestamp>,
-    store_failed: bool,
+    retry: Retry,
+    /// Its namespace goes: nothing more can be stored.
+    namespace_gone: bool,
     /// When the first of the writes was due of which none came through since.
     owed: Option<Timestamp>,
-    /// When the first entry ended that is stored and not acknowledged.
-    unsent: Option<Timestamp>,
+    /// When the first entry ended that is stored and that a sink has not acknowledged.
+    unsent: BTreeMap<Sink, Timestamp>,
+    /// When this process last stored it.
     last_stored: Option<Timestamp>,
     /// When it came into memory.
     begun: Timestamp,
-    /// The number up to which spans are under way.
-    sending: Option<u32>,
     /// Settings of a person: how many attempts of the Rollout stay, and whether they outlive it.
     kept: (usize, bool),
-    /// It was begun by an earlier process. What ended that one may end this one: facts are stored
-    /// as they come.
-    restored: bool,
-    /// That it has begun, ended and settled was told, by this process or one before it.
-    told: [bool; 3],
-    /// How many entries may go at once; halved to find one that a collector refuses.
-    at_once: u32,
+    /// That it has begun, ended and settled was announced, by this process or one before it.
+    announced: [bool; 3],
+    reported: Reported,
+    ways: Ways,
+}
+
+/// Whether the RolloutTrace says how it ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Reported {
+    #[default]
+    No,
+    /// A write is under way.
+    UnderWay,
+    Yes,
 }
 
 /// What is stored, as far as decisions need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stored {
-    resource_version: String,
+    /// None once the object is gone.
+    resource_version: Option<String>,
     /// Entries up to this number are stored, and with them where they belong.
     closed: u32,
     placed: bool,
     stage: Stage,
     /// That it has ended is stored, and that nothing will follow.
     ended: (bool, bool),
+    news: u64,
     fingerprint: u64,
+}
+
+impl Stored {
+    fn exists(&self) -> bool {
+        self.resource_version.is_some()
+    }
 }
 
 impl Delivery {
@@ -130,17 +89,17 @@ impl Delivery {
             journal,
             stored: None,
             storing: None,
-            store_due: Some(now + GATHER),
-            store_failed: false,
+            store_due: Some(later(now, GATHER)),
+            retry: Retry::default(),
+            namespace_gone: false,
             owed: None,
-            unsent: None,
+            unsent: BTreeMap::new(),
             last_stored: None,
             begun: now,
-            sending: None,
             kept: (KEPT, false),
-            restored: false,
-            told: [false; 3],
-            at_once: ENTRIES_AT_ONCE,
+            announced: [false; 3],
+            reported: Reported::No,
+            ways: Ways::default(),
         }
     }
 
@@ -156,14 +115,12 @@ impl Delivery {
     }
 
     /// A journal as it was found in the cluster.
-    pub(crate) fn restored(seen: RolloutAttemptSeen, export: bool, now: Timestamp) -> Self {
+    pub(crate) fn restored(seen: RolloutAttemptSeen, sinks: &[Sink], now: Timestamp) -> Self {
         let mut delivery = Self::new(seen.journal, now);
-        let stage = delivery.stage(export);
-        delivery.stored = Some(delivery.snapshot(seen.resource_version, stage));
+        let stage = delivery.stage(sinks);
+        delivery.stored = Some(delivery.snapshot(Some(seen.resource_version), stage));
         delivery.store_due = None;
-        delivery.last_stored = Some(now);
-        delivery.restored = true;
-        delivery.look_for_unsent();
+        delivery.look_for_unsent(sinks);
         delivery.news();
         delivery
     }
@@ -172,19 +129,17 @@ impl Delivery {
     pub(crate) fn turned(&mut self, turn: Turn, now: Timestamp) {
         let due = match turn {
             Turn::Same => return,
-            Turn::Vital if self.gets_healthy() => now + GATHER_END,
-            Turn::Vital => now + GATHER,
-            Turn::Moved if self.restored => now + GATHER,
+            Turn::Vital if self.gets_healthy() => later(now, GATHER_END),
+            Turn::Vital => later(now, GATHER),
             Turn::Moved => {
-                let since = self.last_stored.unwrap_or(now);
-                let elapsed = since.duration_since(self.journal.started.at);
-                (since + elapsed.max(PACE).min(SignedDuration::from_hours(6))).max(now + GATHER)
+                let news = self.stored.as_ref().map(|stored| stored.news);
+                pace::due(&self.journal, news, self.last_stored, now)
             }
         };
         self.store_by(due);
     }
 
-    /// It was promoted, and its root span has not ended. Argo tells that for as long as it is live.
+    /// It was promoted, and its root span has not ended. Argo says so for as long as it is live.
     fn gets_healthy(&self) -> bool {
         self.journal.phase == Phase::Promoted && self.journal.root_closed.is_none()
     }
@@ -194,15 +149,15 @@ impl Delivery {
     }
 
     /// The write that is due now, if one is.
-    pub(crate) fn store(&mut self, export: bool, now: Timestamp) -> Option<AttemptWrite> {
-        if self.storing.is_some() || self.store_due.is_none_or(|due| due > now) {
+    pub(crate) fn store(&mut self, sinks: &[Sink], now: Timestamp) -> Option<AttemptWrite> {
+        if self.due(sinks).is_none_or(|due| due > now) {
             return None;
         }
         let due = self.store_due.take();
-        let stage = self.stage(export);
-        let resource_version = self.stored.as_ref().map(|stored| stored.resource_version.clone());
-        let snapshot = self.snapshot(resource_version.clone().unwrap_or_default(), stage);
-        if self.stored.as_ref() == Some(&snapshot) {
+        let stage = self.stage(sinks);
+        let resource_version = self.resource_version();
+        let snapshot = self.snapshot(resource_version.clone(), stage);
+        if resource_version.is_some() && self.stored.as_ref() == Some(&snapshot) {
             self.owed = None;
             return None;
         }
@@ -213,113 +168,175 @@ impl Delivery {
     }
 
     /// A write came back. Says whether another journal than ours stands now.
-    pub(crate) fn written(&mut self, result: AttemptWritten, export: bool, now: Timestamp) -> bool {
+    pub(crate) fn written(
+        &mut self,
+        result: AttemptWritten,
+        sinks: &[Sink],
+        now: Timestamp,
+    ) -> bool {
         let Some(storing) = self.storing.take() else {
             return false;
         };
-        self.store_failed = false;
         let mut replaced = false;
-        match result {
+        let failed = match result {
             AttemptWritten::Stored(resource_version) => {
+                let resource_version = Some(resource_version);
                 self.stored = Some(Stored { resource_version, ..storing });
                 self.last_stored = Some(now);
                 self.owed = None;
-                if self.stage(export) == Stage::Done && !self.done() {
+                if self.stage(sinks) == Stage::Done && !self.done(sinks) {
                     self.store_by(now);
                 }
+                None
             }
             AttemptWritten::Conflict(seen) if seen.journal.identity != self.journal.identity => {
-                self.store_failed = true;
-                self.store_by(now + STORE_RETRY * 12);
+                let name = &seen.key.name;
+                let why = format!("{name} is there already and is of another attempt");
+                Some(NotStored::Refused(why))
             }
             AttemptWritten::Conflict(seen) => {
                 let RolloutAttemptSeen { resource_version, mut journal, .. } = *seen;
                 std::mem::swap(&mut self.journal, &mut journal);
                 // What is stored may have been sent: it stands, unless ours goes on from it.
-                let stage = self.stage(export);
-                self.stored = Some(self.snapshot(resource_version, stage));
+                let stage = self.stage(sinks);
+                self.stored = Some(self.snapshot(Some(resource_version), stage));
                 if journal.continues(&self.journal) {
-                    journal.exported.until =
-                        journal.exported.until.max(self.journal.exported.until);
+                    journal.catch_up_with(&self.journal);
                     self.journal = journal;
                 } else {
                     replaced = true;
                 }
                 self.store_by(now);
+                None
             }
             // Nobody needs what has left; with its Rollout it was taken away.
             AttemptWritten::Missing if storing.stage == Stage::Done => {
                 self.stored = Some(storing);
                 self.owed = None;
+                None
             }
             AttemptWritten::Missing => {
-                self.stored = None;
+                self.object_gone(now);
+                None
+            }
+            AttemptWritten::NamespaceGone => {
+                self.namespace_gone = true;
+                self.object_gone(now);
+                None
+            }
+            AttemptWritten::Failed => Some(NotStored::Failed),
+            AttemptWritten::Forbidden => Some(NotStored::Forbidden),
+            AttemptWritten::Refused(why) => Some(NotStored::Refused(why)),
+        };
+        match failed {
+            None => self.retry = Retry::default(),
+            Some(why) => {
+                self.retry.failed(why, now);
                 self.store_by(now);
             }
-            AttemptWritten::Failed => {
-                self.store_failed = true;
-                self.store_by(now + STORE_RETRY);
-            }
-            AttemptWritten::Refused => {
-                self.store_failed = true;
-                self.store_by(now + STORE_RETRY * 12);
-            }
         }
-        self.look_for_unsent();
+        self.look_for_unsent(sinks);
         replaced
     }
 
-    /// Somebody took the RolloutAttempt away: it is made again while it is needed.
+    /// Somebody deleted the RolloutAttempt: it is made again while something of it has to be
+    /// stored. One that stood in the way makes room for ours.
     pub(crate) fn missing(&mut self, now: Timestamp) {
-        if self.storing.is_none() && self.stored.take().is_some() {
+        if self.storing.is_some() {
+            return;
+        }
+        if self.retry.why.is_some() {
+            self.retry = Retry::default();
+            self.store_by(now);
+        }
+        if self.stored.is_some() {
+            self.object_gone(now);
+        }
+    }
+
+    /// What was stored may leave. What was not needs another object, if there can be one.
+    fn object_gone(&mut self, now: Timestamp) {
+        if let Some(stored) = &mut self.stored {
+            stored.resource_version = None;
+        }
+        if self.ends_without_object() {
+            self.store_due = None;
+            self.owed = None;
+        } else {
             self.store_by(now);
         }
     }
 
-    /// The number of the last entry that may leave now; none if nothing may.
-    pub(crate) fn sendable(&self) -> Option<u32> {
+    /// Nobody wants an object in a namespace that goes, or of a Rollout that is gone: what was
+    /// stored of it leaves, and that is all.
+    fn ends_without_object(&self) -> bool {
+        self.namespace_gone || (self.journal.phase == Phase::Deleted && self.all_was_stored())
+    }
+
+    /// It is over, and that is or was stored with all that happened.
+    fn all_was_stored(&self) -> bool {
+        let closed = self.journal.closed;
+        self.stored.as_ref().is_some_and(|stored| stored.ended.1 && stored.closed == closed)
+    }
+
+    /// What of it may leave for a sink now.
+    pub(crate) fn sendable(&self, sink: &Sink) -> Option<u32> {
         let stored = self.stored.as_ref().filter(|stored| stored.placed)?;
-        let until = stored.closed.min(self.journal.exported.until.saturating_add(self.at_once));
-        (self.sending.is_none() && until > self.journal.exported.until).then_some(until)
+        self.ways.sendable(sink, self.journal.offset(sink).until, stored.closed)
     }
 
     /// The spans that may leave now.
-    pub(crate) fn send(&mut self) -> Option<Batch> {
-        let until = self.sendable()?;
-        let batch = spans::of(&self.journal, self.journal.exported.until, until)?;
-        self.sending = Some(until);
+    pub(crate) fn send(&mut self, sink: &Sink) -> Option<Batch> {
+        let until = self.sendable(sink)?;
+        let batch = spans::of(&self.journal, self.journal.offset(sink).until, until)?;
+        self.ways.sending(sink, until);
         Some(batch)
     }
 
-    /// A collector has answered. Says whether it will take more.
-    pub(crate) fn sent(&mut self, sent: &Sent, spans: u64, now: Timestamp) -> bool {
-        let Some(until) = self.sending.take() else {
-            return true;
+    /// A sink has answered for so many spans or events.
+    pub(crate) fn sent(
+        &mut self,
+        sink: &Sink,
+        (answer, items): (&Sent, u64),
+        sinks: &[Sink],
+        now: Timestamp,
+    ) {
+        let offset = self.journal.offset(sink);
+        let Some(offset) = self.ways.answered(sink, answer, offset, items) else {
+            return;
         };
-        let exported = &mut self.journal.exported;
-        match sent {
-            Sent::Later(_) => return false,
-            Sent::Refused(_) if until > exported.until + 1 => {
-                self.at_once = (until - exported.until).div_ceil(2).max(1);
-                return true;
-            }
-            Sent::Acknowledged => {
-                exported.until = until;
-                self.at_once = self.at_once.saturating_mul(2).min(ENTRIES_AT_ONCE);
-            }
-            Sent::Partly(refused, why) => exported.refuse(until, *refused, why),
-            Sent::Refused(why) => exported.refuse(until, spans, why),
+        *self.journal.offset_mut(sink) = offset;
+        self.look_for_unsent(sinks);
+        let gone = self.stored.as_ref().is_some_and(|stored| !stored.exists());
+        if !(gone && self.ends_without_object()) {
+            let over = self.journal.delivered_to(sink);
+            self.turned(if over { Turn::Vital } else { Turn::Moved }, now);
         }
-        self.look_for_unsent();
-        let turn = if self.journal.delivered() { Turn::Vital } else { Turn::Moved };
-        self.turned(turn, now);
-        true
     }
 
     /// Whether nothing remains to be done.
-    pub(crate) fn done(&self) -> bool {
-        self.storing.is_none()
-            && self.stored.as_ref().is_some_and(|stored| stored.stage == Stage::Done)
+    pub(crate) fn done(&self, sinks: &[Sink]) -> bool {
+        if self.storing.is_some() {
+            return false;
+        }
+        if self.stored.as_ref().is_some_and(|stored| stored.stage == Stage::Done) {
+            return true;
+        }
+        let exists = self.stored.as_ref().is_some_and(Stored::exists);
+        let ends = (!exists && self.ends_without_object()) || self.retry.hopeless();
+        // What was stored of it has to leave before.
+        let ends = ends && self.is_over();
+        ends && !self.ways.busy() && sinks.iter().all(|sink| self.sendable(sink).is_none())
+    }
+
+    /// Whether there may be older attempts of its Rollout to remove.
+    pub(crate) fn may_be_pruned(&self) -> bool {
+        !self.namespace_gone
+    }
+
+    /// Whether nothing will follow.
+    fn is_over(&self) -> bool {
+        self.journal.root_closed.is_some() || self.journal.phase == Phase::Deleted
     }
 
     /// Whether it may be dropped from memory and be read again from the cluster when its spans can
@@ -327,35 +344,44 @@ impl Delivery {
     pub(crate) fn can_wait_outside(&self) -> bool {
         let settled = self.journal.root_closed.is_some();
         let stored = self.stored.as_ref().is_some_and(|stored| {
-            stored.stage == Stage::Delivering && stored.closed == self.journal.closed
+            stored.exists()
+                && stored.stage == Stage::Delivering
+                && stored.closed == self.journal.closed
         });
-        settled && stored && self.storing.is_none() && self.sending.is_none()
+        settled && stored && self.storing.is_none() && !self.ways.busy()
     }
 
-    /// Whether anything of it is stored.
+    /// Whether it waits for a sink and nothing else, and can be read nowhere else.
+    pub(crate) fn waits_here_only(&self) -> bool {
+        let gone = self.stored.as_ref().is_some_and(|stored| !stored.exists());
+        gone && self.is_over() && self.store_due.is_none() && self.storing.is_none()
+    }
+
+    /// Whether anything of it is stored, or was.
     pub(crate) fn is_stored(&self) -> bool {
         self.stored.is_some()
     }
 
     /// What is stored now and was not until now: the beginning of the attempt, its end, and what
-    /// followed from that. Each is said once, even if somebody takes away what is stored.
+    /// followed from that. Each is said once, even if somebody deletes what is stored.
     pub(crate) fn news(&mut self) -> [bool; 3] {
         let stored = self.stored.as_ref();
         let now = stored.map_or([false; 3], |stored| [true, stored.ended.0, stored.ended.1]);
-        let before = self.told;
-        self.told = [0, 1, 2].map(|n| before[n] || now[n]);
+        let before = self.announced;
+        self.announced = [0, 1, 2].map(|n| before[n] || now[n]);
         [0, 1, 2].map(|n| now[n] && !before[n])
     }
 
     /// Whether it has ended and nothing of it is stored, though it is about to be.
     pub(crate) fn is_unstored_end(&self, now: Timestamp) -> bool {
-        let may_come = !self.store_failed || now.duration_since(self.begun) < PATIENCE;
-        self.stored.is_none() && !self.journal.open() && may_come
+        let may_come = self.retry.why.is_none() || since(self.begun, now) < PATIENCE;
+        let stored = self.stored.as_ref().is_some_and(Stored::exists);
+        !stored && !self.ends_without_object() && !self.journal.open() && may_come
     }
 
-    /// Whether the last write did not come through.
-    pub(crate) fn failing(&self) -> bool {
-        self.store_failed
+    /// Why the last write did not come through.
+    pub(crate) fn failing(&self) -> Option<&NotStored> {
+        self.retry.why.as_ref()
     }
 
     /// Since when a write is owed that did not come through.
@@ -363,45 +389,87 @@ impl Delivery {
         self.owed
     }
 
-    /// Since when the oldest entry waits that a collector could have.
+    /// Since when the oldest entry waits that a sink could have.
     pub(crate) fn unsent(&self) -> Option<Timestamp> {
-        self.unsent
+        self.unsent.values().min().copied()
     }
 
-    fn look_for_unsent(&mut self) {
-        let until = self.journal.exported.until;
-        let stored = self.stored.as_ref().filter(|stored| stored.placed && stored.closed > until);
-        self.unsent = stored.and_then(|_| self.journal.closed_at(until.saturating_add(1)));
+    /// Since when one waits for this sink, if one may leave now.
+    pub(crate) fn waits_for(&self, sink: &Sink) -> Option<Timestamp> {
+        self.sendable(sink)?;
+        Some(self.unsent.get(sink).copied().unwrap_or(self.journal.started.at))
+    }
+
+    fn look_for_unsent(&mut self, sinks: &[Sink]) {
+        self.unsent.clear();
+        let Some(stored) = self.stored.as_ref().filter(|stored| stored.placed) else {
+            return;
+        };
+        for sink in sinks {
+            let until = self.journal.offset(sink).until;
+            let next = until.saturating_add(1);
+            if stored.closed > until
+                && let Some(at) = self.journal.closed_at(next)
+            {
+                self.unsent.insert(sink.clone(), at);
+            }
+        }
     }
 
     /// When a write is due.
-    pub(crate) fn due(&self) -> Option<Timestamp> {
-        self.store_due.filter(|_| self.storing.is_none())
+    pub(crate) fn due(&self, sinks: &[Sink]) -> Option<Timestamp> {
+        let due = self.store_due.filter(|_| self.storing.is_none() && !self.namespace_gone)?;
+        let due = self.retry.until.map_or(due, |until| until.max(due));
+        // A process that starts looks at those only that are not done. So the RolloutTrace says
+        // first how it ended, if it can be written.
+        let waits = self.reported != Reported::Yes
+            && self.journal.phase != Phase::Deleted
+            && self.stage(sinks) == Stage::Done;
+        let last = self.last_stored.unwrap_or(self.begun);
+        Some(if waits { due.max(later(last, PATIENCE)) } else { due })
     }
 
-    fn stage(&self, export: bool) -> Stage {
+    /// A RolloutTrace is being written that says how it ended, if that is stored.
+    pub(crate) fn reporting(&mut self) {
+        let ended = self.stored.as_ref().is_some_and(|stored| stored.ended.0);
+        if ended && self.reported == Reported::No {
+            self.reported = Reported::UnderWay;
+        }
+    }
+
+    /// That RolloutTrace was stored, or not.
+    pub(crate) fn end_reported(&mut self, stored: bool) {
+        if self.reported == Reported::UnderWay {
+            self.reported = if stored { Reported::Yes } else { Reported::No };
+        }
+    }
+
+    fn resource_version(&self) -> Option<String> {
+        self.stored.as_ref()?.resource_version.clone()
+    }
+
+    fn stage(&self, sinks: &[Sink]) -> Stage {
         match self.journal.root_closed {
             None => Stage::Running,
-            Some(_) if export && !self.journal.delivered() => Stage::Delivering,
+            Some(_) if !sinks.iter().all(|sink| self.journal.delivered_to(sink)) => {
+                Stage::Delivering
+            }
             Some(_) => Stage::Done,
         }
     }
 
-    fn snapshot(&self, resource_version: String, stage: Stage) -> Stored {
+    fn snapshot(&self, resource_version: Option<String>, stage: Stage) -> Stored {
+        let mut hasher = DefaultHasher::new();
+        self.journal.hash(&mut hasher);
         Stored {
             resource_version,
             closed: self.journal.closed,
             placed: self.journal.placed.is_some(),
             stage,
             ended: (!self.journal.open(), self.journal.root_closed.is_some()),
-            fingerprint: self.mark(),
+            news: pace::news(&self.journal),
+            fingerprint: hasher.finish(),
         }
-    }
-
-    fn mark(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.journal.hash(&mut hasher);
-        hasher.finish()
     }
 }
 

@@ -1,10 +1,15 @@
-//! All journals that are not delivered yet; [`gate`] is their one way out to the collector.
+//! All journals that are not delivered yet; a [`gate`] is their one way out to each sink.
 //!
 //! While a collector is away, attempts that are over and stored wait in the cluster and not here:
 //! a few are kept in memory, the others are recalled when it takes spans again.
 
+mod announcement;
 mod delivery;
 mod gate;
+mod pace;
+mod state;
+mod way;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,28 +17,29 @@ use jiff::Timestamp;
 
 use crate::base::groups::forget;
 use crate::base::{AttemptId, Key, Moment, Turn, attempt_name};
-use crate::journal::Journal;
+use crate::journal::{Journal, Sink};
 use crate::spans::Batch;
 use crate::stored::RolloutAttemptSeen;
-use crate::stored::conditions::Export;
-pub(crate) use delivery::Delivery;
-pub use delivery::{AttemptWrite, AttemptWritten, Sent, Stage};
+pub use announcement::{Announcement, Behind, Told};
+use delivery::Delivery;
 use gate::Gate;
+pub(crate) use pace::Retry;
+pub use write::{AttemptWrite, AttemptWritten, NotStored, Sent, Stage};
 
-/// Journals in memory that only wait for a collector.
+/// Journals in memory that only wait for a sink.
 const WAITING_INSIDE: usize = 128;
 
 /// The journals that are not delivered yet, by the name of their RolloutAttempt.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    /// Spans are exported at all.
-    export: bool,
+    /// Where facts are delivered; none if nothing is exported.
+    sinks: Vec<Sink>,
+    gates: BTreeMap<Sink, Gate>,
     deliveries: BTreeMap<Key, Delivery>,
     of_rollout: BTreeMap<Key, BTreeSet<Key>>,
     touched: BTreeSet<Key>,
     timers: BTreeSet<(Timestamp, Key)>,
     timer_of: BTreeMap<Key, Timestamp>,
-    waiting_inside: BTreeSet<Key>,
     /// Some wait in the cluster only.
     waiting_outside: bool,
     recalling: bool,
@@ -41,7 +47,8 @@ pub(crate) struct Outbox {
     behind: BTreeSet<Key>,
     /// When the first entry ended of those that wait in the cluster only.
     unsent_outside: Option<Timestamp>,
-    gate: Gate,
+    /// Those whose last write did not come through.
+    failing: BTreeSet<Key>,
 }
 
 /// What the outbox asks of the world.
@@ -49,50 +56,19 @@ pub(crate) struct Outbox {
 pub(crate) enum Ask {
     /// Store a RolloutAttempt.
     Store(Key, Box<AttemptWrite>),
-    /// Send spans of a RolloutAttempt to the collector.
-    Send(Key, Box<Batch>),
+    /// Send spans of a RolloutAttempt to a sink.
+    Send(Sink, Key, Box<Batch>),
     /// Read up to so many RolloutAttempts again that wait in the cluster for the collector.
     Recall(usize),
     /// An attempt is delivered: of its Rollout's, keep the newest so many.
     Prune(AttemptId, usize),
 }
 
-/// Since when the oldest of what is not where it should be waits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Behind {
-    /// When the oldest write of a journal was due that did not come through yet.
-    pub journal: Option<Timestamp>,
-    /// When the oldest entry ended that is stored and that no collector has acknowledged.
-    pub export: Option<Timestamp>,
-}
-
-/// What became of an attempt, told once, when it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Announcement {
-    /// The attempt as it is stored.
-    pub journal: Journal,
-    /// What became of it.
-    pub told: Told,
-    /// Change lead time in seconds, beside the end of a deployment.
-    pub lead: Option<u32>,
-    /// Recovery times in seconds of the failures from which traffic is back, beside what settled.
-    pub recoveries: Vec<u32>,
-}
-
-/// What is told of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// It has begun.
-    Begun,
-    /// It has ended.
-    Ended,
-    /// It is over: all is available, or traffic is back, or that is not waited for.
-    Settled,
-}
-
 impl Outbox {
-    pub(crate) fn new(export: bool) -> Self {
-        Self { export, ..Self::default() }
+    /// An empty one that delivers to these sinks.
+    pub(crate) fn new(sinks: &[Sink]) -> Self {
+        let gates = sinks.iter().map(|sink| (sink.clone(), Gate::default())).collect();
+        Self { sinks: sinks.to_vec(), gates, ..Self::default() }
     }
 
     /// Begins the journal of an attempt, unless there is one.
@@ -118,8 +94,9 @@ impl Outbox {
             return None;
         }
         let rollout = seen.journal.identity.rollout.clone();
-        let delivery = Delivery::restored(seen, self.export, now);
-        if delivery.can_wait_outside() && self.waiting_inside.len() >= WAITING_INSIDE {
+        let delivery = Delivery::restored(seen, &self.sinks, now);
+        let full = self.gates.values().any(|gate| gate.waiting() >= WAITING_INSIDE);
+        if delivery.can_wait_outside() && full {
             self.leave_outside(delivery.unsent());
             return None;
         }
@@ -243,9 +220,8 @@ impl Outbox {
     /// When something is due even if nothing arrives.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         let timer = self.timers.first().map(|(due, _)| *due);
-        let waiting = !self.waiting_inside.is_empty() || self.waiting_outside;
-        let resume = self.gate.resume.filter(|_| waiting && self.gate.sending == 0);
-        [timer, resume].into_iter().flatten().min()
+        let gates = self.gates.values().filter_map(|gate| gate.due(self.waiting_outside));
+        timer.into_iter().chain(gates).min()
     }
 
     /// A write of a RolloutAttempt came back. Says what is to be told, and whether another journal
@@ -261,7 +237,7 @@ impl Outbox {
         };
         // What another process has stored, it has told.
         let ours = matches!(result, AttemptWritten::Stored(_));
-        let replaced = delivery.written(result, self.export, now);
+        let replaced = delivery.written(result, &self.sinks, now);
         let news = delivery.news();
         let journal = &delivery.journal;
         let mut announcements = Vec::new();
@@ -276,19 +252,47 @@ impl Outbox {
         (announcements, replaced)
     }
 
-    /// A collector has answered; `jitter` spreads the next try over its wait, 0 to 1000.
-    pub(crate) fn sent(&mut self, key: &Key, sent: &Sent, spans: u64, jitter: u32, now: Timestamp) {
-        self.gate.sending = self.gate.sending.saturating_sub(1);
-        match sent {
-            Sent::Later(after) => {
-                self.gate.hold(*after, jitter, now);
-                self.let_wait_outside();
+    /// A sink has answered; `jitter` spreads the next try over its wait, 0 to 1000.
+    pub(crate) fn sent(
+        &mut self,
+        (sink, key): (&Sink, &Key),
+        (answer, items): (&Sent, u64),
+        jitter: u32,
+        now: Timestamp,
+    ) {
+        if let Some(gate) = self.gates.get_mut(sink) {
+            gate.answered();
+            match answer {
+                Sent::Later(after) => gate.hold(*after, jitter, now),
+                Sent::Acknowledged | Sent::Partly(..) | Sent::Refused(_) => gate.open(),
             }
-            _ => self.gate.open(),
+        }
+        if matches!(answer, Sent::Later(_)) {
+            self.let_wait_outside();
         }
         if let Some(delivery) = self.deliveries.get_mut(key) {
-            delivery.sent(sent, spans, now);
+            delivery.sent(sink, (answer, items), &self.sinks, now);
             self.touched.insert(key.clone());
+        }
+    }
+
+    /// A RolloutTrace is being written that says how the attempts of this UID ended.
+    pub(crate) fn reporting(&mut self, rollout: &Key, uid: &str) {
+        for key in self.of_rollout.get(rollout).into_iter().flatten() {
+            let delivery = self.deliveries.get_mut(key);
+            if let Some(it) = delivery.filter(|it| it.journal.identity.rollout_uid == uid) {
+                it.reporting();
+            }
+        }
+    }
+
+    /// That RolloutTrace was stored, or not.
+    pub(crate) fn reported(&mut self, rollout: &Key, stored: bool) {
+        for key in self.of_rollout.get(rollout).into_iter().flatten() {
+            if let Some(delivery) = self.deliveries.get_mut(key) {
+                delivery.end_reported(stored);
+                self.touched.insert(key.clone());
+            }
         }
     }
 
@@ -301,46 +305,11 @@ impl Outbox {
         }
     }
 
-    /// What is not where it should be. Costs nothing where all is.
-    pub(crate) fn behind(&self) -> Behind {
-        let deliveries = || self.behind.iter().filter_map(|key| self.deliveries.get(key));
-        let journal = deliveries().filter_map(Delivery::owed).min();
-        let inside = deliveries().filter_map(Delivery::unsent).min();
-        let export = [inside, self.unsent_outside].into_iter().flatten().min();
-        Behind { journal, export: export.filter(|_| self.export) }
-    }
-
-    /// How many journals are not delivered, and whether the collector is away, whether writes fail.
-    pub(crate) fn standing(&self) -> (usize, bool, bool) {
-        let failing = self.deliveries.values().any(Delivery::failing);
-        (self.deliveries.len(), self.gate.problem, failing)
-    }
-
-    /// What keeps the spans of a Rollout from leaving.
-    pub(crate) fn export_of(&self, rollout: &Key) -> Export {
-        let keys = self.of_rollout.get(rollout).into_iter().flatten();
-        let deliveries = || keys.clone().filter_map(|key| self.deliveries.get(key));
-        let mut refused = deliveries().map(|delivery| &delivery.journal.exported);
-        if deliveries().any(Delivery::failing) {
-            Export::NotStored
-        } else if !self.export {
-            Export::NotConfigured
-        } else if let Some(exported) = refused.rfind(|exported| exported.refused > 0) {
-            Export::Refused(exported.refused, exported.refusal.clone().unwrap_or_default())
-        } else if self.gate.problem && deliveries().any(|delivery| delivery.sendable().is_some()) {
-            Export::Waiting
-        } else {
-            Export::Flowing
-        }
-    }
-
     fn insert(&mut self, key: Key, delivery: Delivery) {
-        if delivery.sendable().is_some() && self.export {
-            self.waiting_inside.insert(key.clone());
-        }
         let rollout = delivery.journal.identity.rollout.clone();
         self.of_rollout.entry(rollout).or_default().insert(key.clone());
         self.deliveries.insert(key.clone(), delivery);
+        self.queue(&key);
         self.touched.insert(key);
     }
 
@@ -348,8 +317,11 @@ impl Outbox {
         if let Some(delivery) = self.deliveries.remove(key) {
             forget(&mut self.of_rollout, &delivery.journal.identity.rollout, key);
         }
-        self.waiting_inside.remove(key);
+        for gate in self.gates.values_mut() {
+            gate.leave(key);
+        }
         self.behind.remove(key);
+        self.failing.remove(key);
         if let Some(due) = self.timer_of.remove(key) {
             self.timers.remove(&(due, key.clone()));
         }
@@ -366,31 +338,25 @@ impl Outbox {
         let Some(delivery) = self.deliveries.get_mut(key) else {
             return;
         };
-        if let Some(write) = delivery.store(self.export, now) {
+        if let Some(write) = delivery.store(&self.sinks, now) {
             asks.push(Ask::Store(key.clone(), Box::new(write)));
         }
-        if delivery.done() {
-            let identity = delivery.journal.identity.clone();
-            asks.push(Ask::Prune(identity, delivery.keep()));
+        if delivery.done(&self.sinks) {
+            if delivery.may_be_pruned() {
+                let identity = delivery.journal.identity.clone();
+                asks.push(Ask::Prune(identity, delivery.keep()));
+            }
             self.remove(key);
             return;
         }
-        let due = [delivery.due(), delivery.journal.due()].into_iter().flatten().min();
+        let due = [delivery.due(&self.sinks), delivery.journal.due()].into_iter().flatten().min();
         let unsent = delivery.unsent();
-        if unsent.is_some() || delivery.owed().is_some() {
-            self.behind.insert(key.clone());
-        } else {
-            self.behind.remove(key);
-        }
-        if delivery.sendable().is_some() && self.export {
-            self.waiting_inside.insert(key.clone());
-        } else {
-            self.waiting_inside.remove(key);
-        }
-        if delivery.can_wait_outside()
-            && self.gate.resume.is_some()
-            && self.waiting_inside.len() > WAITING_INSIDE
-        {
+        let outside = delivery.can_wait_outside();
+        file(&mut self.behind, key, unsent.is_some() || delivery.owed().is_some());
+        file(&mut self.failing, key, delivery.failing().is_some());
+        self.queue(key);
+        let full = |gate: &Gate| gate.resume.is_some() && gate.waiting() > WAITING_INSIDE;
+        if outside && self.gates.values().any(full) {
             self.remove(key);
             self.leave_outside(unsent);
             return;
@@ -402,5 +368,14 @@ impl Outbox {
             self.timers.insert((due, key.clone()));
             self.timer_of.insert(key.clone(), due);
         }
+    }
+}
+
+/// Puts a key into a set, or takes it out of it.
+fn file(set: &mut BTreeSet<Key>, key: &Key, there: bool) {
+    if !there {
+        set.remove(key);
+    } else if !set.contains(key) {
+        set.insert(key.clone());
     }
 }

@@ -30,8 +30,12 @@ pub(crate) enum Export {
     NotConfigured,
     /// Nothing keeps them.
     Flowing,
-    /// Outbox cannot be stored, and so nothing may leave.
+    /// RolloutAttempts cannot be stored, and so nothing may leave.
     NotStored,
+    /// The operator has no permission to store them.
+    Forbidden,
+    /// The API server refuses one, in these words.
+    NotAccepted(String),
     /// The collector takes none now, and some of this Rollout's wait.
     Waiting,
     /// The collector refused some for good, in these words.
@@ -52,6 +56,16 @@ pub(crate) fn exported(view: &RolloutView<'_>, now: Timestamp) -> Condition {
             let message =
                 format!("{resource} cannot be written, and no span leaves before: see the log");
             (false, "NotStored", message)
+        }
+        Export::Forbidden => {
+            let resource = Kind::RolloutAttempt.resource();
+            let message = format!("no permission to write {resource}: apply config/rbac again");
+            (false, "Forbidden", message)
+        }
+        Export::NotAccepted(why) => {
+            let resource = Kind::RolloutAttempt.resource();
+            let message = format!("the API server refuses one of {resource}: {why}");
+            (false, "NotAccepted", message)
         }
         Export::Waiting => {
             let message = "the collector takes no spans now; they wait, and none is lost";
@@ -137,6 +151,10 @@ fn why(view: &RolloutView<'_>) -> (Option<bool>, &'static str, String) {
                      alone: exempt that field in your GitOps tool"
                 );
                 return (Some(false), "Contended", message);
+            }
+            Standing::Failing(WriteProblem::NamespaceGone) => {
+                let message = "the namespace is being deleted: no links are written".to_owned();
+                return (Some(false), "NamespaceGone", message);
             }
             Standing::Failing(WriteProblem::Forbidden(verb)) => {
                 let message = format!(

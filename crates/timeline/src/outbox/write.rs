@@ -1,0 +1,71 @@
+//! A write of a RolloutAttempt, and what became of it.
+
+use crate::journal::Journal;
+use crate::stored::RolloutAttemptSeen;
+
+/// Where an attempt stands on its way, as its label says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Under way, or not settled.
+    Running,
+    /// Over; spans of it have still to leave.
+    Delivering,
+    /// Over, and everything has left.
+    Done,
+}
+
+/// How to store a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptWrite {
+    /// The version to be replaced; none if there is no RolloutAttempt yet.
+    pub resource_version: Option<String>,
+    /// Where it stands then.
+    pub stage: Stage,
+    /// It outlives its Rollout even when it is delivered.
+    pub keep: bool,
+    /// What is stored.
+    pub journal: Journal,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptWritten {
+    /// Stored, at this version.
+    Stored(String),
+    /// Something else is there.
+    Conflict(Box<RolloutAttemptSeen>),
+    /// Nothing is there: somebody deleted it.
+    Missing,
+    /// Its namespace is being deleted, or is gone: it can never be stored.
+    NamespaceGone,
+    /// Not stored, or nobody knows; the same write may come through another time.
+    Failed,
+    /// The operator has no permission; a person has to give it.
+    Forbidden,
+    /// The API server or an admission webhook refuses this object, in these words.
+    Refused(String),
+}
+
+/// Why the last write did not come through, as far as a person has to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotStored {
+    /// The API server failed or gave no answer.
+    Failed,
+    /// A permission is missing.
+    Forbidden,
+    /// It is refused, in these words.
+    Refused(String),
+}
+
+/// What a collector answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// All of it was taken.
+    Acknowledged,
+    /// So many spans were refused for good, the others taken.
+    Partly(u64, String),
+    /// It will never be taken.
+    Refused(String),
+    /// Not now; how long to wait at least, if it said so.
+    Later(Option<jiff::SignedDuration>),
+}
