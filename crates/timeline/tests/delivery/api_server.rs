@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use timeline::base::AttemptId;
-use timeline::engine::ReportWrite;
+use timeline::engine::{ReportWrite, ReportWritten};
 use timeline::journal::Journal;
-use timeline::outbox::{AttemptWrite, AttemptWritten, Stage};
+use timeline::outbox::{AttemptWrite, AttemptWritten, NotStored, Stage};
 use timeline::seen::Unavailable;
 use timeline::stored::{RolloutAttemptSeen, RolloutTraceSeen, Settings};
 use timeline::{Key, Kind, Observation};
@@ -35,6 +35,8 @@ pub(crate) struct ApiServer {
     /// Successful writes of each.
     pub(crate) writes: BTreeMap<Key, usize>,
     watches: BTreeMap<Kind, VecDeque<Observation>>,
+    /// The namespace is being deleted: what is there goes, and nothing new is let in.
+    pub(crate) terminating: bool,
     /// Kinds that are not served now, or that the operator may not read.
     pub(crate) refused: BTreeSet<Kind>,
 }
@@ -168,6 +170,7 @@ impl ApiServer {
         let there = self.attempts.get(key);
         match (&write.resource_version, there) {
             (Some(version), Some(there)) if *version == there.version.to_string() => {}
+            (None, None) if self.terminating => return AttemptWritten::NamespaceGone,
             (None, None) => {}
             (Some(_), None) => return AttemptWritten::Missing,
             (_, Some(there)) => return AttemptWritten::Conflict(Box::new(seen(key, there))),
@@ -240,13 +243,16 @@ impl ApiServer {
     }
 
     /// A RolloutTrace is stored, with its times as precise as Kubernetes keeps them.
-    pub(crate) fn report(&mut self, key: &Key, write: &ReportWrite) -> bool {
+    pub(crate) fn report(&mut self, key: &Key, write: &ReportWrite) -> ReportWritten {
         if self.refused.contains(&Kind::RolloutTrace) {
-            return false;
+            return ReportWritten::NotStored(NotStored::Failed);
         }
         let there = self.objects.contains_key(&(Kind::RolloutTrace, key.clone()));
+        if !there && self.terminating {
+            return ReportWritten::NamespaceGone;
+        }
         if !there && !write.create {
-            return false;
+            return ReportWritten::NotStored(NotStored::Failed);
         }
         self.reports += 1;
         let seen = RolloutTraceSeen {
@@ -257,7 +263,19 @@ impl ApiServer {
             stored: Some(Box::new(write.report.clone())),
         };
         self.put(Observation::RolloutTrace(Box::new(seen)));
-        true
+        ReportWritten::Stored
+    }
+
+    /// The namespace controller deletes all that is there.
+    pub(crate) fn terminate(&mut self) {
+        self.terminating = true;
+        for key in self.attempts.keys().cloned().collect::<Vec<_>>() {
+            self.remove(&key);
+        }
+        let of = |(kind, key): &(Kind, Key)| (*kind == Kind::RolloutTrace).then(|| key.clone());
+        for rollout in self.objects.keys().filter_map(of).collect::<Vec<_>>() {
+            self.forget(&rollout);
+        }
     }
 
     /// Somebody takes a RolloutTrace away.

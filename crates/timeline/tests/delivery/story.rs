@@ -17,6 +17,8 @@ pub(crate) struct Story {
     pub(crate) truth: Vec<Tried>,
     /// What happens in it that not everybody gets right.
     pub(crate) kinds: BTreeSet<&'static str>,
+    /// When the namespace is deleted, with all that is in it.
+    pub(crate) namespace_goes: Option<Timestamp>,
     /// Keptn is not installed.
     pub(crate) no_keptn: bool,
     /// From when until when the collector is away.
@@ -50,6 +52,7 @@ impl Story {
             changes: Vec::new(),
             truth: Vec::new(),
             kinds: BTreeSet::new(),
+            namespace_goes: None,
             no_keptn: false,
             away: Vec::new(),
         };
@@ -66,6 +69,12 @@ impl Story {
     pub(crate) fn without_collector(mut self, from: i64, until: i64) -> Self {
         let at = |second| start() + SignedDuration::from_secs(second);
         self.away.push((at(from), at(until)));
+        self
+    }
+
+    /// The namespace goes when the last Rollout goes.
+    fn with_its_namespace(mut self) -> Self {
+        self.namespace_goes = self.truth.iter().filter_map(|it| it.gone).max();
         self
     }
 
@@ -281,6 +290,7 @@ fn reported() -> Vec<Story> {
         }),
         of("a volume that cannot be mounted", live("cart", &ASKING), |argo| {
             argo.apply("m").wait(100).stalls().wait(60).abort().wait(60).apply("c").wait(4).run();
+            argo.resume().run();
         }),
         of("a step is skipped", live("cart", &TESTED), |argo| {
             argo.apply("b").wait(6).step().skips().wait(3).run();
@@ -289,6 +299,10 @@ fn reported() -> Vec<Story> {
             argo.apply("b").wait(1).promote_full().wait(1).apply("c").wait(1).promote_full();
             argo.wait(1).apply("d").wait(4).step().wait(9).abort();
         }),
+        of("a namespace that goes midway", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).delete();
+        })
+        .with_its_namespace(),
         of("the first revision goes with its Rollout", new(), |argo| {
             argo.wait(2).apply("a").wait(9).delete().wait(30).apply("b").wait(4);
             argo.pods_get_ready();

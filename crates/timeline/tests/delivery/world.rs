@@ -60,6 +60,8 @@ enum Step {
     Start,
     /// The kind is served again.
     Serve(Kind),
+    /// The namespace is deleted.
+    Terminate,
 }
 
 pub(crate) struct World<'a> {
@@ -142,6 +144,9 @@ impl<'a> World<'a> {
             prints: false,
         };
         world.start();
+        if let Some(at) = story.namespace_goes {
+            world.schedule(at + SignedDuration::from_millis(1_000), Step::Terminate);
+        }
         for (n, change) in story.changes.iter().enumerate() {
             // After the operator has started.
             world.schedule(change.at + SignedDuration::from_secs(1), Step::Change(n));
@@ -192,6 +197,11 @@ impl<'a> World<'a> {
             Step::Change(n) => self.change(n),
             Step::Start => self.start(),
             Step::Collect(rollout) => self.collect(&rollout),
+            Step::Terminate => {
+                let before = self.server.count();
+                self.server.terminate();
+                self.tell_since(&before);
+            }
             Step::Serve(kind) => {
                 self.server.refused.remove(&kind);
                 if self.operator.is_some() {

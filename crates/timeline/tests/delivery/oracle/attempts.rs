@@ -82,6 +82,9 @@ impl World<'_> {
     /// Nobody looked from its beginning to its end: then somebody has to say that.
     fn may_be_missing(&self, tried: &Tried) -> bool {
         let rollout = &tried.identity.rollout;
+        if self.server.terminating && tried.outcome == Phase::Deleted {
+            return true;
+        }
         let Some((from, until)) = self.unseen(rollout, tried.began) else {
             return false;
         };
@@ -111,6 +114,10 @@ impl World<'_> {
 
     fn judge_outcome(&self, findings: &Findings, tried: &Tried, stored: &Journal) -> bool {
         let mut honest = vec![tried.outcome];
+        if self.server.terminating && tried.outcome == Phase::Deleted {
+            // Nobody could store the end.
+            honest.push(Phase::Progressing);
+        }
         if let Some((from, until)) = tried.ended.and_then(|at| self.unseen(&tried.identity.rollout, at)) {
             honest.push(Phase::Unknown);
             if tried.gone.is_some_and(|gone| is_within(gone, from, until)) {

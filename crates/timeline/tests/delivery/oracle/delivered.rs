@@ -21,11 +21,13 @@ impl World<'_> {
         for (key, stored) in &self.server.ever {
             let again = self.server.made_again.contains(key);
             findings.rule("made again", self.taken || !again, || format!("{key} was stored anew"));
-            let taken = self.taken && !self.server.attempts.contains_key(key);
+            let taken = (self.taken || self.server.terminating)
+                && !self.server.attempts.contains_key(key);
             findings.rule("done", stored.stage == Stage::Done || taken, || {
                 format!("{key} is {:?}: {:?}", stored.stage, stored.journal)
             });
-            findings.rule("decided", stored.journal.phase != Phase::Progressing, || {
+            let gone = self.server.terminating;
+            findings.rule("decided", gone || stored.journal.phase != Phase::Progressing, || {
                 format!("{key} is under way for ever")
             });
         }
@@ -65,7 +67,7 @@ impl World<'_> {
         }
         let left: Vec<_> =
             arrived.iter().map(|id| &self.collector.spans[id].0).map(|it| &it.name).collect();
-        findings.rule("strays", left.is_empty() || self.taken, || {
+        findings.rule("strays", left.is_empty() || self.taken || self.server.terminating, || {
             format!("spans of nothing that is stored: {left:?}")
         });
     }

@@ -9,7 +9,7 @@ use timeline::chain::Chain;
 use timeline::dora::{Figures as Shown, Settings, Window, figures_of};
 use timeline::ledger::{Exposed, Kind, Ledger, Line};
 
-use super::Findings;
+use super::{Findings, is_known};
 use super::attempts::is_about;
 use crate::argo::{Purpose, Tried, whole};
 use crate::lines::{entry_of_line, is_shown};
@@ -179,7 +179,7 @@ impl World<'_> {
                     || (line.exposed_at.is_none() && line.kind != Kind::Initial)
                     || line.settled.is_none()
             });
-        let honest = is_shown(shown, &truth, 4) || (!never_blind && says);
+        let honest = is_shown(shown, &truth, if is_known("exposed since") { 100_000 } else { 4 }) || (!never_blind && says);
         findings.rule("figures", honest, || {
             let told: Vec<_> = self.truth_of(uid).map(ToString::to_string).collect();
             format!("{rollout}: {:?}, and not {truth:?}: {told:#?}", shown.sum)

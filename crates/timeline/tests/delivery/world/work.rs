@@ -1,8 +1,8 @@
 //! Effects on their way, and the answers on their way back.
 
-use timeline::engine::Effect;
+use timeline::engine::{Effect, ReportWritten};
 use timeline::journal::Journal;
-use timeline::outbox::{AttemptWritten, Sent, Told};
+use timeline::outbox::{AttemptWritten, NotStored, Sent, Told};
 use timeline::stored::RolloutAttemptSeen;
 use timeline::Observation;
 
@@ -24,7 +24,7 @@ pub(super) struct Work {
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
     Attempt(AttemptWritten),
-    Report(bool),
+    Report(ReportWritten),
     Sent(Sent, u64),
     Recalled(Vec<RolloutAttemptSeen>, bool),
     Read(Option<Vec<Journal>>),
@@ -58,7 +58,9 @@ impl World<'_> {
             (Effect::WriteAttempt(..), _) if lost || fails => {
                 Some(Answer::Attempt(AttemptWritten::Failed))
             }
-            (Effect::WriteReport(..), _) if lost || fails => Some(Answer::Report(false)),
+            (Effect::WriteReport(..), _) if lost || fails => {
+                Some(Answer::Report(ReportWritten::NotStored(NotStored::Failed)))
+            }
             (Effect::Send(..), _) if lost || fails => Some(Answer::Sent(Sent::Later(None), 0)),
             (Effect::ReadAttempts(..), _) if lost || fails => Some(Answer::Read(None)),
             (Effect::Recall(_), None) => Some(Answer::Recalled(Vec::new(), true)),
@@ -143,8 +145,8 @@ impl World<'_> {
                     assert!(anew, "{key} is told twice: {:?}", told.told);
                 }
             }
-            (Effect::WriteReport(key, _), Answer::Report(stored)) => {
-                operator.reported(&key, stored, now);
+            (Effect::WriteReport(key, _), Answer::Report(written)) => {
+                operator.reported(&key, written, now);
             }
             (Effect::Send(key, _), Answer::Sent(sent, spans)) => {
                 let jitter = u32::try_from(n * 37 % 1001).unwrap();
