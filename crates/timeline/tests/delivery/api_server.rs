@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use timeline::base::AttemptId;
 use timeline::engine::{ReportWrite, ReportWritten};
-use timeline::journal::Journal;
+use timeline::journal::{Journal, Memory};
 use timeline::outbox::{AttemptWrite, AttemptWritten, NotStored, Stage};
 use timeline::seen::Unavailable;
 use timeline::stored::{RolloutAttemptSeen, RolloutTraceSeen, Settings};
@@ -184,7 +184,8 @@ impl ApiServer {
             self.made_again.insert(key.clone());
         }
         *self.writes.entry(key.clone()).or_default() += 1;
-        let journal = write.journal.clone();
+        // What only a process remembers is stored nowhere.
+        let journal = Journal { memory: Memory::default(), ..write.journal.clone() };
         let stored = StoredAttempt { version: self.version, stage: write.stage, journal, made };
         if write.stage != Stage::Done {
             let seen = Observation::RolloutAttempt(Box::new(seen(key, &stored)));

@@ -21,6 +21,8 @@ mod argo;
 mod collector;
 #[path = "../dora/lines.rs"]
 mod lines;
+#[path = "../dora/not_yet.rs"]
+mod not_yet;
 mod oracle;
 mod random;
 #[path = "../dora/reckoning.rs"]
@@ -38,6 +40,12 @@ use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use story::Story;
 use timeline::Kind;
 use world::{Fault, InFlight, World};
+
+/// The words of a panic.
+fn words_of(why: &(dyn std::any::Any + Send)) -> String {
+    let words = why.downcast_ref::<String>().cloned();
+    words.or_else(|| why.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
+}
 
 /// What may go wrong at one step.
 fn faults() -> Vec<Fault> {
@@ -72,8 +80,7 @@ fn at_every_step(story: &Story, taste: Taste, faults: &[Fault]) -> (usize, Vec<S
             let run = || World::new(story, taste, plan).run().findings(&undisturbed, examples).new();
             points += 1;
             let found = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|why| {
-                let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
-                BTreeMap::from([("panic", why)])
+                BTreeMap::from([("panic", words_of(&*why))])
             });
             for (rule, words) in found {
                 wrong.entry(rule).or_insert((0, step, fault, words)).0 += 1;
@@ -113,6 +120,7 @@ fn what_is_said_not_to_be_right_yet_is_not() {
         None,
         Some(Fault::Crash(InFlight::Lost, 20_000)),
         Some(Fault::Refused(Kind::Rollout, true, 15_000)),
+        Some(Fault::Refused(Kind::RolloutTrace, false, 90_000)),
     ];
     for story in story::all() {
         let undisturbed = World::new(&story, Taste::Everything, BTreeMap::new()).run();
@@ -121,14 +129,14 @@ fn what_is_said_not_to_be_right_yet_is_not() {
             let world = World::new(&story, Taste::Everything, plan).run();
             let rules = world.findings(&undisturbed, BTreeSet::new()).rules();
             if !rules.is_empty() {
-                wrong.extend(story.kinds.iter().copied());
+                wrong.extend(world.kinds.iter().copied());
             }
-            if !story.kinds.iter().any(|kind| oracle::is_known(kind)) {
+            if !world.kinds.iter().any(|kind| not_yet::is_known(kind)) {
                 wrong.extend(rules);
             }
         }
     }
-    let right = oracle::NOT_YET.iter().filter(|(what, _)| !wrong.contains(what));
+    let right = not_yet::NOT_YET.iter().filter(|(what, _)| !wrong.contains(what));
     assert_eq!(right.collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
 }
 
@@ -211,14 +219,19 @@ fn survey() {
     let config = Config { rng_seed: RngSeed::Fixed(seed), ..Config::default() };
     let mut runner = TestRunner::new(config);
     let mut wrong: BTreeMap<(bool, &str), (usize, usize, String)> = BTreeMap::new();
+    // `RULE` says of which one a short example is told in full.
+    let mut asked_for = None;
     for _ in 0..asked("THROUGHLINE_STORIES").unwrap_or(2_000) {
         let case = random::case().new_tree(&mut runner).unwrap().current();
         let run = || case.findings(false);
         let (count, found) = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|why| {
-            let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
-            (0, BTreeMap::from([("panic", why)]))
+            (0, BTreeMap::from([("panic", words_of(&*why))]))
         });
         for (rule, words) in found {
+            let shortest = wrong.get(&(count > 0, rule)).map_or(usize::MAX, |known| known.1);
+            if std::env::var("RULE").as_deref() == Ok(rule) && case.length() < shortest {
+                asked_for = Some(case.clone());
+            }
             let entry = wrong.entry((count > 0, rule)).or_insert((0, usize::MAX, String::new()));
             entry.0 += 1;
             if case.length() < entry.1 {
@@ -226,6 +239,9 @@ fn survey() {
                 (entry.1, entry.2) = (case.length(), format!("{words}\n    {case:?}"));
             }
         }
+    }
+    if let Some(case) = asked_for {
+        drop(catch_unwind(AssertUnwindSafe(|| case.findings(true))));
     }
     for ((disturbed, rule), (count, _, words)) in wrong {
         eprintln!("[{rule}] {count}, disturbed: {disturbed}: {words}");

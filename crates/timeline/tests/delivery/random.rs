@@ -105,7 +105,9 @@ impl Case {
         let second = second.as_ref().map(|(manner, acts)| (*manner, acts.as_slice()));
         let story = story::random((self.first.0, &first), second);
         let story = Story { no_keptn: self.no_keptn, ..story };
-        let undisturbed = World::new(&story, Taste::Everything, BTreeMap::new()).run();
+        let mut undisturbed = World::new(&story, Taste::Everything, BTreeMap::new());
+        undisturbed.prints = prints;
+        let undisturbed = undisturbed.run();
         let wrong = undisturbed.findings(&undisturbed, BTreeSet::new()).new();
         if !wrong.is_empty() {
             return (0, wrong);

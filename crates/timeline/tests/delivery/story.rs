@@ -292,6 +292,9 @@ fn reported() -> Vec<Story> {
             argo.apply("m").wait(100).stalls().wait(60).abort().wait(60).apply("c").wait(4).run();
             argo.resume().run();
         }),
+        of("superseded at once, and applied again", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(1).apply("c").wait(1).apply("b").wait(4).run().resume().run();
+        }),
         of("a step is skipped", live("cart", &TESTED), |argo| {
             argo.apply("b").wait(6).step().skips().wait(3).run();
         }),

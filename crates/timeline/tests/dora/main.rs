@@ -12,6 +12,7 @@ mod compacting;
 mod documented;
 mod journals;
 mod lines;
+mod not_yet;
 mod packed;
 mod published;
 mod reckoning;

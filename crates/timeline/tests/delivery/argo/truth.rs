@@ -1,7 +1,7 @@
 //! What really happened: decided here from what the controller, the pods and the traffic router do,
 //! and from nothing that the product says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use timeline::Key;
@@ -46,6 +46,8 @@ pub(crate) struct Tried {
     pub(crate) crowded: bool,
     pub(crate) cause: Option<AbortCause>,
     pub(crate) class: Option<FailureClass>,
+    /// All that was wrong with it at any time.
+    pub(crate) troubles: BTreeSet<FailureClass>,
     /// Pods that crashed are up for some time: that may be taken for the reason or not.
     pub(crate) doubtful: bool,
     /// What was live when it began: revision and number.
@@ -196,6 +198,7 @@ impl Argo {
             crowded: false,
             cause: None,
             class: None,
+            troubles: BTreeSet::new(),
             doubtful: false,
             replaces: live.as_ref().map(|live| (live.revision, live.number)),
             after: last.filter(|(last, _)| live.as_ref() != Some(last)),
@@ -207,6 +210,13 @@ impl Argo {
             gone: None,
         };
         let uid = self.rollout.uid.clone();
+        let again = self.attempts().any(|it| {
+            let ended = it.ended.map_or(i64::MAX, |ended| self.now.duration_since(ended).as_secs());
+            it.identity.hash == hash && it.hit.is_none() && ended < 120
+        });
+        if again {
+            self.kinds.insert("a hash is tried again at once");
+        }
         for before in self.truth.iter_mut().filter(|it| it.is_of(&uid)) {
             before.crowded |= before.settled.is_none();
         }
@@ -306,6 +316,8 @@ impl Argo {
         for tried in truth.iter_mut().filter(|it| it.is_of(&uid)) {
             let reaches = || self.reaches(&tried.identity.hash);
             if tried.open() {
+                let trouble = self.trouble.get(tried.identity.hash.as_str());
+                tried.troubles.extend(trouble.copied().into_iter().chain(self.says));
                 if tried.hit.is_none() && reaches() {
                     tried.hit = Some(now);
                     if self.routed && self.rollout.progress.weight == Some(0) && self.plan.contains(&Plan::Header) {

@@ -212,7 +212,8 @@ impl World<'_> {
         };
         let less = class.is_none() || class == said || class == Some(FailureClass::Unknown);
         let goes = tried.outcome == Phase::Deleted;
-        let either = (unseen || tried.doubtful) && less;
+        let was = class.is_some_and(|class| unseen && tried.troubles.contains(&class));
+        let either = was || (unseen || tried.doubtful) && less;
         findings.rule("class", class == tried.class || either || goes, || {
             format!("{} failed for {failure:?}, and not {:?}: {tried}", tried.key, tried.class)
         });

@@ -9,11 +9,12 @@ use timeline::chain::Chain;
 use timeline::dora::{Figures as Shown, Settings, Window, figures_of};
 use timeline::ledger::{Exposed, Kind, Ledger, Line};
 
-use super::{Findings, is_known};
+use super::Findings;
 use super::attempts::is_about;
 use crate::argo::{Purpose, Tried, whole};
 use crate::lines::{entry_of_line, is_shown};
 use crate::reckoning::{Entry, For, figures};
+use crate::not_yet::is_known;
 use crate::world::World;
 
 impl World<'_> {
@@ -179,6 +180,8 @@ impl World<'_> {
                     || (line.exposed_at.is_none() && line.kind != Kind::Initial)
                     || line.settled.is_none()
             });
+        let missed = self.truth_of(uid).any(|it| self.stored(&it.identity).is_none());
+        let says = says || (missed && is_known("missing"));
         let honest = is_shown(shown, &truth, if is_known("exposed since") { 100_000 } else { 4 }) || (!never_blind && says);
         findings.rule("figures", honest, || {
             let told: Vec<_> = self.truth_of(uid).map(ToString::to_string).collect();

@@ -9,29 +9,8 @@ mod figures;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::not_yet::is_known;
 use crate::world::World;
-
-/// What the product gets wrong yet, each with the reason: rules of this judge, and kinds of stories.
-/// One that is right everywhere must not stand here.
-pub(crate) const NOT_YET: &[(&str, &str)] = &[
-    ("exposed since", "nobody notes the first ready pod of a canary without a router"),
-    ("missing", "an attempt that nobody saw is neither stored nor does knownSince say so"),
-    ("one record", "the line of a promotion keeps the class of what once held it up"),
-    ("an abort that Argo ignores", "the wish of a client ends the attempt"),
-    ("a first revision is never healthy", "it is promoted when it is replaced"),
-    ("stopped, and shipped later", "what never was live is a rollback"),
-    ("a hotfix for what was stopped", "what is live fails instead"),
-    ("a template with a stamp", "the same version and commit under another hash is a change"),
-    ("an undo keeps the annotations", "the rollback has the commit of what it takes back"),
-    ("a header route at weight 0", "only a weight is known to hit users"),
-    ("traffic comes back slowly", "nobody waits for longer than a minute"),
-    ("a step is skipped", "a single one is completed"),
-];
-
-/// Whether something is known to be wrong.
-pub(crate) fn is_known(what: &str) -> bool {
-    NOT_YET.iter().any(|(known, _)| *known == what)
-}
 
 /// What was found wrong, by rule: the first example.
 #[derive(Debug, Default)]
@@ -80,8 +59,12 @@ impl World<'_> {
         undisturbed: &World<'_>,
         examples: BTreeSet<&'static str>,
     ) -> Findings {
-        let is_of_known = self.story.kinds.iter().any(|kind| is_known(kind));
+        let is_of_known = self.kinds.iter().any(|kind| is_known(kind));
         let findings = Findings { examples, is_of_known, ..Findings::default() };
+        findings.rule("rest", self.rests, || format!("it never comes to rest: {}", self.steps));
+        if !self.rests {
+            return findings;
+        }
         self.judge_delivery(&findings);
         self.judge_attempts(&findings, undisturbed);
         self.judge_chains(&findings);

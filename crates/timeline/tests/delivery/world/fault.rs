@@ -65,6 +65,10 @@ impl World<'_> {
             Fault::Refused(kind, crashes, until) => {
                 self.lossy = true;
                 self.server.refused.insert(kind);
+                self.kinds.insert(match kind {
+                    Kind::Rollout => "Rollouts cannot be listed",
+                    _ => "our own resources are away",
+                });
                 self.after(until.into(), Step::Serve(kind));
                 if crashes {
                     self.crash(InFlight::Half, 0);
