@@ -61,10 +61,9 @@ fn faults() -> Vec<Fault> {
     }
     faults.push(Fault::Crash(InFlight::Late(2_500), 900));
     faults.push(Fault::Crash(InFlight::Lost, 20_000));
-    for kind in [Kind::Rollout, Kind::RolloutTrace, Kind::RolloutAttempt] {
-        faults.push(Fault::Refused(kind, false, 15_000));
-        faults.push(Fault::Refused(kind, true, 15_000));
-    }
+    faults.push(Fault::Refused(Kind::Rollout, true, 15_000));
+    faults.push(Fault::Refused(Kind::RolloutTrace, false, 15_000));
+    faults.push(Fault::Refused(Kind::RolloutAttempt, false, 15_000));
     faults
 }
 
@@ -158,8 +157,16 @@ fn one() {
 fn at_every_step_of_every_story_the_operator_may_crash_or_hear_nothing() {
     let mut points = 0;
     let mut wrong = Vec::new();
-    for story in story::all() {
-        let (tried, found) = at_every_step(&story, Taste::Everything, &faults());
+    let few = [
+        Fault::AnswerLost,
+        Fault::Crash(InFlight::Half, 0),
+        Fault::Crash(InFlight::Lost, 20_000),
+        Fault::NoTraces,
+    ];
+    for (n, story) in story::all().into_iter().enumerate() {
+        let all = faults();
+        let faults = if n < 10 { all.as_slice() } else { few.as_slice() };
+        let (tried, found) = at_every_step(&story, Taste::Everything, faults);
         points += tried;
         wrong.extend(found);
     }

@@ -5,6 +5,8 @@
 pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("exposed since", "nobody notes the first ready pod of a canary without a router"),
     ("missing", "an attempt that nobody saw is neither stored nor does knownSince say so"),
+    ("promoted unseen", "an attempt is superseded although it may have been promoted before"),
+    ("deleted unseen", "a Rollout that went before a start ends without a gap"),
     ("one record", "the line of a promotion keeps the class of what once held it up"),
     ("an abort that Argo ignores", "the wish of a client ends the attempt"),
     ("a first revision is never healthy", "it is promoted when it is replaced"),

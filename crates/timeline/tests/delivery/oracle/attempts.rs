@@ -35,7 +35,7 @@ impl World<'_> {
                 self.judge_failure(findings, tried, stored);
                 self.judge_facts(findings, tried, stored);
                 let same = stored.identity == tried.identity;
-                if let Some(expected) = undisturbed.stored(&tried.identity).filter(|_| same) {
+                if let Some(expected) = undisturbed.stored(tried).filter(|_| same) {
                     self.judge_likeness(findings, tried, stored, expected);
                 }
             }
@@ -58,7 +58,7 @@ impl World<'_> {
     /// The journal that is of an attempt. Where nobody saw that it was stopped and tried again, two
     /// attempts are one, and later ones have the number of an earlier.
     fn journal_of(&self, tried: &Tried) -> Option<&Journal> {
-        let own = self.stored(&tried.identity);
+        let own = self.stored(tried);
         let ended = |it: &Tried, journal: &Journal| {
             let both = journal.ended.zip(it.ended);
             journal.phase == it.outcome && both.is_some_and(|(is, was)| is_about(is.at, was))
@@ -72,7 +72,7 @@ impl World<'_> {
         if !family.iter().any(merged) {
             return own;
         }
-        let others = family.iter().filter_map(|it| self.stored(&it.identity));
+        let others = family.iter().filter_map(|it| self.stored(it));
         let mut journals = others.filter(|journal| ended(tried, journal));
         journals.next().or(own.filter(|own| {
             family.iter().all(|it| it.identity == tried.identity || !ended(it, own))
@@ -130,6 +130,12 @@ impl World<'_> {
                 honest.extend(self.next_tries(tried).map(|it| it.outcome));
             }
         }
+        if tried.outcome == Phase::Promoted && stored.phase == Phase::Superseded {
+            // Another one became stable before anybody looked again.
+            let unseen = honest.len() > 1;
+            return findings.rule("promoted unseen", !unseen, || tried.to_string())
+                && findings.rule("outcome", unseen, || tried.to_string());
+        }
         let forgotten = self.forgot && self.crashes > 0 && stored.phase == Phase::Unknown;
         findings.rule("outcome", forgotten || honest.contains(&stored.phase), || {
             format!("{} is {:?}, and was {honest:?}: {tried}", tried.key, stored.phase)
@@ -161,7 +167,14 @@ impl World<'_> {
         };
         let started = Some(stored.started);
         let began = Some(tried.began);
-        findings.rule("began", self.is_honest(tried, started, began), || words("began", started, began));
+        // Of two tries that are one the first began.
+        let merged = stored.identity != tried.identity
+            || self.story.truth.iter().any(|it| {
+                is_try(tried, it)
+                    && is_about(stored.started.at, it.began)
+                    && it.ended.is_some_and(|at| self.unseen(&it.identity.rollout, at).is_some())
+            });
+        findings.rule("began", merged || self.is_honest(tried, started, began), || words("began", started, began));
         let (is, was) = (stored.ended, tried.ended);
         findings.rule("ended", self.is_honest(tried, is, was), || words("ended", is, was));
         let (is, was) = (stored.settled, tried.settled);
@@ -190,7 +203,11 @@ impl World<'_> {
             || (stored.phase == Phase::Deleted
                 && stored.ended.is_some_and(|ended| ended.source == Source::Inferred));
         let honest = exposed == hit || (hit && unseen && gap);
-        findings.rule("exposed", honest, || {
+        let rule = match stored.phase {
+            Phase::Deleted if unseen => "deleted unseen",
+            _ => "exposed",
+        };
+        findings.rule(rule, honest, || {
             format!("{} is exposed: {exposed}, and not {hit}: {stored:?} {tried}", tried.key)
         });
         let weight = stored.max_weight().unwrap_or(0);

@@ -180,7 +180,7 @@ impl World<'_> {
                     || (line.exposed_at.is_none() && line.kind != Kind::Initial)
                     || line.settled.is_none()
             });
-        let missed = self.truth_of(uid).any(|it| self.stored(&it.identity).is_none());
+        let missed = self.truth_of(uid).any(|it| self.stored(it).is_none());
         let says = says || (missed && is_known("missing"));
         let honest = is_shown(shown, &truth, if is_known("exposed since") { 100_000 } else { 4 }) || (!never_blind && says);
         findings.rule("figures", honest, || {

@@ -2,7 +2,6 @@
 //! tell any more.
 
 use jiff::{SignedDuration, Timestamp};
-use timeline::base::AttemptId;
 use timeline::chain::Attempt;
 use timeline::{Key, Kind};
 
@@ -125,7 +124,7 @@ impl World<'_> {
     }
 
     /// The stored journal of an attempt, if it was ever stored.
-    pub(crate) fn stored(&self, identity: &AttemptId) -> Option<&timeline::journal::Journal> {
-        self.server.ever.get(&super::attempt_key(identity)).map(|it| &it.journal)
+    pub(crate) fn stored(&self, tried: &Tried) -> Option<&timeline::journal::Journal> {
+        self.server.ever.get(&tried.key).map(|it| &it.journal)
     }
 }
