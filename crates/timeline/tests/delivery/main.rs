@@ -67,13 +67,19 @@ fn faults() -> Vec<Fault> {
     faults
 }
 
-/// Tries every fault at every step; says at how many points, and what was wrong at how many.
-fn at_every_step(story: &Story, taste: Taste, faults: &[Fault]) -> (usize, Vec<String>) {
+/// Tries every fault at every step, or each at one of so many steps; says at how many points, and
+/// what was wrong at how many.
+fn at_every_step(
+    story: &Story,
+    taste: Taste,
+    faults: &[Fault],
+    one_of: usize,
+) -> (usize, Vec<String>) {
     let undisturbed = World::new(story, taste, BTreeMap::new()).run();
     let mut points = 0;
     let mut wrong: BTreeMap<&'static str, _> = BTreeMap::new();
     for step in 1..=undisturbed.steps {
-        for fault in faults {
+        for (_, fault) in faults.iter().enumerate().filter(|(n, _)| (n + step) % one_of == 0) {
             let plan = BTreeMap::from([(step, *fault)]);
             let examples = wrong.keys().copied().collect();
             let run = || World::new(story, taste, plan).run().findings(&undisturbed, examples).new();
@@ -154,7 +160,7 @@ fn one() {
 }
 
 #[test]
-fn at_every_step_of_every_story_the_operator_may_crash_or_hear_nothing() {
+fn at_steps_of_every_story_the_operator_may_crash_or_hear_nothing() {
     let mut points = 0;
     let mut wrong = Vec::new();
     let few = [
@@ -165,8 +171,8 @@ fn at_every_step_of_every_story_the_operator_may_crash_or_hear_nothing() {
     ];
     for (n, story) in story::all().into_iter().enumerate() {
         let all = faults();
-        let faults = if n < 10 { all.as_slice() } else { few.as_slice() };
-        let (tried, found) = at_every_step(&story, Taste::Everything, faults);
+        let (faults, one_of) = if n < 10 { (all.as_slice(), 2) } else { (few.as_slice(), 3) };
+        let (tried, found) = at_every_step(&story, Taste::Everything, faults, one_of);
         points += tried;
         wrong.extend(found);
     }
@@ -186,7 +192,7 @@ fn a_collector_that_is_away_or_refuses_changes_nothing_else() {
         (story(), Taste::RefusesPauses),
         (story().without_keptn(), Taste::Everything),
     ] {
-        nothing_is_wrong(&at_every_step(&story, taste, &dies).1);
+        nothing_is_wrong(&at_every_step(&story, taste, &dies, 1).1);
     }
 }
 

@@ -87,7 +87,7 @@ impl World<'_> {
             let (mut stored, mut expected) = (stored.clone(), expected.clone());
             for journal in [&mut stored, &mut expected] {
                 journal.exported = Exported::default();
-                if self.crashes > 0 {
+                if self.crashes > 0 || self.forgot {
                     journal.marks.retain(|mark| mark.kind != MarkKind::Gap);
                     // A new process sees pods when it looks at them.
                     if let Some(failure) = journal.failure.as_mut() {
