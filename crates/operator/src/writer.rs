@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::export::{Delivered, Exporter};
-use crate::metrics::{Metrics, error_type};
+use crate::metrics::Metrics;
 use crate::rejection::Rejection;
 use crate::{announcer, events, journalist, linker, recorder};
 
@@ -232,14 +232,14 @@ impl Writer {
         match timeout(WRITE_TIMEOUT, read).await {
             Ok(Ok(seen)) => return Answer::Events(key, seen),
             Ok(Err(error)) => {
-                let error_type = error_type(&error);
+                let rejection = Rejection::of(&error);
                 // It goes without them: pods and Argo still say most of what goes wrong.
-                if error_type != "forbidden" {
+                if rejection != Rejection::Forbidden {
                     tracing::debug!(%key, %error, "Events not read");
                 } else if !self.events_forbidden.swap(true, Ordering::Relaxed) {
                     tracing::warn!(%error, "no permission to list Events: reasons go without them");
                 }
-                self.metrics.failed("list", "events", error_type);
+                self.metrics.failed("list", "events", rejection.error_type());
             }
             Err(_) => self.metrics.failed("list", "events", TIMEOUT),
         }

@@ -51,6 +51,8 @@ pub(crate) struct Replay {
     /// The pod-template-hash whose pods are watched, by Rollout.
     pods_of: BTreeMap<Key, String>,
     version: u64,
+    /// Objects of ours that somebody has changed: a process that starts finds these.
+    pub(crate) forged: BTreeMap<(Kind, Key), Option<Observation>>,
 }
 
 /// A RolloutAttempt, and what became of it.
@@ -74,6 +76,7 @@ impl Replay {
             attempts: BTreeMap::new(),
             pods_of: BTreeMap::new(),
             version: 0,
+            forged: BTreeMap::new(),
         };
         replay.start(Timestamp::UNIX_EPOCH);
         replay
@@ -172,7 +175,10 @@ impl Replay {
         };
         self.engine.observe(Observation::Listing(kind), at);
         let present: BTreeSet<Key> = all.iter().map(|(key, _)| key.clone()).collect();
-        for observation in all.into_iter().filter_map(|(_, observation)| observation) {
+        let found = all.into_iter().filter_map(|(key, observation)| {
+            self.forged.get(&(kind, key)).cloned().unwrap_or(observation)
+        });
+        for observation in found.collect::<Vec<_>>() {
             self.engine.observe(observation, at);
         }
         self.engine.observe(Observation::Listed(kind, present), at);

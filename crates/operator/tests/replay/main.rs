@@ -8,6 +8,7 @@ mod cluster;
 mod differences;
 mod disturbed;
 mod exported;
+mod hostile;
 mod journals;
 mod progress;
 mod recording;

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use operator::observe::Observed;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use timeline::seen::InvalidSeen;
 use timeline::{Key, Kind, Observation};
 
 /// All that were recorded.
@@ -61,42 +62,58 @@ pub(crate) fn open(file: &str) -> BufReader<GzDecoder<std::fs::File>> {
     BufReader::new(GzDecoder::new(std::fs::File::open(folder.join(file)).unwrap()))
 }
 
+/// The lines of a scenario as they stand in the file.
+pub(crate) fn lines(name: &str) -> Vec<Value> {
+    let lines = open(&format!("{name}.watch.jsonl.gz")).lines();
+    lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
+}
+
 fn events(name: &str) -> Vec<Event> {
-    open(&format!("{name}.watch.jsonl.gz"))
-        .lines()
-        .filter_map(|line| {
-            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            let kind = match line["kind"].as_str().unwrap() {
-                "rollouts" => Kind::Rollout,
-                "replicasets" => Kind::ReplicaSet,
-                "keptnappversions" => Kind::AppVersion,
-                "keptnworkloadversions" => Kind::WorkloadVersion,
-                "analysisruns" => Kind::AnalysisRun,
-                "experiments" => Kind::Experiment,
-                "pods" => Kind::Pod,
-                // The contexts of the recordings were written by hand; here the core writes them.
-                _ => return None,
-            };
-            let at = SignedDuration::from_secs_f64(line["t"].as_f64().unwrap());
-            let object = &line["object"];
-            let text = |value: &Value| value.as_str().map(str::to_owned);
-            let name_of = |field: &str| text(&object["metadata"][field]).unwrap();
-            Some(Event {
-                at: Timestamp::UNIX_EPOCH + at,
-                kind,
-                key: Key::new(name_of("namespace"), name_of("name")),
-                deleted: line["type"] == "DELETED",
-                observation: observe(kind, object),
-                hash: text(&object["metadata"]["labels"][POD_TEMPLATE_HASH]),
-                app_deploy: text(&object["status"]["phaseTraceIDs"]["AppDeploy"]["traceparent"]),
-            })
-        })
-        .collect()
+    lines(name).iter().filter_map(event).collect()
+}
+
+/// What the watch brought by a line; none of a kind that the operator does not read.
+pub(crate) fn event(line: &Value) -> Option<Event> {
+    let kind = match line["kind"].as_str().unwrap() {
+        "rollouts" => Kind::Rollout,
+        "replicasets" => Kind::ReplicaSet,
+        "keptnappversions" => Kind::AppVersion,
+        "keptnworkloadversions" => Kind::WorkloadVersion,
+        "analysisruns" => Kind::AnalysisRun,
+        "experiments" => Kind::Experiment,
+        "pods" => Kind::Pod,
+        // The contexts of the recordings were written by hand; here the core writes them.
+        _ => return None,
+    };
+    let at = SignedDuration::from_secs_f64(line["t"].as_f64().unwrap());
+    let object = &line["object"];
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let name_of = |field: &str| text(&object["metadata"][field]).unwrap();
+    Some(Event {
+        at: Timestamp::UNIX_EPOCH + at,
+        kind,
+        key: Key::new(name_of("namespace"), name_of("name")),
+        deleted: line["type"] == "DELETED",
+        observation: observe(kind, object),
+        hash: text(&object["metadata"]["labels"][POD_TEMPLATE_HASH]),
+        app_deploy: text(&object["status"]["phaseTraceIDs"]["AppDeploy"]["traceparent"]),
+    })
 }
 
 fn observe(kind: Kind, object: &Value) -> Option<Observation> {
     fn read<K: Observed + DeserializeOwned>(object: &Value) -> Option<Observation> {
-        serde_json::from_value::<K>(object.clone()).unwrap().observe()
+        match serde_json::from_value::<K>(object.clone()) {
+            Ok(object) => object.observe(),
+            Err(error) => {
+                let text = |field| object["metadata"][field].as_str().unwrap_or_default();
+                let seen = InvalidSeen {
+                    key: Key::new(text("namespace"), text("name")),
+                    uid: Some(text("uid").to_owned()),
+                    problem: error.to_string(),
+                };
+                Some(Observation::Invalid(K::KIND, seen))
+            }
+        }
     }
     match kind {
         Kind::Rollout => read::<Rollout>(object),

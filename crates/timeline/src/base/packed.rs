@@ -180,8 +180,9 @@ impl Writer {
         };
         let all = self.seen[kind as usize].texts.iter().enumerate();
         let all = all.map(|(place, other)| (place, shared(other)));
-        let (place, (start, end)) = all.max_by_key(|(_, (start, end))| start + end)?;
-        (start + end > 4).then_some((place, start, end))
+        let (place, (start, end)) =
+            all.max_by_key(|(_, (start, end))| start.saturating_add(*end))?;
+        (start.saturating_add(end) > 4).then_some((place, start, end))
     }
 }
 
@@ -247,8 +248,10 @@ impl<'a> Reader<'a> {
     pub(crate) fn text_around(&mut self, kind: Text, part: &str) -> Option<SmolStr> {
         let text = self.text(kind)?;
         Some(match text.split_once(PART) {
-            Some(("", rest)) if rest.starts_with(PART) => rest[PART.len_utf8()..].into(),
-            Some((start, end)) => format!("{start}{part}{end}").into(),
+            Some((start, end)) => match end.strip_prefix(PART).filter(|_| start.is_empty()) {
+                Some(escaped) => escaped.into(),
+                None => format!("{start}{part}{end}").into(),
+            },
             None => text,
         })
     }
@@ -293,7 +296,7 @@ fn zigzag(value: i128) -> u128 {
 }
 
 fn unzigzag(value: u128) -> i128 {
-    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+    (value >> 1).cast_signed() ^ (value & 1).cast_signed().wrapping_neg()
 }
 
 /// Pairs of lower-case hexadecimal digits as bytes; none if it is anything else.
@@ -302,12 +305,11 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'0'..=b'9' | b'a'..=b'f' => char::from(byte).to_digit(16),
         _ => None,
     };
     let pairs = text.as_bytes().chunks_exact(2);
-    pairs.map(|pair| Some((digit(pair[0])? << 4) | digit(pair[1])?)).collect()
+    pairs.map(|pair| u8::try_from((digit(pair[0])? << 4) | digit(pair[1])?).ok()).collect()
 }
 
 /// Letters of generated names, five bits each; none if it is anything else.
@@ -315,12 +317,12 @@ fn generated(text: &str) -> Option<Vec<u8>> {
     if text.len() < 4 {
         return None;
     }
-    let mut packed = vec![0; (text.len() * 5).div_ceil(8)];
+    let mut packed = vec![0; text.len().saturating_mul(5).div_ceil(8)];
     for (place, letter) in text.bytes().enumerate() {
         let index = SAFE.iter().position(|safe| *safe == letter)?;
         for bit in 0..5 {
             if index >> bit & 1 == 1 {
-                let at = place * 5 + bit;
+                let at = place.saturating_mul(5).saturating_add(bit);
                 packed[at / 8] |= 1 << (at % 8);
             }
         }
@@ -331,7 +333,8 @@ fn generated(text: &str) -> Option<Vec<u8>> {
 /// The five bits of a letter.
 fn five(bytes: &[u8], place: usize) -> usize {
     let bit = |at: usize| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1);
-    (0..5).map(|n| usize::from(bit(place * 5 + n)) << n).sum()
+    let first = place.saturating_mul(5);
+    (0..5).map(|n| usize::from(bit(first.saturating_add(n))) << n).sum()
 }
 
 #[cfg(test)]

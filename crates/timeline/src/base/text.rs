@@ -14,7 +14,8 @@ pub fn bounded(text: &str, bytes: usize) -> String {
             continue;
         }
         let shown = if hides(character) { char::REPLACEMENT_CHARACTER } else { character };
-        if line.len() + usize::from(gap) + shown.len_utf8() > bytes {
+        let more = usize::from(gap).saturating_add(shown.len_utf8());
+        if line.len().saturating_add(more) > bytes {
             return cut(line, bytes);
         }
         if gap {
@@ -28,7 +29,7 @@ pub fn bounded(text: &str, bytes: usize) -> String {
 
 fn cut(mut line: String, bytes: usize) -> String {
     const MARK: char = '…';
-    while line.len() + MARK.len_utf8() > bytes {
+    while line.len().saturating_add(MARK.len_utf8()) > bytes {
         if line.pop().is_none() {
             return line;
         }

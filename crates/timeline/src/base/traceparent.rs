@@ -208,8 +208,8 @@ fn decode<const N: usize>(digits: &[u8]) -> Result<[u8; N], TraceparentError> {
 
 fn digit(character: u8) -> Result<u8, TraceparentError> {
     match character {
-        b'0'..=b'9' => Ok(character - b'0'),
-        b'a'..=b'f' => Ok(character - b'a' + 10),
+        b'0'..=b'9' => Ok(character.saturating_sub(b'0')),
+        b'a'..=b'f' => Ok(character.saturating_sub(b'a').saturating_add(10)),
         _ => Err(TraceparentError::Digit),
     }
 }

@@ -52,7 +52,7 @@ impl Chain {
             other.hash == attempt.hash && other.revision == attempt.revision
         };
         let last = self.attempts.iter().filter(same).map(|other| other.number).max();
-        attempt.number = last.map_or(1, |last| last + 1);
+        attempt.number = last.map_or(1, |last| last.saturating_add(1));
         self.attempts.insert(0, Arc::new(attempt));
     }
 
@@ -107,14 +107,19 @@ impl Chain {
     /// What an attempt for `hash` follows: what is live, and the newest attempt if it is another.
     pub(super) fn follows(&self, hash: &str, view: &View<'_>) -> Box<[Follow]> {
         let back = self.live().is_some_and(|live| {
-            let was_live = |attempt: &Arc<Attempt>| {
-                attempt.hash == hash && matches!(attempt.phase, Phase::Promoted | Phase::Unknown)
-            };
+            // What became of the attempts that are known counts; an older ReplicaSet tells only
+            // where none is.
+            let mut known = self.attempts.iter().filter(|attempt| attempt.hash == hash).peekable();
             let older = || {
                 let created = |hash| view.replica_set(hash).and_then(|set| set.created);
                 created(hash).zip(created(&live.hash)).is_some_and(|(this, live)| this < live)
             };
-            self.attempts.iter().any(was_live) || older()
+            if known.peek().is_none() {
+                return older();
+            }
+            let unknown = |phase| phase == Phase::Unknown;
+            let mut phases = known.map(|attempt| attempt.phase);
+            phases.clone().any(|phase| phase == Phase::Promoted) || (phases.all(unknown) && older())
         });
         follows_of(&self.attempts, hash, back)
     }

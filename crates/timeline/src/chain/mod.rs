@@ -100,12 +100,9 @@ impl Chain {
     /// Forgets what is older than the newest `history` attempts, but never what is live.
     pub fn trim(&mut self, history: usize) {
         let live = self.attempts.iter().position(|attempt| attempt.phase == Phase::Promoted);
-        let mut index = 0;
-        self.attempts.retain(|_| {
-            let keep = index < history || Some(index) == live;
-            index += 1;
-            keep
-        });
+        let mut places = 0_usize..;
+        self.attempts
+            .retain(|_| places.next().is_some_and(|place| place < history || Some(place) == live));
     }
 
     /// The revisions that were there before anybody looked. What they followed, and how those that

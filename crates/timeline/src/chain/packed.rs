@@ -39,7 +39,11 @@ impl PackedChain {
         writer.number(attempts.len() as u64);
         for (index, attempt) in attempts.iter().enumerate().rev() {
             // Oldest first: an attempt follows earlier ones, and repeats what they say.
-            write(&mut writer, attempt, attempts.get(index + 1..).unwrap_or_default());
+            write(
+                &mut writer,
+                attempt,
+                attempts.get(index.saturating_add(1)..).unwrap_or_default(),
+            );
         }
         Self(writer.finish())
     }
@@ -81,7 +85,8 @@ fn write(writer: &mut Writer, attempt: &Attempt, older: &[Arc<Attempt>]) {
         linked,
     } = attempt;
     let codes = place(&PHASES, phase)
-        + 8 * (place(&SOURCES, started_source) + 4 * place(&STATES, &linked.state));
+        | (place(&SOURCES, started_source) << 3)
+        | (place(&STATES, &linked.state) << 5);
     let flags = [
         ended.is_some(),
         reason.is_some(),
@@ -212,7 +217,7 @@ fn read_follow(reader: &mut Reader<'_>, older: &[Arc<Attempt>]) -> Option<Follow
 fn write_trace(writer: &mut Writer, trace: &Traceparent, newest_first: &[Arc<Attempt>]) {
     let is = |older: &Arc<Attempt>| older.trace.as_ref().is_some_and(|it| it.traceparent == *trace);
     if let Some(place) = newest_first.iter().position(is) {
-        writer.number(place as u64 + 1);
+        writer.number((place as u64).saturating_add(1));
     } else {
         writer.number(0);
         writer.traceparent(trace);

@@ -113,7 +113,8 @@ impl Ledger {
         // Nothing else is bound to end: attempts that were left open.
         while self.lines.len() > most {
             if let Some(line) = self.lines.pop() {
-                self.day(crate::dora::date(line.started)).early += 1;
+                let day = self.day(crate::dora::date(line.started));
+                day.early = day.early.saturating_add(1);
             }
         }
         forgotten || self.lines != lines
@@ -128,7 +129,7 @@ impl Ledger {
                 day.sum.drop_durations();
                 dropped = true;
             }
-            room -= day.sum.len();
+            room = room.saturating_sub(day.sum.len());
         }
         dropped
     }
@@ -139,7 +140,7 @@ fn length(line: &impl fmt::Display) -> usize {
     struct Length(usize);
     impl fmt::Write for Length {
         fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0 += text.len();
+            self.0 = self.0.saturating_add(text.len());
             Ok(())
         }
     }
@@ -190,7 +191,7 @@ fn is_final(verdict: &Verdict<'_>, settings: &Settings, horizon: Timestamp) -> b
 
 /// The first day that a window, or what follows from a failure before it, may reach.
 fn oldest_day(settings: &Settings, now: Timestamp) -> Option<jiff::civil::Date> {
-    let days = SignedDuration::from_hours(24 * i64::from(LONGEST));
+    let days = SignedDuration::from_hours(i64::from(LONGEST).saturating_mul(24));
     let reach = days.checked_add(settings.failure_window())?;
     now.checked_sub(reach).ok().map(crate::dora::date)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use super::{Bands, Settings, Window, judge};
-use crate::ledger::{Ledger, Sum};
+use crate::ledger::{Day, Ledger, Sum};
 
 /// DORA's metrics over a window. Where nothing is counted there is no figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,11 +103,13 @@ pub fn figures_by<L: Borrow<Ledger>, const N: usize>(
     for (ledger, settings) in ledgers {
         let ledger = ledger.borrow();
         let verdicts = judge(ledger.lines(), &settings);
-        // What such an attempt has to do with later ones is not known any more.
-        let early = ledger.days().any(|day| day.sum.early > 0);
+        // What such an attempt has to do with those after it is not known any more: with what ended
+        // on its day, and with what began within the failure window after that.
+        let early: Vec<_> = ledger.days().filter(|day| day.sum.early > 0).collect();
         for total in &mut totals {
             total.rollouts = total.rollouts.saturating_add(1);
-            total.partly |= early;
+            let reached = |day: &&Day| total.window.is_reached(day.date, settings.failure_window());
+            total.partly |= early.iter().any(reached);
             total.partly |= ledger.known_since().is_some_and(|known| known > total.window.from());
             for verdict in verdicts.iter().filter(|verdict| total.window.contains(verdict.at)) {
                 total.sum.add(verdict);
@@ -188,9 +190,9 @@ impl Times {
 
 /// So many tenths of the way from the first to the last.
 fn percentile(sorted: &[u32], tenths: usize) -> Option<f64> {
-    let way = sorted.len().checked_sub(1)? * tenths;
+    let way = sorted.len().checked_sub(1)?.saturating_mul(tenths);
     let below = f64::from(*sorted.get(way / 10)?);
-    let above = sorted.get(way / 10 + 1).map_or(below, |above| f64::from(*above));
+    let above = sorted.get((way / 10).saturating_add(1)).map_or(below, |above| f64::from(*above));
     let part = f64::from(u8::try_from(way % 10).unwrap_or(0)) / 10.0;
     Some(below + (above - below) * part)
 }

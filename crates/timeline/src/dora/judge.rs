@@ -1,6 +1,6 @@
 //! What each attempt of a Rollout counts as, and what follows for it from those after it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -166,6 +166,8 @@ impl Live {
         for line in before {
             last.insert(line.id.hash.as_str(), None);
         }
+        // Hashes that were tried as a new revision and did not become live.
+        let mut stopped: HashSet<&'a str> = HashSet::new();
         for n in 0..verdicts.len() {
             let hash = verdicts[n].line.id.hash.as_str();
             let newest = live.order.last().map(|newest| verdicts[*newest].line);
@@ -175,6 +177,10 @@ impl Live {
             if was_live && verdicts[n].is_change() {
                 verdicts[n].kind = Kind::Rollback;
             }
+            // An older ReplicaSet alone does not make a rollback: this one was never live.
+            if verdicts[n].kind == Kind::Rollback && known.is_none() && stopped.contains(hash) {
+                verdicts[n].kind = Kind::Change;
+            }
             verdicts[n].decide();
             if verdicts[n].counts == Counts::Deployment {
                 verdicts[n].lead = lead(&verdicts[n], newest, settings);
@@ -183,6 +189,8 @@ impl Live {
                 last.insert(hash, Some(live.order.len()));
                 live.order.push(n);
                 live.target.push(known.flatten());
+            } else if verdicts[n].is_change() && verdicts[n].line.outcome != Phase::Unknown {
+                stopped.insert(hash);
             }
         }
         live
@@ -195,9 +203,10 @@ impl Live {
             let (kind, line) = (verdicts[n].kind, verdicts[n].line);
             let taken_back = match kind {
                 Kind::Rollback => {
-                    let above = self.target[place].map_or(0, |target| target + 1);
+                    let above = self.target[place].map_or(0, |target| target.saturating_add(1));
                     &self.order[above..place]
                 }
+                Kind::Hotfix if self.mends_abort(place, verdicts, settings) => continue,
                 Kind::Hotfix => self.replaced(place, verdicts),
                 _ => continue,
             };
@@ -221,6 +230,19 @@ impl Live {
                 verdicts[n].recovers.get_or_insert(id);
             }
         }
+    }
+
+    /// Whether the hotfix at `place` has an abort to mend that users noticed, or may have: then
+    /// what is live meanwhile was good. An abort of another hotfix leaves open what that was for.
+    fn mends_abort(&self, place: usize, verdicts: &[Verdict<'_>], settings: &Settings) -> bool {
+        let hotfix = self.order[place];
+        let since = self.replaced(place, verdicts).last().map_or(0, |live| live + 1);
+        let began = verdicts[hotfix].line.started;
+        verdicts[since..hotfix].iter().any(|it| {
+            it.kind == Kind::Change
+                && matches!(it.counts, Counts::FailedExposed | Counts::FailedUnclear)
+                && within(it.at, began, settings.failure_window())
+        })
     }
 
     /// What was live before; what an upgrade of the controller made of it is the same.

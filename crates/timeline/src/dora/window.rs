@@ -36,7 +36,7 @@ impl Window {
         if !(1..=LONGEST).contains(&days) {
             return Err(WindowError::Days(days));
         }
-        let back = SignedDuration::from_hours(24 * (i64::from(days) - 1));
+        let back = SignedDuration::from_hours(i64::from(days).saturating_sub(1).saturating_mul(24));
         let first = now.checked_sub(back).map_err(|_| WindowError::Time(now))?;
         // What happened in the second of the look is in it.
         let until = now.checked_add(SignedDuration::from_secs(1));
@@ -64,6 +64,13 @@ impl Window {
         day >= self.first && midnight(day).is_some_and(|start| start < self.until)
     }
 
+    /// Whether what happened on a day, or within `after` that day, may lie in it.
+    pub(super) fn is_reached(&self, day: Date, after: SignedDuration) -> bool {
+        let Some(start) = midnight(day) else { return false };
+        let over = SignedDuration::from_hours(24).saturating_add(after);
+        start < self.until && self.from.duration_since(start) < over
+    }
+
     /// Its first day.
     pub fn first(&self) -> Date {
         self.first
@@ -77,7 +84,9 @@ impl Window {
     /// Its length in days, a day that has begun counted whole.
     pub fn length(&self) -> u32 {
         let seconds = self.until.as_second().saturating_sub(self.from.as_second()).max(1);
-        u32::try_from((seconds + 86_399) / 86_400).unwrap_or(u32::MAX).min(u32::from(LONGEST))
+        u32::try_from(seconds.saturating_add(86_399) / 86_400)
+            .unwrap_or(u32::MAX)
+            .min(u32::from(LONGEST))
     }
 }
 

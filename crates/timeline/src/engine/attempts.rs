@@ -179,7 +179,10 @@ impl Engine {
                 lines.extend(journal.map(|it| Line::of_journal(it, &Beside::default())));
                 continue;
             };
-            let attempt = &*linked_to_spans(&attempts[index], &attempts[index + 1..]);
+            let attempt = &*linked_to_spans(
+                &attempts[index],
+                attempts.get(index.saturating_add(1)..).unwrap_or_default(),
+            );
             let by_hash = |hash: &str| {
                 sets.iter().filter(|set| set.hash == hash).max_by_key(|set| set.created).copied()
             };
@@ -377,7 +380,7 @@ fn tried_by(made: Option<Timestamp>, tries: &[&Attempt]) -> Option<u32> {
         return tries.iter().map(|attempt| attempt.number).max();
     };
     let begun = |attempt: &&&Attempt| {
-        let before = tries.iter().find(|other| other.number + 1 == attempt.number);
+        let before = tries.iter().find(|other| other.number.checked_add(1) == Some(attempt.number));
         let over = before.and_then(|before| before.ended);
         attempt.started.duration_since(made) <= CLOCK_SLACK
             || over.is_some_and(|over| made.duration_since(over) > CLOCK_SLACK)

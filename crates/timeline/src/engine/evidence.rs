@@ -100,7 +100,9 @@ impl Evidence {
         if self.early.values().map(BTreeMap::len).sum::<usize>() > EARLY_RUNS {
             let runs = self.early.values().flat_map(BTreeMap::values);
             let oldest = runs.min_by_key(|run| (run.created, &run.key)).map(|run| run.key.clone());
-            oldest.iter().for_each(|key| self.run_gone(key));
+            if let Some(oldest) = oldest {
+                self.run_gone(&oldest);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 use super::ledgers::Book;
 use super::{Engine, REPORT_DELAY};
 use crate::base::groups::forget;
+use crate::base::time::later;
 use crate::base::{Key, Traceparent, Turn};
 use crate::chain::Chain;
 use crate::keptn::attribution::{KeptnObjects, attribute};
@@ -59,7 +60,7 @@ impl Engine {
         self.fold_journals(key, seen, before, now);
         match turn {
             Turn::Vital => self.schedule_end(key, now),
-            Turn::Moved => self.schedule_report(key, now + REPORT_DELAY),
+            Turn::Moved => self.schedule_report(key, later(now, REPORT_DELAY)),
             Turn::Same => {}
         }
         turn
@@ -107,7 +108,7 @@ impl Engine {
             self.fold_again(key, now);
         }
         // A report is written only if it differs from the last one.
-        self.schedule_report(key, now + REPORT_DELAY);
+        self.schedule_report(key, later(now, REPORT_DELAY));
     }
 
     /// The journals look at the same version once more: more is known of the attempts.

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use super::{Effect, Engine, REPORT_DELAY, Rollout};
+use crate::base::time::later;
 use crate::base::{Key, Phase, attempt_name};
 use crate::chain::{Attempt, Relation};
 use crate::dora::{Bounds, Counts, Lead, Noticed, Verdict};
@@ -102,8 +103,8 @@ impl Engine {
             // Another Rollout has its name by now.
             Some(_) => return self.schedule_report(key, now),
             None if rollout.book.failed < READS => {
-                rollout.book.failed += 1;
-                return self.schedule_report(key, now + READ_RETRY);
+                rollout.book.failed = rollout.book.failed.saturating_add(1);
+                return self.schedule_report(key, later(now, READ_RETRY));
             }
             None => Vec::new(),
         };
@@ -242,7 +243,7 @@ impl Engine {
             is_over = true;
         }
         if is_over {
-            self.schedule_report(key, now + REPORT_DELAY);
+            self.schedule_report(key, later(now, REPORT_DELAY));
         }
     }
 

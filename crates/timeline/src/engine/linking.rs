@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Effect, Engine, REPORT_DELAY};
+use crate::base::time::later;
 use crate::base::{Key, Traceparent};
 use crate::keptn::app_context::AppContext;
 use crate::keptn::links::{bounded, wanted_of};
@@ -37,7 +38,7 @@ impl Engine {
             None => self.waiting.remove(app),
         };
         for key in self.rollouts_of_app.get(app).cloned().unwrap_or_default() {
-            self.schedule_report(&key, now + REPORT_DELAY);
+            self.schedule_report(&key, later(now, REPORT_DELAY));
         }
     }
 

@@ -114,8 +114,6 @@ struct Rollout {
     reporting: bool,
     /// Writes of its RolloutTrace that did not come through.
     retry: Retry,
-    /// Its namespace is being deleted: no RolloutTrace can be made there.
-    namespace_gone: bool,
     book: Book,
 }
 

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use super::{Effect, Engine, REPORT_DELAY, ReportWrite, ReportWritten};
+use crate::base::time::later;
 use crate::base::{Key, Phase};
 use crate::chain::Chain;
 use crate::keptn::app_context::{AppContext, Standing};
@@ -25,10 +26,7 @@ impl Engine {
                     rollout.retry = Retry::default();
                     self.ledgers_changed.insert(key.clone());
                 }
-                ReportWritten::NamespaceGone => {
-                    rollout.retry = Retry::default();
-                    rollout.namespace_gone = true;
-                }
+                ReportWritten::NamespaceGone => rollout.retry = Retry::never(),
                 ReportWritten::NotStored(why) => {
                     rollout.report = None;
                     rollout.retry.failed(why, now);
@@ -50,7 +48,7 @@ impl Engine {
         {
             rollout.report = Some(told);
             self.ledgers_changed.insert(key.clone());
-            self.schedule_report(key, now + REPORT_DELAY);
+            self.schedule_report(key, later(now, REPORT_DELAY));
         }
     }
 
@@ -61,7 +59,7 @@ impl Engine {
         let Some(uid) = rollout.uid.clone() else {
             return;
         };
-        let waits = rollout.reporting || !rollout.exists() || rollout.namespace_gone;
+        let waits = rollout.reporting || !rollout.exists() || rollout.retry.is_over();
         if waits || self.journals.has_unstored_end(key, now) {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
@@ -163,7 +161,7 @@ impl Engine {
         if self.settles(key)
             && let Some(rollout) = self.rollouts.get_mut(key)
         {
-            rollout.settles_by = Some(now + SETTLE_DELAY);
+            rollout.settles_by = Some(later(now, SETTLE_DELAY));
         }
         self.schedule_report(key, now);
     }

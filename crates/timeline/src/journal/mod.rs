@@ -221,7 +221,7 @@ impl Journal {
 
     /// The next number in the order of ends.
     pub fn next_closed(&mut self) -> u32 {
-        self.closed += 1;
+        self.closed = self.closed.saturating_add(1);
         self.closed
     }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::Traceparent;
-use crate::base::time::{doubled, later};
+use crate::base::time::{doubled, earlier, later};
 use crate::keptn::links::{SpanLinks, merge};
 use crate::seen::AppContextSeen;
 
@@ -248,14 +248,14 @@ impl AppContext {
     }
 
     fn contended(&self, now: Timestamp) -> bool {
-        self.undone.iter().filter(|at| now - UNDONE_WINDOW < **at).count() >= TRIES
+        self.undone.iter().filter(|at| earlier(now, UNDONE_WINDOW) < **at).count() >= TRIES
     }
 
     fn tell_contention(&mut self, now: Timestamp) {
-        self.undone.retain(|at| now - UNDONE_WINDOW < *at);
+        self.undone.retain(|at| earlier(now, UNDONE_WINDOW) < *at);
         if self.undone.len() >= TRIES {
-            self.undone.drain(..self.undone.len() - TRIES);
-            self.rests_until = Some(now + REST);
+            self.undone.drain(..self.undone.len().saturating_sub(TRIES));
+            self.rests_until = Some(later(now, REST));
         }
     }
 

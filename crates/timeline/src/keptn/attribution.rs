@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::base::time::later;
 use crate::base::{Phase, Traceparent};
 use crate::chain::{Attempt, Relation, Trace};
 use crate::seen::{AppVersionSeen, Workload, WorkloadVersionSeen};
@@ -317,5 +318,5 @@ fn refresh_follows(attempt: &mut Attempt, older: &[Arc<Attempt>]) {
 }
 
 fn before(one: Timestamp, other: Timestamp) -> bool {
-    one + CLOCK_SLACK < other
+    later(one, CLOCK_SLACK) < other
 }

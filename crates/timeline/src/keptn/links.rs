@@ -25,7 +25,7 @@ pub fn wanted_of(chain: &Chain) -> impl Iterator<Item = Traceparent> + '_ {
 /// Deduplicates by trace and keeps the first [`OURS_LIMIT`]; also says how many were left out.
 pub fn bounded(links: impl IntoIterator<Item = Traceparent>) -> (Vec<Traceparent>, usize) {
     let mut kept: Vec<Traceparent> = Vec::new();
-    let mut left_out = 0;
+    let mut left_out = 0_usize;
     for link in links {
         if kept.iter().any(|known| known.trace_id() == link.trace_id()) {
             continue;
@@ -33,7 +33,7 @@ pub fn bounded(links: impl IntoIterator<Item = Traceparent>) -> (Vec<Traceparent
         if kept.len() < OURS_LIMIT {
             kept.push(link);
         } else {
-            left_out += 1;
+            left_out = left_out.saturating_add(1);
         }
     }
     (kept, left_out)
@@ -65,7 +65,7 @@ pub fn merge(present: &[String], ours: &[String], wanted: &[Traceparent]) -> Spa
             None => false,
         })
         .collect();
-    let mut all = Vec::with_capacity(present.len() + wanted.len());
+    let mut all = Vec::with_capacity(present.len().saturating_add(wanted.len()));
     let mut kept = Vec::new();
     for (entry, is_ours) in present.iter().zip(&is_ours) {
         if !is_ours {

@@ -194,7 +194,7 @@ impl Line {
             settled: journal.settled.map(|settled| after(settled.at)),
             exposed: exposed(journal),
             exposed_at,
-            class: journal.failure.as_ref().map(|failure| failure.class),
+            class: class(journal),
             version: facts.version.as_deref().and_then(|version| Word::new(version, VERSION)),
             commit: facts.commit.as_deref().and_then(short),
             commit_time: match (facts.commit_time, beside.commit_time) {
@@ -224,7 +224,9 @@ impl Line {
         self.settled = first(self.settled, other.settled);
         self.exposed = self.exposed.max(other.exposed);
         self.exposed_at = first(self.exposed_at, other.exposed_at);
-        self.class = first(self.class, other.class);
+        // What failed on the way to a promotion is no failure of the attempt.
+        let promoted = self.outcome == Phase::Promoted;
+        self.class = first(self.class, other.class).filter(|_| !promoted);
         self.version = self.version.take().max(other.version.clone());
         self.commit = self.commit.take().max(other.commit.clone());
         if told(other.commit_time) > told(self.commit_time) {
@@ -288,9 +290,15 @@ pub(super) fn whole(at: Timestamp) -> Timestamp {
 fn short(text: &str) -> Option<Word> {
     let digits = commit::digits(text.trim());
     if commit::is_digest(digits) {
-        return Word::new(&digits[..DIGITS], DIGITS);
+        return Word::new(digits.get(..DIGITS)?, DIGITS);
     }
     Word::new(digits, COMMIT)
+}
+
+/// Of a promoted attempt none: its pods were not ready for a while, as any pod is that starts.
+fn class(journal: &Journal) -> Option<FailureClass> {
+    let failure = journal.failure.as_ref().filter(|_| journal.phase != Phase::Promoted);
+    failure.map(|failure| failure.class)
 }
 
 fn kind(journal: &Journal, beside: &Beside) -> Kind {

@@ -23,6 +23,7 @@ pub use packed::PackedLedger;
 pub use sum::{Day, Sum};
 pub use text::TextError;
 
+use crate::base::Phase;
 use crate::journal::Journal;
 use line::whole;
 
@@ -190,7 +191,11 @@ impl Ledger {
         self.compacted.as_ref().is_some_and(|mark| !line.open() && mark_of(line) <= *mark)
     }
 
-    fn add(&mut self, line: Line) -> bool {
+    fn add(&mut self, mut line: Line) -> bool {
+        if line.outcome == Phase::Promoted {
+            // An earlier release wrote one.
+            line.class = None;
+        }
         if let Some(known) = self.lines.iter_mut().find(|known| known.id == line.id) {
             let before = known.clone();
             known.join(&line);

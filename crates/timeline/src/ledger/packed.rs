@@ -122,8 +122,9 @@ fn write_line(writer: &mut Writer, line: &Line, revision: i64) {
         | flag(replaces.is_some(), has::REPLACES)
         | flag(recovers.is_some(), has::RECOVERS);
     let of_three = place(&EXPOSED, exposed);
-    let codes =
-        (place(&OUTCOMES, outcome) * KINDS.len() as u64 + place(&KINDS, kind)) * 3 + of_three;
+    let kinds = KINDS.len() as u64;
+    let codes = place(&OUTCOMES, outcome).saturating_mul(kinds).saturating_add(place(&KINDS, kind));
+    let codes = codes.saturating_mul(3).saturating_add(of_three);
     writer.number((codes << has::BITS) | flags);
     writer.signed(id.revision.wrapping_sub(revision));
     writer.number(u64::from(id.number));
@@ -193,8 +194,8 @@ fn read_line(reader: &mut Reader<'_>, revision: i64) -> Option<Line> {
     let recovers = other(has(has::RECOVERS))?;
     Some(Line {
         id: Id { revision, number, hash },
-        outcome: at(&OUTCOMES, codes / 3 / kinds)?,
-        kind: at(&KINDS, codes / 3 % kinds)?,
+        outcome: at(&OUTCOMES, (codes / 3).checked_div(kinds)?)?,
+        kind: at(&KINDS, (codes / 3).checked_rem(kinds)?)?,
         started,
         ended,
         inferred: has(has::INFERRED),
@@ -235,7 +236,7 @@ fn write_day(writer: &mut Writer, day: &Day) {
         writer.number(run.len() as u64);
         let mut before = 0;
         for value in run {
-            writer.signed(i64::from(*value) - i64::from(before));
+            writer.signed(i64::from(*value).saturating_sub(i64::from(before)));
             before = *value;
         }
     }

@@ -308,10 +308,11 @@ pub(super) fn read_runs(text: &str, most: usize) -> Result<Vec<u32>, TextError> 
     for run in text.split(',') {
         let (value, count) = run.split_once('x').unwrap_or((run, "1"));
         let read = || Some((value.parse::<u32>().ok()?, count.parse::<usize>().ok()?));
-        let fits = |(_, count): &(u32, usize)| (1..=most - values.len()).contains(count);
+        let fits =
+            |(_, count): &(u32, usize)| (1..=most.saturating_sub(values.len())).contains(count);
         let (value, count) =
             read().filter(fits).ok_or_else(|| TextError::unknown("run of seconds", run))?;
-        values.resize(values.len() + count, value);
+        values.resize(values.len().saturating_add(count), value);
     }
     values.sort_unstable();
     Ok(values)

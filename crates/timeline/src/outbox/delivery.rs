@@ -84,7 +84,8 @@ impl Stored {
 
 impl Delivery {
     /// A journal that nothing is stored of.
-    pub(crate) fn new(journal: Journal, now: Timestamp) -> Self {
+    pub(crate) fn new(mut journal: Journal, now: Timestamp) -> Self {
+        journal.forget_pods();
         Self {
             journal,
             stored: None,
@@ -204,6 +205,7 @@ impl Delivery {
                     journal.catch_up_with(&self.journal);
                     self.journal = journal;
                 } else {
+                    self.journal.forget_pods();
                     replaced = true;
                 }
                 self.store_by(now);

@@ -102,7 +102,7 @@ impl Gate {
         self.failures = self.failures.saturating_add(1);
         let wait = doubled(FIRST_WAIT, self.failures, LONGEST_WAIT);
         let jitter = i32::try_from(jitter.min(1000)).unwrap_or(0);
-        let spread = times(wait, jitter.saturating_add(1000)) / 2000;
+        let spread = times(wait, jitter.saturating_add(1000)).checked_div(2000).unwrap_or(wait);
         let asked = after.unwrap_or_default().clamp(SignedDuration::ZERO, LONGEST_ASKED);
         self.resume = Some(later(now, spread.max(asked)));
     }

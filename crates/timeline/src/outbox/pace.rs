@@ -93,6 +93,16 @@ impl Retry {
         });
     }
 
+    /// Nothing can be stored any more.
+    pub(crate) fn never() -> Self {
+        Self { until: Some(Timestamp::MAX), ..Self::default() }
+    }
+
+    /// Whether nothing can be stored any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.until == Some(Timestamp::MAX)
+    }
+
     /// Whether the same was refused again and again, for hours.
     pub(super) fn hopeless(&self) -> bool {
         matches!(self.why, Some(NotStored::Refused(_))) && self.failures >= REFUSALS

@@ -186,20 +186,21 @@ impl Fnv32 {
 /// lower-case, `_` as `-`. Never a hash, so two long names can become one.
 pub fn resource_name(parts: &[&str]) -> String {
     let mut minimum = PART_MINIMUM;
-    while parts.len() * minimum > NAME_LIMIT {
+    while parts.len().saturating_mul(minimum) > NAME_LIMIT {
         minimum /= 2;
     }
     let mut parts = parts.to_vec();
     let last = parts.len().saturating_sub(1);
     for i in 0..last {
-        let length = parts.iter().map(|part| part.len()).sum::<usize>() + last;
+        let texts: usize = parts.iter().map(|part| part.len()).sum();
+        let length = texts.saturating_add(last);
         if length <= NAME_LIMIT {
             break;
         }
-        let kept = parts[i].len().saturating_sub(length - NAME_LIMIT).max(minimum);
+        let kept = parts[i].len().saturating_sub(length.saturating_sub(NAME_LIMIT)).max(minimum);
         if kept < parts[i].len() {
             // Kubernetes' names are ASCII; a hostile annotation need not be.
-            parts[i] = &parts[i][..parts[i].floor_char_boundary(kept)];
+            parts[i] = parts[i].get(..parts[i].floor_char_boundary(kept)).unwrap_or_default();
         }
     }
     parts.join("-").to_lowercase().replace('_', "-")

@@ -72,11 +72,11 @@ impl Trace<'_> {
     pub(super) fn analysis(&self, analysis: &Analysis, closed: u32, spans: &mut Vec<Span>) {
         let Some(ended) = analysis.ended else { return };
         let id = self.journal.identity.span(&["analysis", &analysis.uid]);
-        let mut n = 0;
+        let mut n = 0_usize;
         for metric in &analysis.metrics {
             for measurement in &metric.measurements {
                 spans.push(self.measurement((analysis, id), metric, (n, measurement), closed));
-                n += 1;
+                n = n.saturating_add(1);
             }
         }
         let mut attributes = Attributes::with_capacity(14);
@@ -251,7 +251,9 @@ fn analysis_error(phase: AnalysisPhase) -> &'static str {
 
 /// One line for a person: `success-rate: Failed, 2 of 5 failed: <Argo's words>`.
 fn result_of(metric: &Metric) -> String {
-    let mut line = String::with_capacity(metric.name.len() + metric.message.len() + 48);
+    let mut line = String::with_capacity(
+        metric.name.len().saturating_add(metric.message.len()).saturating_add(48),
+    );
     line.push_str(&metric.name);
     let phase = analysis_phase(metric.phase);
     // Writing into a String never fails.

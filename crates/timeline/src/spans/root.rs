@@ -33,7 +33,7 @@ impl Trace<'_> {
         attributes.word(PIPELINE_RESULT, result.word());
         attributes.word(OUTCOME, outcome(journal.phase));
         attributes.bool(EXPOSED, journal.exposed);
-        let cut = u64::from(journal.cut) + no_room as u64;
+        let cut = u64::from(journal.cut).saturating_add(no_room as u64);
         if cut > 0 {
             attributes.integer(CUT, cut);
         }
@@ -160,11 +160,8 @@ fn explain(failure: &Failure, attributes: &mut Attributes) {
     if let Some(image) = &failure.image {
         let (named, digest) = image.split_once('@').unwrap_or((image, ""));
         // A colon before the last slash is that of a port.
-        let path = named.rfind('/').map_or(0, |slash| slash + 1);
-        let (name, tag) = match named[path..].rfind(':') {
-            Some(colon) => (&named[..path + colon], &named[path + colon + 1..]),
-            None => (named, ""),
-        };
+        let (name, tag) =
+            named.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((named, ""));
         attributes.text(IMAGE_NAME, name);
         attributes.texts(IMAGE_TAGS, Some(tag).filter(|tag| !tag.is_empty()).into_iter());
         if !digest.is_empty() {

@@ -11,13 +11,14 @@ pub(super) fn clean(text: &str) -> String {
     // What is not kept is not looked at either: a megabyte costs no more than a kilobyte.
     let kept = head(text, LIMIT);
     let cut = kept.len() < text.len();
-    let kept = if cut { head(kept, LIMIT - CUT.len()) } else { kept };
-    let mut clean = String::with_capacity(kept.len() + if cut { CUT.len() } else { 0 });
+    let kept = if cut { head(kept, LIMIT.saturating_sub(CUT.len())) } else { kept };
+    let mut clean = String::with_capacity(kept.len().saturating_add(CUT.len()));
     let mut rest = kept;
     while let Some(at) = rest.find(char::is_control) {
-        clean.push_str(&rest[..at]);
+        let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        clean.push_str(before);
         clean.push(' ');
-        rest = rest[at..].trim_start_matches(char::is_control);
+        rest = after.trim_start_matches(char::is_control);
     }
     clean.push_str(rest);
     if cut {
@@ -28,7 +29,7 @@ pub(super) fn clean(text: &str) -> String {
 
 /// The longest beginning of at most `limit` bytes.
 fn head(text: &str, limit: usize) -> &str {
-    &text[..text.floor_char_boundary(limit)]
+    text.get(..text.floor_char_boundary(limit)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -140,6 +140,23 @@ fn a_rollback_to_what_is_known_only_as_an_old_replica_set_is_one_too() {
 }
 
 #[test]
+fn what_was_stopped_and_is_applied_again_later_is_no_rollback() {
+    let stopped = |story: Story| story.applies("c").gets_promoted().applies("b");
+    stopped(Story::of_a_live().applies("b").gets_aborted()).reads(&[
+        "1 a Promoted []",
+        "2 b Aborted [Successor 1]",
+        "3 c Promoted [Successor 1, After 2]",
+        "4 b Progressing [Successor 3]",
+    ]);
+    stopped(Story::of_a_live().applies("b")).reads(&[
+        "1 a Promoted []",
+        "2 b Superseded [Successor 1]",
+        "3 c Promoted [Successor 1, Supersedes 2]",
+        "4 b Progressing [Successor 3]",
+    ]);
+}
+
+#[test]
 fn a_rollback_while_another_revision_is_under_way_supersedes_that() {
     Story::of_a_live().applies("b").gets_promoted().applies("c").applies("a").reads(&[
         "1 a Promoted []",

@@ -64,6 +64,32 @@ fn a_line_tells_what_its_journal_tells() {
 }
 
 #[test]
+fn what_was_promoted_has_not_failed() {
+    let failure = Failure {
+        class: FailureClass::ProbeFailed,
+        cause: None,
+        reason: String::new(),
+        message: String::new(),
+        pod: None,
+        container: None,
+        image: None,
+        at: at(5),
+    };
+    let under_way = Journal { failure: Some(failure), ..journal(2) };
+    let promoted = Journal { phase: Promoted, ended: Some(at(95)), ..under_way.clone() };
+    assert_eq!(of(&under_way).class, Some(FailureClass::ProbeFailed));
+    assert_eq!(of(&promoted).class, None);
+    let mut ledger = Ledger::new(UID, None);
+    ledger.take(of(&under_way));
+    ledger.take(of(&promoted));
+    assert_eq!(ledger.lines()[0].class, None);
+    // As the release before stored it.
+    let stored = Line { class: Some(FailureClass::ProbeFailed), ..of(&promoted) };
+    let ledger = Ledger::restored(UID, None, [stored], [], None);
+    assert_eq!(ledger.lines()[0].class, None);
+}
+
+#[test]
 fn a_switch_of_the_active_service_exposes_and_one_of_the_preview_does_not() {
     let switch = |service, seconds| Switch { service, at: at(seconds), to_new: true, closed: None };
     let mut journal = Journal { exposed: true, ..aborted() };

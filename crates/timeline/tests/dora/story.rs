@@ -282,3 +282,76 @@ fn figures_over_several_rollouts_are_those_of_all_their_attempts() {
     assert_eq!(all.lead.median, Some(2.5 * 3600.0));
     assert_eq!(all.failed_exposed.rate, Some(0.25));
 }
+
+/// 2.0.0 is stopped with users on it; an hour later exactly that is applied again.
+fn stopped_and_shipped_later(said: Kind) -> Ledger {
+    ledger([
+        attempt(1, "v1", Promoted, hour(0), hour(1)).kind(Kind::Initial),
+        attempt(2, "v2", Aborted, hour(2), hour(3)).exposed_at(hour(2)).settled(hour(3)),
+        attempt(3, "v3", Promoted, hour(4), hour(5)),
+        attempt(4, "v2", Promoted, hour(6), hour(7)).kind(said),
+        attempt(5, "v4", Promoted, hour(8), hour(9)),
+    ])
+}
+
+#[test]
+fn what_was_never_live_is_a_deployment_and_fails_nobody() {
+    // Whatever was written down of it.
+    for said in [Kind::Change, Kind::Rollback] {
+        let ledger = stopped_and_shipped_later(said);
+        let week = over(7, hour(20), &ledger);
+        assert_eq!((week.frequency.n, week.sum.rollbacks, week.sum.failed_live), (3, 0, 0));
+        assert_eq!((week.failed_exposed.part, week.failed_exposed.n), (1, 4), "{said}");
+        assert_eq!(week.sum.fixes, 1);
+    }
+}
+
+#[test]
+fn a_return_that_was_stopped_stays_a_return_when_it_is_tried_again() {
+    // What is gone from the ledger was live long ago.
+    let ledger = ledger([
+        attempt(7, "v7", Promoted, hour(0), hour(1)),
+        attempt(8, "old", Aborted, hour(2), hour(3)).kind(Kind::Rollback),
+        attempt(8, "old", Promoted, hour(4), hour(5)).number(2).kind(Kind::Rollback),
+    ]);
+    let week = over(7, hour(20), &ledger);
+    assert_eq!((week.frequency.n, week.sum.rollbacks, week.sum.failed_live), (1, 1, 1));
+}
+
+#[test]
+fn a_hotfix_mends_the_abort_that_users_noticed_and_not_what_was_good_before_it() {
+    let aborted = || attempt(3, "c", Aborted, hour(12), hour(13));
+    let unclear = Line { exposed: Exposed::Unknown, ..aborted() };
+    let cases = [
+        ("users were hit", aborted().exposed_at(hour(12)), 0),
+        ("nobody knows whether users were hit", unclear, 0),
+        ("users were spared", aborted(), 1),
+        ("it was a hotfix itself", aborted().exposed_at(hour(12)).kind(Kind::Hotfix), 1),
+    ];
+    for (case, stopped, failed_live) in cases {
+        let id = stopped.id.short();
+        let exposed = stopped.exposed == Exposed::Yes;
+        let ledger = ledger([
+            attempt(1, "a", Promoted, hour(0), hour(1)).kind(Kind::Initial),
+            attempt(2, "b", Promoted, hour(10), hour(11)),
+            stopped,
+            attempt(4, "d", Promoted, hour(14), hour(15)).kind(Kind::Hotfix),
+        ]);
+        let week = over(7, hour(20), &ledger);
+        assert_eq!((week.frequency.n, week.sum.failed_live), (2, failed_live), "{case}");
+        let verdicts = judge(ledger.lines(), &Settings::default());
+        let hotfix = verdicts.iter().find(|it| it.line.id.revision == 4).unwrap();
+        assert_eq!(hotfix.counts, Counts::Deployment, "{case}");
+        assert_eq!(hotfix.recovers == Some(id), exposed, "{case}");
+    }
+}
+
+#[test]
+fn a_hotfix_long_after_an_abort_mends_what_is_live() {
+    let ledger = ledger([
+        attempt(3, "c", Aborted, hour(2), hour(3)).exposed_at(hour(2)),
+        attempt(4, "d", Promoted, hour(20), hour(21)),
+        attempt(5, "e", Promoted, hour(30), hour(31)).kind(Kind::Hotfix),
+    ]);
+    assert_eq!(over(7, hour(50), &ledger).sum.failed_live, 1);
+}

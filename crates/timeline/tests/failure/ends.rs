@@ -6,8 +6,8 @@ use timeline::seen::{ContainerSeen, PodSeen, Terminated};
 
 use super::{NOW, container, ended, pod, waiting, words};
 
-fn ago(seconds: i64) -> Option<Timestamp> {
-    Some(NOW - SignedDuration::from_secs(seconds))
+fn ago(seconds: i64) -> Timestamp {
+    NOW - SignedDuration::from_secs(seconds)
 }
 
 fn said(pods: &[PodSeen]) -> PodsSaid {
@@ -69,9 +69,9 @@ fn while_its_replacement_is_not_ready_a_pod_that_is_over_says_why() {
 #[test]
 fn a_pod_that_was_over_long_before_is_not_why_a_new_one_is_not_ready() {
     let mut evicted = over("cart-1", "Evicted", "disk");
-    evicted.turned = ago(3600);
+    evicted.turned = Some(ago(3600));
     let made = |seconds| PodSeen {
-        created: ago(seconds),
+        created: Some(ago(seconds)),
         ..pod("cart-2", vec![waiting("ContainerCreating", "")])
     };
     assert!(line(&[evicted.clone(), made(3599)]).is_some(), "its replacement");
@@ -84,11 +84,11 @@ fn a_pod_that_was_over_long_before_is_not_why_a_new_one_is_not_ready() {
 /// A container that was started again, is up since some seconds, and ran for some before.
 fn restarted(restarts: i32, up: i64, ran: i64, reason: &str) -> ContainerSeen {
     let last = ended(if reason == "OOMKilled" { 137 } else { 1 }, reason, "");
-    let terminated = Terminated { started: ago(up + ran), finished: ago(up), ..last };
+    let terminated = Terminated { started: Some(ago(up + ran)), finished: Some(ago(up)), ..last };
     ContainerSeen {
         running: true,
         restarts,
-        since: ago(up),
+        since: Some(ago(up)),
         terminated: Some(terminated),
         ..container()
     }

@@ -8,8 +8,8 @@ use super::{NOW, container, pod, waiting, words};
 
 const GATE: &str = "target-health.elbv2.k8s.aws/k8s-shop-cart-1";
 
-fn ago(seconds: i64) -> Option<Timestamp> {
-    Some(NOW - SignedDuration::from_secs(seconds))
+fn ago(seconds: i64) -> Timestamp {
+    NOW - SignedDuration::from_secs(seconds)
 }
 
 fn said(pod: &PodSeen) -> PodsSaid {
@@ -104,9 +104,9 @@ fn pods_that_may_only_be_starting_explain_nothing_yet() {
         PodSeen { turned, ..pod("cart-1", vec![container]) }
     };
     for (what, pod, starts) in [
-        ("just started", up(ago(5), ago(20)), true),
-        ("was ready until now", up(ago(3600), ago(5)), true),
-        ("long since", up(ago(31), ago(40)), false),
+        ("just started", up(Some(ago(5)), Some(ago(20))), true),
+        ("was ready until now", up(Some(ago(3600)), Some(ago(5))), true),
+        ("long since", up(Some(ago(31)), Some(ago(40))), false),
         ("nobody knows", up(None, None), false),
         ("on a clock that is wrong", up(Some(Timestamp::MAX), None), false),
     ] {
@@ -168,7 +168,7 @@ fn what_only_an_event_says_is_told_where_the_pod_says_nothing() {
     assert_eq!(line(&probed), Some(expected));
     // A volume that could not be mounted at first can be, where a container was started.
     let mount = Some(super::words("FailedMount", "secret \"cart-tls\" not found"));
-    let started = ContainerSeen { since: ago(5), ..running("cart", None) };
+    let started = ContainerSeen { since: Some(ago(5)), ..running("cart", None) };
     assert_eq!(line(&PodSeen { event: mount, ..pod("cart-1", vec![started]) }), None);
     let pulled = PodSeen { event: Some(super::words("Pulled", "image")), ..creating };
     assert_eq!(line(&pulled), None);

@@ -214,11 +214,11 @@ fn a_successor_that_argo_aborts_for_the_old_deadline_has_passed_a_deadline() {
 fn pods_that_crash_again_and_again_are_evidence_while_they_happen_to_be_ready() {
     let story = begun();
     let crashed = story.out_of_memory(3, 2);
-    let story = story.pods(&[crashed.clone()]).is("Progressing OutOfMemory -");
+    let story = story.pods(std::slice::from_ref(&crashed)).is("Progressing OutOfMemory -");
     assert!(story.journal().due().is_some(), "time alone takes it back");
     story.clone().aborted("").is("Aborted OutOfMemory Manual");
     // Up for longer than the back-off of 40 s.
-    story.clone().after(45).pods(&[crashed.clone()]).is("Progressing - -");
+    story.clone().after(45).pods(std::slice::from_ref(&crashed)).is("Progressing - -");
     let story = story.after(45).pods(&[crashed]).aborted("").is("Aborted ManualAbort Manual");
     assert_eq!(story.journal().failure.clone().unwrap().pod, None);
     // Once at the beginning: what it waits for was late.
@@ -269,7 +269,7 @@ fn what_kept_containers_from_being_started_is_over_when_they_run() {
     let pull = pod(vec![ContainerSeen { waiting: pull, ..cart() }]);
     let story = begun().pods(&[pull]).is("Progressing ImagePullFailed -").after(20);
     let runs = story.starting();
-    let story = story.pods(&[runs.clone()]).is("Progressing - -");
+    let story = story.pods(std::slice::from_ref(&runs)).is("Progressing - -");
     story.after(40).pods(&[runs]).is("Progressing ProbeFailed -");
 }
 
@@ -277,7 +277,7 @@ fn what_kept_containers_from_being_started_is_over_when_they_run() {
 fn pods_that_only_start_are_not_worth_a_write() {
     let story = begun();
     let pod = story.starting();
-    let story = story.pods(&[pod.clone()]).is("Progressing - -");
+    let story = story.pods(std::slice::from_ref(&pod)).is("Progressing - -");
     assert_eq!(story.turn, Turn::Same);
     let due = story.journal().due().unwrap();
     assert_eq!(due.duration_since(story.now).as_secs(), 15, "its Events are read before that");
@@ -305,7 +305,7 @@ fn an_analysis_that_a_person_accepted_is_no_reason_any_more() {
 fn a_promoted_attempt_keeps_no_class_whoever_says_that_it_was_promoted() {
     let story = begun();
     let crashed = story.out_of_memory(3, 2);
-    let mut story = story.pods(&[crashed.clone()]);
+    let mut story = story.pods(std::slice::from_ref(&crashed));
     let mut told = story.journal().clone();
     told.ended_as(Phase::Promoted, timeline::base::Moment::status(story.now), story.now);
     assert_eq!(said(&told), "Promoted - -");

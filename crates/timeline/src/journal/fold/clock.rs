@@ -30,7 +30,7 @@ pub(super) fn not_after(since: Timestamp, wait: SignedDuration) -> Timestamp {
 /// Whether a wait is over. One that begins in the future is not waited for.
 pub(super) fn waited(since: Timestamp, wait: SignedDuration, now: Timestamp) -> bool {
     let passed = now.duration_since(since);
-    passed >= wait || passed < -wait
+    passed >= wait || passed.checked_neg().is_some_and(|ahead| ahead > wait)
 }
 
 /// Seconds as a duration; the longest one if they are too many.

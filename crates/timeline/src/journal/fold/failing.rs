@@ -50,6 +50,12 @@ impl Journal {
         self.memory.look_again = said.until.into_iter().chain(silent).filter(|at| *at > now).min();
     }
 
+    /// Forgets when its pods were to be looked at again: whoever saw them last is gone.
+    pub(crate) fn forget_pods(&mut self) {
+        self.memory.silent_since = None;
+        self.memory.look_again = None;
+    }
+
     /// Whether only an Event can say why the pods are not ready.
     pub fn wants_events(&self, now: Timestamp) -> bool {
         let silent = self.memory.silent_since;

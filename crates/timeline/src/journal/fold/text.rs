@@ -2,12 +2,9 @@
 
 /// The text without control characters, cut to at most `limit` bytes between two characters.
 pub(super) fn clean(text: &str, limit: usize) -> String {
-    let mut end = text.len().min(limit);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+    let kept = text.get(..text.floor_char_boundary(limit)).unwrap_or_default();
     // A control character is never shorter than the space that replaces it.
-    text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    kept.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The same of an optional text; none if nothing is left.
