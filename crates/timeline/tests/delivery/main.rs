@@ -123,6 +123,7 @@ fn what_is_said_not_to_be_right_yet_is_not() {
     let mut wrong = BTreeSet::new();
     let faults = [
         None,
+        Some(Fault::Crash(InFlight::Half, 0)),
         Some(Fault::Crash(InFlight::Lost, 20_000)),
         Some(Fault::Refused(Kind::Rollout, true, 15_000)),
         Some(Fault::Refused(Kind::RolloutTrace, false, 90_000)),
@@ -141,7 +142,11 @@ fn what_is_said_not_to_be_right_yet_is_not() {
             }
         }
     }
-    let right = not_yet::NOT_YET.iter().filter(|(what, _)| !wrong.contains(what));
+    // What stands in lines of a ledger only is looked at beside the figures.
+    let elsewhere = ["a rollback to what nobody knows"];
+    let right = not_yet::NOT_YET
+        .iter()
+        .filter(|(what, _)| !wrong.contains(what) && !elsewhere.contains(what));
     assert_eq!(right.collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
 }
 

@@ -41,6 +41,8 @@ enum What {
     Retry,
     /// What was stopped before is shipped at last.
     Reship(usize),
+    /// Back to what was live before anybody looked.
+    BackFar,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -56,6 +58,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => exposed().prop_map(What::Revert),
         2 => Just(What::Retry),
         1 => (0usize..4).prop_map(What::Reship),
+        1 => Just(What::BackFar),
     ];
     let pause = prop_oneof![1 => 0i64..3, 3 => 0i64..600, 3 => 600i64..6000];
     let takes = prop_oneof![1 => Just(0i64), 4 => 1i64..300];
@@ -150,6 +153,10 @@ fn next(lines: &[Line], act: &Act, clock: i64) -> Line {
             Some(id) => (id, Phase::Promoted, Kind::Rollback, Exposed::Yes),
             None => (fresh, Phase::Promoted, Kind::Change, Exposed::Yes),
         },
+        What::BackFar => {
+            let id = Id::new(revision, 1, &format!("old{revision}"));
+            (id, Phase::Promoted, Kind::Rollback, Exposed::Yes)
+        }
         What::Reship(n) => match stopped(n) {
             Some(id) => (id, Phase::Promoted, Kind::Change, Exposed::Yes),
             None => (fresh, Phase::Promoted, Kind::Change, Exposed::Yes),

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
-use timeline::base::Phase;
 use timeline::dora::{Settings, Window, figures};
-use timeline::ledger::{Exposed, Kind, Line};
+use timeline::ledger::{Kind, Line};
 
 use crate::always::end;
 use crate::any::history;
@@ -19,17 +18,11 @@ use crate::reckoning;
 /// What happens in a history that not everybody gets right.
 fn kinds(lines: &[Line]) -> BTreeSet<&'static str> {
     let mut kinds = BTreeSet::new();
-    let mut open = false;
     for (n, line) in lines.iter().enumerate() {
-        let before = || lines[..n].iter().filter(|it| it.id.hash == line.id.hash);
-        let live = before().any(|it| it.outcome == Phase::Promoted);
-        if line.outcome == Phase::Promoted && before().next().is_some() && !live {
-            kinds.insert("stopped, and shipped later");
+        let known = lines[..n].iter().any(|it| it.id.hash == line.id.hash);
+        if line.kind == Kind::Rollback && !known {
+            kinds.insert("a rollback to what nobody knows");
         }
-        if line.kind == Kind::Hotfix && open {
-            kinds.insert("a hotfix for what was stopped");
-        }
-        open |= line.outcome != Phase::Promoted && line.exposed == Exposed::Yes;
     }
     kinds
 }

@@ -179,12 +179,17 @@ pub(crate) fn figures(entries: &[Entry]) -> Figures {
                     For::Hotfix => {
                         let upgrades = |it: &&(usize, For)| !matches!(it.1, For::Upgrade | For::Redeploy);
                         let replaced = live.iter().rev().find(upgrades).map(|it| it.0);
-                        // What is open already is what it mends: one bad change is one failure.
-                        let since = replaced.and_then(|it| entries[it].ended).unwrap_or(i64::MIN);
-                        let open = failures.iter().any(|it| {
-                            entries[it.entry].outcome != Phase::Promoted
-                                && it.acted >= since
-                                && entry.began - it.acted <= WINDOW
+                        // An abort since then that users may have noticed is what it mends: one bad
+                        // change is one failure. That of another hotfix leaves open what that was for.
+                        let place = |n: usize| order.iter().position(|(it, _)| *it == n);
+                        let open = order.iter().any(|&(it, what)| {
+                            let stopped = &entries[it];
+                            what == For::Change
+                                && matches!(stopped.outcome, Phase::Aborted | Phase::Reverted)
+                                && stopped.exposed != Some(false)
+                                && place(it) < place(n)
+                                && replaced.is_none_or(|replaced| place(it) > place(replaced))
+                                && entry.began - stopped.ended.unwrap_or_default() <= WINDOW
                         });
                         replaced.into_iter().filter(|_| !open).collect()
                     }
