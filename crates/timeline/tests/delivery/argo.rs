@@ -11,6 +11,7 @@ mod truth;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+pub(crate) use pods::is_without_volume;
 use timeline::base::Phase;
 use timeline::failure::FailureClass;
 use timeline::seen::commit::{CommitTime, Source};
@@ -19,7 +20,6 @@ use timeline::seen::{
     RevisionFacts, RolloutSeen, StepPlan, Strategy, Template, Workload,
 };
 use timeline::{Key, Observation};
-pub(crate) use pods::is_without_volume;
 pub(crate) use truth::{Purpose, Tried, commit_of, committed, version_of};
 
 pub(crate) const NAMESPACE: &str = "ns";
@@ -260,7 +260,8 @@ impl Argo {
 
     fn applies(&mut self, hash: &str) -> &mut Self {
         let never_live = |argo: &Self| !argo.healthy.contains(hash);
-        if self.is(hash) || (self.rollout.stable_hash.as_deref() == Some(hash) && never_live(self)) {
+        if self.is(hash) || (self.rollout.stable_hash.as_deref() == Some(hash) && never_live(self))
+        {
             return self;
         }
         if !self.exists {
@@ -294,7 +295,9 @@ impl Argo {
             commit_time: CommitTime::At(whole(self.annotated.1), Source::Throughline),
             hotfix: self.annotated.2,
             images: vec![format!("cart=example/cart:{}", content(hash)).into()],
-            template_digest: template.bytes().fold(7, |digest, byte| digest * 257 + u64::from(byte)),
+            template_digest: template
+                .bytes()
+                .fold(7, |digest, byte| digest * 257 + u64::from(byte)),
             ..RevisionFacts::default()
         };
         let set = set.clone();

@@ -82,11 +82,11 @@ fn at_every_step(
         for (_, fault) in faults.iter().enumerate().filter(|(n, _)| (n + step) % one_of == 0) {
             let plan = BTreeMap::from([(step, *fault)]);
             let examples = wrong.keys().copied().collect();
-            let run = || World::new(story, taste, plan).run().findings(&undisturbed, examples).new();
+            let run =
+                || World::new(story, taste, plan).run().findings(&undisturbed, examples).new();
             points += 1;
-            let found = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|why| {
-                BTreeMap::from([("panic", words_of(&*why))])
-            });
+            let found = catch_unwind(AssertUnwindSafe(run))
+                .unwrap_or_else(|why| BTreeMap::from([("panic", words_of(&*why))]));
             for (rule, words) in found {
                 wrong.entry(rule).or_insert((0, step, fault, words)).0 += 1;
             }
@@ -130,7 +130,9 @@ fn what_is_said_not_to_be_right_yet_is_not() {
     ];
     for story in story::all() {
         let undisturbed = World::new(&story, Taste::Everything, BTreeMap::new()).run();
-        for (step, fault) in (1..=undisturbed.steps).step_by(5).flat_map(|it| faults.map(|fault| (it, fault))) {
+        for (step, fault) in
+            (1..=undisturbed.steps).step_by(5).flat_map(|it| faults.map(|fault| (it, fault)))
+        {
             let plan = fault.map(|fault| (step, fault)).into_iter().collect();
             let world = World::new(&story, Taste::Everything, plan).run();
             let rules = world.findings(&undisturbed, BTreeSet::new()).rules();
@@ -242,9 +244,8 @@ fn survey() {
     for _ in 0..asked("THROUGHLINE_STORIES").unwrap_or(2_000) {
         let case = random::case().new_tree(&mut runner).unwrap().current();
         let run = || case.findings(false);
-        let (count, found) = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|why| {
-            (0, BTreeMap::from([("panic", words_of(&*why))]))
-        });
+        let (count, found) = catch_unwind(AssertUnwindSafe(run))
+            .unwrap_or_else(|why| (0, BTreeMap::from([("panic", words_of(&*why))])));
         for (rule, words) in found {
             let shortest = wrong.get(&(count > 0, rule)).map_or(usize::MAX, |known| known.1);
             if std::env::var("RULE").as_deref() == Ok(rule) && case.length() < shortest {

@@ -199,19 +199,21 @@ fn recorded() -> Vec<Story> {
 /// What people reported: each stands for a kind.
 fn reported() -> Vec<Story> {
     let of = |name, argo, tell: fn(&mut Argo)| Story::of(name, [told(argo, tell)]);
-    let routed = |plan: &[Plan]| {
-        live_as(Argo::new("cart", Replacing::Canary, plan, start()).routed())
-    };
-    let slow =
-        || live_as(Argo::new("cart", Replacing::Canary, &ASKING, start()).slow());
+    let routed =
+        |plan: &[Plan]| live_as(Argo::new("cart", Replacing::Canary, plan, start()).routed());
+    let slow = || live_as(Argo::new("cart", Replacing::Canary, &ASKING, start()).slow());
     let new = || Argo::new("cart", Replacing::Canary, &ASKING, start());
     vec![
         of("an abort that Argo ignores", live("cart", &ASKING), |argo| {
             argo.apply("b").wait(6).run().wait(5).loses_abort();
         }),
-        of("back within the window, and an abort that Argo ignores", live("cart", &ASKING), |argo| {
-            argo.apply("b").wait(6).run().wait(5).resume().run().wait(60).returns_to("a");
-        }),
+        of(
+            "back within the window, and an abort that Argo ignores",
+            live("cart", &ASKING),
+            |argo| {
+                argo.apply("b").wait(6).run().wait(5).resume().run().wait(60).returns_to("a");
+            },
+        ),
         of("aborted, and shipped later", live("cart", &ASKING), |argo| {
             argo.apply("b").wait(6).run().wait(5).abort().wait(60).apply("c").wait(3).run();
             argo.resume().run().wait(1000).apply("b").wait(4).run().resume().run();
@@ -274,6 +276,9 @@ fn reported() -> Vec<Story> {
         of("a spec that is refused for a while", live("cart", &ASKING), |argo| {
             argo.apply("b").wait(6).run().wait(5).refuses().wait(20).accepts().wait(9).resume();
             argo.run();
+        }),
+        of("stopped after a spec that was refused for a while", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).refuses().wait(20).accepts().wait(9).abort();
         }),
         of("timed out, and then stopped by hand", live("cart", &ASKING), |argo| {
             argo.apply("b").wait(60).stalls().wait(30).abort().wait(60).apply("c").wait(60);

@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use timeline::base::AttemptId;
 use timeline::engine::{Effect, LedgerChange, Options};
 use timeline::ledger::Ledger;
-use timeline::seen::Unavailable;
 use timeline::outbox::Stage;
+use timeline::seen::Unavailable;
 use timeline::{Engine, Key, Kind, Observation};
 
 use crate::api_server::ApiServer;
@@ -317,7 +317,14 @@ impl<'a> World<'a> {
         let now = self.now;
         let of = match &observation {
             Observation::Rollout(seen) => Some(seen.key.clone()),
-            Observation::Pod(seen) => self.keys.iter().find(|it| it.namespace == seen.key.namespace && seen.key.name.starts_with(it.name.as_str())).cloned(),
+            Observation::Pod(seen) => self
+                .keys
+                .iter()
+                .find(|it| {
+                    it.namespace == seen.key.namespace
+                        && seen.key.name.starts_with(it.name.as_str())
+                })
+                .cloned(),
             _ => None,
         };
         let listed = match &observation {

@@ -58,11 +58,12 @@ pub(crate) fn is_shown(shown: &Shown, real: &Figures, apart: i64) -> bool {
         sum.unmended,
     ];
     let apart = apart as f64 + 0.001;
-    let near = |shown: Option<f64>, durations: &[i64], tenths| {
-        match (shown, percentile(durations, tenths)) {
-            (Some(shown), Some(real)) => (shown - real).abs() <= apart,
-            (shown, real) => shown.is_none() && real.is_none(),
-        }
+    let near = |shown: Option<f64>, durations: &[i64], tenths| match (
+        shown,
+        percentile(durations, tenths),
+    ) {
+        (Some(shown), Some(real)) => (shown - real).abs() <= apart,
+        (shown, real) => shown.is_none() && real.is_none(),
     };
     let share = |rate: &Rate, part: u32, n: u32| (rate.part, rate.n) == (part, n);
     let hit = real.failed_live + real.failed_exposed;

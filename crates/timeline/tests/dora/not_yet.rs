@@ -7,6 +7,7 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("missing", "an attempt that nobody saw is neither stored nor does knownSince say so"),
     ("promoted unseen", "an attempt is superseded although it may have been promoted before"),
     ("deleted unseen", "a Rollout that went before a start ends without a gap"),
+    ("one record", "a line keeps the class of what once held the attempt up"),
     ("an abort that Argo ignores", "the wish of a client ends the attempt"),
     ("a rollback to what nobody knows", "every deployment of the failure window fails"),
     ("a first revision is never healthy", "it is promoted when it is replaced"),

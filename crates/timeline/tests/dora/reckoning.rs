@@ -174,10 +174,12 @@ pub(crate) fn figures(entries: &[Entry]) -> Figures {
                 let taken_back: Vec<usize> = match what {
                     For::Rollback => {
                         let target = live.iter().rposition(|(it, _)| same(&entries[*it], entry));
-                        target.map_or(Vec::new(), |at| live[at + 1..].iter().map(|it| it.0).collect())
+                        target
+                            .map_or(Vec::new(), |at| live[at + 1..].iter().map(|it| it.0).collect())
                     }
                     For::Hotfix => {
-                        let upgrades = |it: &&(usize, For)| !matches!(it.1, For::Upgrade | For::Redeploy);
+                        let upgrades =
+                            |it: &&(usize, For)| !matches!(it.1, For::Upgrade | For::Redeploy);
                         let replaced = live.iter().rev().find(upgrades).map(|it| it.0);
                         // An abort since then that users may have noticed is what it mends: one bad
                         // change is one failure. That of another hotfix leaves open what that was for.
@@ -202,7 +204,10 @@ pub(crate) fn figures(entries: &[Entry]) -> Figures {
                         failed[bad] = true;
                         failures.push(Failure {
                             entry: bad,
-                            from: entries[bad].hit.unwrap_or(entries[bad].began).max(entries[bad].began),
+                            from: entries[bad]
+                                .hit
+                                .unwrap_or(entries[bad].began)
+                                .max(entries[bad].began),
                             acted: entry.began.max(was),
                             recovered: Some(good),
                         });
@@ -248,11 +253,8 @@ pub(crate) fn figures(entries: &[Entry]) -> Figures {
     figures.failed_live =
         u32::try_from(failed.iter().filter(|failed| **failed).count()).unwrap_or(u32::MAX);
     let place = |n: usize| order.iter().position(|(it, _)| *it == n);
-    let mut fixes: Vec<usize> = live
-        .iter()
-        .filter(|(_, what)| *what == For::Hotfix)
-        .map(|(n, _)| *n)
-        .collect();
+    let mut fixes: Vec<usize> =
+        live.iter().filter(|(_, what)| *what == For::Hotfix).map(|(n, _)| *n).collect();
     for failure in &failures {
         let after: Vec<usize> = live
             .iter()

@@ -63,7 +63,12 @@ impl Argo {
     pub(crate) fn pods_get_ready(&mut self) -> &mut Self {
         let hash = self.current();
         let mounts = self.sets.get(&hash).is_none_or(|set| !is_without_volume(&set.uid));
-        if !self.exists || self.rollout.abort || !mounts || self.broken.contains(&hash) || !self.sets.contains_key(&hash) {
+        if !self.exists
+            || self.rollout.abort
+            || !mounts
+            || self.broken.contains(&hash)
+            || !self.sets.contains_key(&hash)
+        {
             return self;
         }
         for mut pod in self.pods_of(&hash).into_iter().filter(|pod| !pod.ready && !pod.over) {

@@ -259,8 +259,7 @@ impl Argo {
 
     /// Argo points the active Service to the new revision, and looks how it does.
     pub(crate) fn switches(&mut self, outcome: AnalysisPhase) -> &mut Self {
-        let waits = !self.rollout.progress.pauses.is_empty()
-            || self.never_starts(&self.current());
+        let waits = !self.rollout.progress.pauses.is_empty() || self.never_starts(&self.current());
         if !self.moves() || self.strategy != Strategy::BlueGreen || waits {
             return self;
         }

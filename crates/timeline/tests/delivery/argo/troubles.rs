@@ -160,9 +160,10 @@ impl Argo {
     /// `rollbackWindow`: what was live before becomes so without any step.
     pub(crate) fn returns_to(&mut self, hash: &str) -> &mut Self {
         let uid = self.rollout.uid.clone();
-        let was_live = self.truth.iter().any(|it| {
-            it.is_of(&uid) && it.identity.hash == hash && it.outcome == Phase::Promoted
-        });
+        let was_live = self
+            .truth
+            .iter()
+            .any(|it| it.is_of(&uid) && it.identity.hash == hash && it.outcome == Phase::Promoted);
         let stable = self.rollout.stable_hash.as_deref() == Some(hash) || !self.exists;
         if !was_live || stable || self.is(hash) || self.strategy == Strategy::BlueGreen {
             return self;

@@ -159,8 +159,9 @@ impl Argo {
 
     pub(super) fn begins(&mut self) {
         let (hash, revision) = (self.current(), self.rollout.revision.unwrap());
-        let same =
-            self.attempts().filter(|it| it.identity.hash == hash && it.identity.revision == revision);
+        let same = self
+            .attempts()
+            .filter(|it| it.identity.hash == hash && it.identity.revision == revision);
         let identity = AttemptId {
             rollout: self.rollout.key.clone(),
             rollout_uid: self.rollout.uid.clone(),
@@ -304,7 +305,9 @@ impl Argo {
         let weighted = progress.weight > Some(0) && self.weight_of.as_deref() == Some(hash);
         let header = self.plan.iter().position(|plan| *plan == Plan::Header);
         let header = header.and_then(|at| u32::try_from(at).ok());
-        let routed = self.is(hash) && !self.rollout.abort && header.is_some_and(|at| progress.step > Some(at));
+        let routed = self.is(hash)
+            && !self.rollout.abort
+            && header.is_some_and(|at| progress.step > Some(at));
         weighted || (ready && routed && self.rollout.stable_hash.as_deref() != Some(hash))
     }
 
@@ -320,7 +323,10 @@ impl Argo {
                 tried.troubles.extend(trouble.copied().into_iter().chain(self.says));
                 if tried.hit.is_none() && reaches() {
                     tried.hit = Some(now);
-                    if self.routed && self.rollout.progress.weight == Some(0) && self.plan.contains(&Plan::Header) {
+                    if self.routed
+                        && self.rollout.progress.weight == Some(0)
+                        && self.plan.contains(&Plan::Header)
+                    {
                         kinds.insert("a header route at weight 0");
                     }
                 }

@@ -24,7 +24,9 @@ impl World<'_> {
             let Some(stored) = self.journal_of(tried) else {
                 findings.rule("missing", self.may_be_missing(tried), || {
                     let trace = self.server.trace(&tried.identity.rollout);
-                    let since = trace.and_then(|it| it.ledger.as_deref()).map(timeline::ledger::Ledger::known_since);
+                    let since = trace
+                        .and_then(|it| it.ledger.as_deref())
+                        .map(timeline::ledger::Ledger::known_since);
                     format!("{} was never stored, known since {since:?}: {tried}", tried.key)
                 });
                 continue;
@@ -74,9 +76,8 @@ impl World<'_> {
         }
         let others = family.iter().filter_map(|it| self.stored(it));
         let mut journals = others.filter(|journal| ended(tried, journal));
-        journals.next().or(own.filter(|own| {
-            family.iter().all(|it| it.identity == tried.identity || !ended(it, own))
-        }))
+        journals.next().or(own
+            .filter(|own| family.iter().all(|it| it.identity == tried.identity || !ended(it, own))))
     }
 
     /// Nobody looked from its beginning to its end: then somebody has to say that.
@@ -118,7 +119,9 @@ impl World<'_> {
             // Nobody could store the end.
             honest.push(Phase::Progressing);
         }
-        if let Some((from, until)) = tried.ended.and_then(|at| self.unseen(&tried.identity.rollout, at)) {
+        if let Some((from, until)) =
+            tried.ended.and_then(|at| self.unseen(&tried.identity.rollout, at))
+        {
             honest.push(Phase::Unknown);
             if tried.gone.is_some_and(|gone| is_within(gone, from, until)) {
                 honest.push(Phase::Deleted);
@@ -174,7 +177,9 @@ impl World<'_> {
                     && is_about(stored.started.at, it.began)
                     && it.ended.is_some_and(|at| self.unseen(&it.identity.rollout, at).is_some())
             });
-        findings.rule("began", merged || self.is_honest(tried, started, began), || words("began", started, began));
+        findings.rule("began", merged || self.is_honest(tried, started, began), || {
+            words("began", started, began)
+        });
         let (is, was) = (stored.ended, tried.ended);
         findings.rule("ended", self.is_honest(tried, is, was), || words("ended", is, was));
         let (is, was) = (stored.settled, tried.settled);
@@ -185,9 +190,11 @@ impl World<'_> {
         let late = tried.crowded && is.is_some_and(|is| was.is_none_or(|was| is.at < was + LATE));
         // With the next try nobody can tell whose traffic it is: only never before the end.
         let apart = late && tried.settled.is_none() && tried.hit.is_none();
-        findings.rule("recovery", !recovers || unknown || apart || self.is_honest(tried, is, was), || {
-            words("recovered", is, was)
-        });
+        findings.rule(
+            "recovery",
+            !recovers || unknown || apart || self.is_honest(tried, is, was),
+            || words("recovered", is, was),
+        );
     }
 
     fn judge_exposure(&self, findings: &Findings, tried: &Tried, stored: &Journal) {
@@ -263,9 +270,11 @@ impl World<'_> {
         }
         let commit = stored.facts.commit.as_deref();
         let returns = tried.purpose == Purpose::Rollback;
-        findings.rule("commit", commit == Some(&tried.commit) || (commit.is_none() && returns), || {
-            format!("{} has commit {commit:?}, and not {}", tried.key, tried.commit)
-        });
+        findings.rule(
+            "commit",
+            commit == Some(&tried.commit) || (commit.is_none() && returns),
+            || format!("{} has commit {commit:?}, and not {}", tried.key, tried.commit),
+        );
         let version = stored.facts.version.as_deref();
         findings.rule("version", version == Some(&tried.version), || {
             format!("{} has version {version:?}, and not {}", tried.key, tried.version)

@@ -15,15 +15,16 @@ use crate::world::World;
 impl World<'_> {
     pub(super) fn judge_delivery(&self, findings: &Findings) {
         let operator = self.operator.as_ref().expect("it runs in the end");
-        findings.rule("memory", operator.delivery().0 == 0, || "journals are left in memory".into());
+        findings
+            .rule("memory", operator.delivery().0 == 0, || "journals are left in memory".into());
         findings.rule("owed", operator.behind() == timeline::outbox::Behind::default(), || {
             format!("something is owed for ever: {:?}", operator.behind())
         });
         for (key, stored) in &self.server.ever {
             let again = self.server.made_again.contains(key);
             findings.rule("made again", self.taken || !again, || format!("{key} was stored anew"));
-            let taken = (self.taken || self.server.terminating)
-                && !self.server.attempts.contains_key(key);
+            let taken =
+                (self.taken || self.server.terminating) && !self.server.attempts.contains_key(key);
             findings.rule("done", stored.stage == Stage::Done || taken, || {
                 format!("{key} is {:?}: {:?}", stored.stage, stored.journal)
             });
@@ -117,7 +118,6 @@ impl World<'_> {
 
 /// What analyses came to.
 fn runs(journal: &Journal) -> BTreeMap<&str, (u32, usize)> {
-    let run =
-        |analysis: &Analysis| (analysis.step.unwrap_or_default(), analysis.metrics.len());
+    let run = |analysis: &Analysis| (analysis.step.unwrap_or_default(), analysis.metrics.len());
     journal.analyses.iter().map(|analysis| (analysis.uid.as_str(), run(analysis))).collect()
 }

@@ -13,8 +13,8 @@ use super::Findings;
 use super::attempts::is_about;
 use crate::argo::{Purpose, Tried, whole};
 use crate::lines::{entry_of_line, is_shown};
-use crate::reckoning::{Entry, For, figures};
 use crate::not_yet::is_known;
+use crate::reckoning::{Entry, For, figures};
 use crate::world::World;
 
 impl World<'_> {
@@ -108,9 +108,11 @@ impl World<'_> {
             };
             let class = journal.failure.as_ref().map(|failure| failure.class);
             let class = class.filter(|_| journal.phase != Phase::Promoted);
-            findings.rule("one record", (line.outcome, line.class) == (journal.phase, class), || {
-                format!("{rollout}: the line says {line:?}, and the journal {journal:?}")
-            });
+            findings.rule(
+                "one record",
+                (line.outcome, line.class) == (journal.phase, class),
+                || format!("{rollout}: the line says {line:?}, and the journal {journal:?}"),
+            );
         }
         for id in lines.keys() {
             findings.rule("lines", known.contains(id), || {
@@ -182,7 +184,8 @@ impl World<'_> {
             });
         let missed = self.truth_of(uid).any(|it| self.stored(it).is_none());
         let says = says || (missed && is_known("missing"));
-        let honest = is_shown(shown, &truth, if is_known("exposed since") { 100_000 } else { 4 }) || (!never_blind && says);
+        let honest = is_shown(shown, &truth, if is_known("exposed since") { 100_000 } else { 4 })
+            || (!never_blind && says);
         findings.rule("figures", honest, || {
             let told: Vec<_> = self.truth_of(uid).map(ToString::to_string).collect();
             format!("{rollout}: {:?}, and not {truth:?}: {told:#?}", shown.sum)

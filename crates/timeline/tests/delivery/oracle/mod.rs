@@ -24,7 +24,12 @@ pub(crate) struct Findings {
 
 impl Findings {
     /// A rule; the words are only made if it is broken.
-    pub(crate) fn rule(&self, name: &'static str, holds: bool, words: impl FnOnce() -> String) -> bool {
+    pub(crate) fn rule(
+        &self,
+        name: &'static str,
+        holds: bool,
+        words: impl FnOnce() -> String,
+    ) -> bool {
         if !holds {
             let silent = self.is_of_known || is_known(name) || self.examples.contains(name);
             let words = || if silent { String::new() } else { words() };

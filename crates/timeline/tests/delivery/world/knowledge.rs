@@ -13,13 +13,8 @@ const LATER: SignedDuration = SignedDuration::from_secs(1);
 /// What a watch may take, and a second of a clock without fractions.
 const SLACK: SignedDuration = SignedDuration::from_millis(1_200);
 /// What is read when a process starts, before it knows all that is there.
-pub(super) const READ: [Kind; 5] = [
-    Kind::Rollout,
-    Kind::ReplicaSet,
-    Kind::AnalysisRun,
-    Kind::RolloutTrace,
-    Kind::RolloutAttempt,
-];
+pub(super) const READ: [Kind; 5] =
+    [Kind::Rollout, Kind::ReplicaSet, Kind::AnalysisRun, Kind::RolloutTrace, Kind::RolloutAttempt];
 
 impl World<'_> {
     /// Whether a new process would know all that this one knows of a Rollout.
@@ -52,7 +47,8 @@ impl World<'_> {
             && self.keys.iter().all(|rollout| {
                 let known = operator.chain(rollout).map(|chain| newest(chain.attempts()));
                 let stored = self.server.trace(rollout).map(|trace| newest(&trace.attempts));
-                self.is_stored_of(rollout) && known.unwrap_or_default() == stored.unwrap_or_default()
+                self.is_stored_of(rollout)
+                    && known.unwrap_or_default() == stored.unwrap_or_default()
             })
     }
 
@@ -105,8 +101,9 @@ impl World<'_> {
         until: Timestamp,
     ) -> Option<(Timestamp, Timestamp)> {
         let blind = self.blind.get(rollout)?;
-        let mut within =
-            blind.iter().filter(|(since, to)| *since - SLACK <= until + LATER && from + LATER <= *to + SLACK);
+        let mut within = blind
+            .iter()
+            .filter(|(since, to)| *since - SLACK <= until + LATER && from + LATER <= *to + SLACK);
         let first = *within.next()?;
         let all = within.fold(first, |all, it| (all.0.min(it.0), all.1.max(it.1)));
         Some((all.0 - LATER, all.1 - LATER))

@@ -1,15 +1,15 @@
 //! Effects on their way, and the answers on their way back.
 
+use timeline::Observation;
 use timeline::engine::{Effect, ReportWritten};
 use timeline::journal::Journal;
 use timeline::outbox::{AttemptWritten, NotStored, Sent, Told};
 use timeline::stored::RolloutAttemptSeen;
-use timeline::Observation;
 
-use crate::argo::is_without_volume;
-use timeline::seen::{EventSeen, EventsSeen};
 use super::words::{told_of, wanted};
 use super::{ANSWER, Fault, Step, World};
+use crate::argo::is_without_volume;
+use timeline::seen::{EventSeen, EventsSeen};
 
 /// An effect on its way, or its answer on the way back.
 #[derive(Debug, Clone)]
