@@ -280,6 +280,9 @@ fn reported() -> Vec<Story> {
         of("stopped after a spec that was refused for a while", live("cart", &ASKING), |argo| {
             argo.apply("b").wait(6).run().wait(5).refuses().wait(20).accepts().wait(9).abort();
         }),
+        of("two revisions at once, and back", live("cart", &CANARY), |argo| {
+            argo.apply("b").wait(2).apply("c").wait(2).apply("a");
+        }),
         of("timed out, and then stopped by hand", live("cart", &ASKING), |argo| {
             argo.apply("b").wait(60).stalls().wait(30).abort().wait(60).apply("c").wait(60);
             argo.stalls().wait(30).apply("d").wait(4).run().resume().run();

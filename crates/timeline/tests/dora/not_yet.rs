@@ -6,6 +6,7 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("exposed since", "nobody notes the first ready pod of a canary without a router"),
     ("missing", "an attempt that nobody saw is neither stored nor does knownSince say so"),
     ("promoted unseen", "an attempt is superseded although it may have been promoted before"),
+    ("reverted unseen", "an attempt is reverted although others came between, and are there"),
     ("deleted unseen", "a Rollout that went before a start ends without a gap"),
     ("one record", "a line keeps the class of what once held the attempt up"),
     ("an abort that Argo ignores", "the wish of a client ends the attempt"),

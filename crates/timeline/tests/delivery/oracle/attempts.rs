@@ -133,6 +133,10 @@ impl World<'_> {
                 honest.extend(self.next_tries(tried).map(|it| it.outcome));
             }
         }
+        if tried.outcome == Phase::Superseded && stored.phase == Phase::Reverted && honest.len() > 1
+        {
+            return findings.rule("reverted unseen", false, || tried.to_string());
+        }
         if tried.outcome == Phase::Promoted && stored.phase == Phase::Superseded {
             // Another one became stable before anybody looked again.
             let unseen = honest.len() > 1;
