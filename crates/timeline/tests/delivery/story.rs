@@ -269,6 +269,9 @@ fn reported() -> Vec<Story> {
         of("another revision over a canary that has the traffic", slow(), |argo| {
             argo.apply("b").wait(6).run().wait(5).apply("c").wait(20).run().resume().run();
         }),
+        of("promoted in full over a canary that has the traffic", slow(), |argo| {
+            argo.apply("b").wait(6).run().wait(5).apply("c").wait(2).promote_full();
+        }),
         of("Argo refuses the spec midway", live("cart", &ASKING), |argo| {
             argo.apply("b").wait(6).run().wait(5).refuses().wait(20).apply("c").wait(5).run();
             argo.times_out().wait(9).retry().wait(4).run().resume().run();

@@ -19,6 +19,7 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("a header route at weight 0", "only a weight is known to hit users"),
     ("traffic comes back slowly", "nobody waits for longer than a minute"),
     ("a hash is tried again at once", "pods of the second attempt expose the first one too"),
+    ("a weight of another revision", "it is taken for that of the attempt under way"),
     ("a step is skipped", "a single one is completed"),
     ("Rollouts cannot be listed", "a start without them ends every attempt as deleted"),
     ("our own resources are away", "what is deleted meanwhile ends when they are back"),

@@ -211,6 +211,9 @@ impl Argo {
             gone: None,
         };
         let uid = self.rollout.uid.clone();
+        if self.rollout.progress.weight > Some(0) {
+            self.kinds.insert("a weight of another revision");
+        }
         let again = self.attempts().any(|it| {
             let ended = it.ended.map_or(i64::MAX, |ended| self.now.duration_since(ended).as_secs());
             it.identity.hash == hash && it.hit.is_none() && ended < 120
