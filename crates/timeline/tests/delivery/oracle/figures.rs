@@ -130,6 +130,9 @@ impl World<'_> {
 
     fn judge_line(&self, findings: &Findings, tried: &Tried, line: &Line) {
         let rollout = &tried.identity.rollout;
+        let hidden = tried.hit.is_some() && line.exposed == Exposed::No;
+        findings
+            .rule("line exposed", !hidden, || format!("{line} hides that users were hit: {tried}"));
         if !self.never_blind(rollout) || self.forgot || self.taken {
             return;
         }
