@@ -108,7 +108,7 @@ impl Case {
         let mut undisturbed = World::new(&story, Taste::Everything, BTreeMap::new());
         undisturbed.prints = prints;
         let undisturbed = undisturbed.run();
-        let wrong = undisturbed.findings(&undisturbed, BTreeSet::new()).new();
+        let wrong = undisturbed.findings(&undisturbed, BTreeSet::new()).unknown();
         if !wrong.is_empty() {
             return (0, wrong);
         }
@@ -120,7 +120,7 @@ impl Case {
         let count = plan.len();
         let mut world = World::new(&disturbed, self.taste, plan);
         world.prints = prints;
-        (count, world.run().findings(&undisturbed, BTreeSet::new()).new())
+        (count, world.run().findings(&undisturbed, BTreeSet::new()).unknown())
     }
 
     /// How long a person reads it.

@@ -1,5 +1,7 @@
 //! Lines of a ledger in the words of the reckoning.
 
+#![expect(clippy::cast_precision_loss, reason = "seconds of a story are few")]
+
 use timeline::dora::{Figures as Shown, Rate};
 use timeline::ledger::{Exposed, Kind, Line, Word};
 use timeline::seen::commit::{CommitTime, Refusal};

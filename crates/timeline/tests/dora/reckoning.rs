@@ -1,6 +1,8 @@
 //! DORA's metrics once more, by the text of docs/dora.md alone: small, slow, and without a line of
 //! the product's. It is what the product's own figures are compared with.
 
+#![expect(clippy::cast_precision_loss, reason = "seconds of a story are few")]
+
 use timeline::base::Phase;
 
 /// How long after a promotion a rollback or hotfix makes it a failure, and a fix is one.

@@ -284,30 +284,30 @@ impl World<'_> {
             format!("{} has version {version:?}, and not {}", tried.key, tried.version)
         });
         if self.never_blind(rollout) && !self.forgot && !self.taken {
-            self.judge_links(findings, tried, stored);
+            judge_links(findings, tried, stored);
         }
     }
+}
 
-    fn judge_links(&self, findings: &Findings, tried: &Tried, stored: &Journal) {
-        let has = |kind| stored.links.iter().any(|link| link.kind == kind);
-        let (back, previous) = (has(LinkKind::RollsBack), has(LinkKind::PreviousRevision));
-        let was = tried.replaces.is_some();
-        let rolls_back = tried.purpose == Purpose::Rollback;
-        findings.rule("links", (back, previous) == (was && rolls_back, was && !rolls_back), || {
-            format!("{} links to {:?}: {tried}", tried.key, stored.links)
-        });
-        let same = |hash: &str| hash == tried.identity.hash;
-        let wanted = tried.after.as_ref().map(|(last, outcome)| match outcome {
-            Phase::Superseded => LinkKind::Supersedes,
-            Phase::Aborted if same(&last.hash) => LinkKind::RetryOf,
-            _ => LinkKind::After,
-        });
-        let kinds = [LinkKind::Supersedes, LinkKind::RetryOf, LinkKind::After];
-        let is = kinds.into_iter().find(|kind| has(*kind));
-        findings.rule("follows", is == wanted, || {
-            format!("{} follows by {is:?}, and not {wanted:?}: {tried}", tried.key)
-        });
-    }
+fn judge_links(findings: &Findings, tried: &Tried, stored: &Journal) {
+    let has = |kind| stored.links.iter().any(|link| link.kind == kind);
+    let (back, previous) = (has(LinkKind::RollsBack), has(LinkKind::PreviousRevision));
+    let was = tried.replaces.is_some();
+    let rolls_back = tried.purpose == Purpose::Rollback;
+    findings.rule("links", (back, previous) == (was && rolls_back, was && !rolls_back), || {
+        format!("{} links to {:?}: {tried}", tried.key, stored.links)
+    });
+    let same = |hash: &str| hash == tried.identity.hash;
+    let wanted = tried.after.as_ref().map(|(last, outcome)| match outcome {
+        Phase::Superseded => LinkKind::Supersedes,
+        Phase::Aborted if same(&last.hash) => LinkKind::RetryOf,
+        _ => LinkKind::After,
+    });
+    let kinds = [LinkKind::Supersedes, LinkKind::RetryOf, LinkKind::After];
+    let is = kinds.into_iter().find(|kind| has(*kind));
+    findings.rule("follows", is == wanted, || {
+        format!("{} follows by {is:?}, and not {wanted:?}: {tried}", tried.key)
+    });
 }
 
 /// Whether both are tries of the same revision.

@@ -105,7 +105,8 @@ impl World<'_> {
             return;
         }
         // With a Rollout that is deleted go its AnalysisRuns.
-        if !(self.was_away() && expected.phase == Phase::Deleted) && !self.partly_unseen(tried) {
+        let gone = self.was_away() && expected.phase == Phase::Deleted;
+        if !gone && !self.partly_unseen(tried) {
             let same = runs(stored) == runs(expected);
             findings.rule("analyses", same, || format!("the analyses of {key} are others"));
         }

@@ -44,7 +44,7 @@ impl Findings {
     }
 
     /// What is wrong and not known to be, by rule.
-    pub(crate) fn new(self) -> BTreeMap<&'static str, String> {
+    pub(crate) fn unknown(self) -> BTreeMap<&'static str, String> {
         let mut found = self.found.into_inner();
         found.retain(|rule, _| !self.is_of_known && !is_known(rule));
         found
@@ -54,7 +54,7 @@ impl Findings {
 impl World<'_> {
     /// Nothing is wrong but what is known to be.
     pub(crate) fn must_be_right(&self, undisturbed: &World<'_>) {
-        let new = self.findings(undisturbed, BTreeSet::new()).new();
+        let new = self.findings(undisturbed, BTreeSet::new()).unknown();
         assert!(new.is_empty(), "{new:#?}");
     }
 
@@ -65,7 +65,7 @@ impl World<'_> {
         examples: BTreeSet<&'static str>,
     ) -> Findings {
         let is_of_known = self.kinds.iter().any(|kind| is_known(kind));
-        let findings = Findings { examples, is_of_known, ..Findings::default() };
+        let findings = Findings { is_of_known, examples, ..Findings::default() };
         findings.rule("rest", self.rests, || format!("it never comes to rest: {}", self.steps));
         if !self.rests {
             return findings;
