@@ -16,6 +16,7 @@
     reason = "what the model does not have fails the test, and a person is told of it"
 )]
 
+mod acts;
 mod api_server;
 mod argo;
 mod collector;

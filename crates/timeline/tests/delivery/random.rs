@@ -6,8 +6,9 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use timeline::Kind;
 
+use crate::acts::{self, Act, Manner};
 use crate::collector::Taste;
-use crate::story::{self, Act, Manner, Story, start};
+use crate::story::{Story, start};
 use crate::world::{Fault, InFlight, World};
 
 /// A story, and all that goes wrong in it.
@@ -66,7 +67,7 @@ fn faults() -> impl Strategy<Value = Vec<(prop::sample::Index, Fault)>> {
 }
 
 pub(crate) fn case() -> impl Strategy<Value = Case> {
-    let told = || (story::manner(), prop::collection::vec(story::act(), 4..30));
+    let told = || (acts::manner(), prop::collection::vec(acts::act(), 4..30));
     let taste = prop_oneof![
         6 => Just(Taste::Everything),
         1 => Just(Taste::DropsPauses),
@@ -103,7 +104,7 @@ impl Case {
         let first = acts(&self.first.1);
         let second = self.second.as_ref().map(|(manner, told)| (*manner, acts(told)));
         let second = second.as_ref().map(|(manner, acts)| (*manner, acts.as_slice()));
-        let story = story::random((self.first.0, &first), second);
+        let story = acts::random((self.first.0, &first), second);
         let story = Story { no_keptn: self.no_keptn, ..story };
         let mut undisturbed = World::new(&story, Taste::Everything, BTreeMap::new());
         undisturbed.prints = prints;

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use proptest::prelude::*;
 use timeline::seen::{AnalysisPhase, Strategy as Replacing};
 
 use crate::argo::{Argo, Change, Plan, Tried};
@@ -30,7 +29,7 @@ pub(crate) fn start() -> Timestamp {
     Timestamp::new(1_800_000_000, 123_456_789).unwrap()
 }
 
-const CANARY: [Plan; 6] = [
+pub(crate) const CANARY: [Plan; 6] = [
     Plan::Weight(20),
     Plan::Pause(Some(10)),
     Plan::Weight(50),
@@ -38,15 +37,17 @@ const CANARY: [Plan; 6] = [
     Plan::Weight(80),
     Plan::Pause(Some(10)),
 ];
-const ASKING: [Plan; 3] = [Plan::Weight(25), Plan::Pause(None), Plan::Weight(75)];
-const TESTED: [Plan; 4] = [Plan::Weight(25), Plan::Analysis, Plan::Pause(Some(5)), Plan::Analysis];
+pub(crate) const ASKING: [Plan; 3] = [Plan::Weight(25), Plan::Pause(None), Plan::Weight(75)];
+pub(crate) const TESTED: [Plan; 4] =
+    [Plan::Weight(25), Plan::Analysis, Plan::Pause(Some(5)), Plan::Analysis];
 
-const ROUTES: [Plan; 5] =
+pub(crate) const ROUTES: [Plan; 5] =
     [Plan::Scale(1), Plan::Header, Plan::Pause(None), Plan::Weight(50), Plan::Pause(None)];
-const MIRRORS: [Plan; 4] = [Plan::Scale(1), Plan::Mirror, Plan::Pause(None), Plan::Weight(50)];
+pub(crate) const MIRRORS: [Plan; 4] =
+    [Plan::Scale(1), Plan::Mirror, Plan::Pause(None), Plan::Weight(50)];
 
 impl Story {
-    fn of(name: &'static str, all: impl IntoIterator<Item = Argo>) -> Self {
+    pub(crate) fn of(name: &'static str, all: impl IntoIterator<Item = Argo>) -> Self {
         let mut story = Self {
             name,
             changes: Vec::new(),
@@ -333,157 +334,4 @@ pub(crate) fn crowd(rollouts: usize) -> Story {
         argo
     };
     Story::of("a crowd", (0..rollouts).map(of))
-}
-
-/// A step of somebody in a random story.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Act {
-    Apply(u8),
-    Ready,
-    Step,
-    Run,
-    Resume,
-    Abort,
-    TimesOut,
-    FailsAnalysis,
-    Retry,
-    PromoteFull,
-    Delete,
-    Flaps,
-    Background,
-    Previews,
-    Switches(bool),
-    Keptn(u8),
-    Wait(u16),
-    Hotfix(u8),
-    Undo(u8),
-    Returns(u8),
-    LosesAbort,
-    Skips,
-    Stalls,
-    Refuses,
-    Accepts,
-    Crashes,
-    Evicts(bool),
-    ShiftsBack(u8),
-}
-
-/// How a Rollout of a random story replaces its pods.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Manner {
-    Timed,
-    Asking,
-    Tested,
-    Routed,
-    Slow,
-    Header,
-    Mirror,
-    BlueGreen,
-}
-
-pub(crate) fn act() -> impl Strategy<Value = Act> {
-    use Act::*;
-    prop_oneof![
-        3 => (0u8..4).prop_map(Apply),
-        1 => (0u8..8).prop_map(Apply),
-        3 => Just(Ready),
-        5 => Just(Step),
-        5 => Just(Run),
-        3 => Just(Resume),
-        2 => Just(Abort),
-        1 => Just(TimesOut),
-        1 => Just(FailsAnalysis),
-        3 => Just(Retry),
-        1 => Just(PromoteFull),
-        1 => Just(Delete),
-        2 => Just(Flaps),
-        1 => Just(Background),
-        2 => Just(Previews),
-        2 => any::<bool>().prop_map(Switches),
-        1 => any::<u8>().prop_map(Keptn),
-        6 => prop_oneof![0u16..10, 0u16..100, 0u16..4000].prop_map(Wait),
-        1 => (0u8..4).prop_map(Hotfix),
-        1 => (0u8..4).prop_map(Undo),
-        1 => (0u8..4).prop_map(Returns),
-        1 => Just(LosesAbort),
-        1 => Just(Skips),
-        1 => Just(Stalls),
-        1 => Just(Refuses),
-        1 => Just(Accepts),
-        1 => Just(Crashes),
-        1 => any::<bool>().prop_map(Evicts),
-        2 => prop_oneof![Just(0u8), 0u8..80].prop_map(ShiftsBack),
-    ]
-}
-
-pub(crate) fn manner() -> impl Strategy<Value = Manner> {
-    use Manner::*;
-    prop::sample::select(vec![Timed, Asking, Tested, Routed, Slow, Header, Mirror, BlueGreen])
-}
-
-fn played(name: &str, manner: Manner, acts: &[Act]) -> Argo {
-    let canary = |plan| Argo::new(name, Replacing::Canary, plan, start());
-    let mut argo = match manner {
-        Manner::Timed => canary(&CANARY),
-        Manner::Asking => canary(&ASKING),
-        Manner::Tested => canary(&TESTED),
-        Manner::Routed => canary(&ASKING).routed(),
-        Manner::Slow => canary(&ASKING).slow(),
-        Manner::Header => canary(&ROUTES).routed(),
-        Manner::Mirror => canary(&MIRRORS).routed(),
-        Manner::BlueGreen => Argo::new(name, Replacing::BlueGreen, &[], start()),
-    };
-    argo.cannot_pull("x");
-    let hash = |n: u8| ["a", "b", "c", "d", "x", "m", "b2", "c2"][usize::from(n)];
-    for act in acts {
-        match *act {
-            Act::Apply(n) => argo.apply(hash(n)),
-            Act::Hotfix(n) => argo.hotfix(hash(n)),
-            Act::Undo(n) => argo.undo(hash(n)),
-            Act::Returns(n) => argo.returns_to(hash(n)),
-            Act::LosesAbort => argo.loses_abort(),
-            Act::Skips => argo.skips(),
-            Act::Stalls => argo.stalls(),
-            Act::Refuses => argo.refuses(),
-            Act::Accepts => argo.accepts(),
-            Act::Crashes => argo.crashes(),
-            Act::Evicts(replaced) => argo.evicts(replaced),
-            Act::ShiftsBack(percent) => argo.shifts_back(percent.into()),
-            Act::Ready => argo.pods_get_ready(),
-            Act::Step => argo.step(),
-            Act::Run => argo.run(),
-            Act::Resume => argo.resume(),
-            Act::Abort => argo.abort(),
-            Act::TimesOut => argo.times_out(),
-            Act::FailsAnalysis => argo.fails_analysis(),
-            Act::Retry => argo.retry(),
-            Act::PromoteFull => argo.promote_full(),
-            Act::Delete => argo.delete(),
-            Act::Flaps => argo.flaps(),
-            Act::Background => argo.watches_in_background(),
-            Act::Previews => argo.previews(),
-            Act::Switches(pass) => {
-                argo.switches(if pass { AnalysisPhase::Successful } else { AnalysisPhase::Failed })
-            }
-            Act::Keptn(n) => argo.keptn(n),
-            Act::Wait(seconds) => argo.wait(seconds.into()),
-        };
-        argo.wait(1);
-    }
-    // In the end everything is decided.
-    argo.wait(200).accepts().abort();
-    if argo.truth.last().is_some_and(Tried::open) {
-        argo.wait(5).pods_get_ready();
-    }
-    if argo.truth.last().is_some_and(Tried::open) {
-        argo.wait(5).delete();
-    }
-    argo
-}
-
-/// A random story.
-pub(crate) fn random(first: (Manner, &[Act]), second: Option<(Manner, &[Act])>) -> Story {
-    let mut all = vec![played("cart", first.0, first.1)];
-    all.extend(second.map(|(manner, acts)| played("pay", manner, acts)));
-    Story::of("random", all)
 }
