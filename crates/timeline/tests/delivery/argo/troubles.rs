@@ -209,7 +209,7 @@ impl Argo {
         progress.step = progress.step.map(|step| step + 1);
         self.write();
         self.stop_runs();
-        self.rollout.progress.runs.clear();
+        self.rollout.progress.step_run = false;
         self.write();
         self
     }
