@@ -14,19 +14,10 @@ impl Chain {
     /// was under way until then is superseded.
     pub(super) fn open(&mut self, view: &View<'_>) -> Turn {
         let revision = self.revision(view);
-        let last = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
-        let mut unseen: Vec<_> = view
-            .replica_sets
-            .iter()
-            .filter(|set| set.revision.is_some_and(|r| last < r && r < revision && last > 0))
-            .filter(|set| self.attempts.iter().all(|attempt| attempt.hash != set.hash))
-            .collect();
-        unseen.sort_by_key(|set| set.revision);
+        let unseen = self.unseen(revision, view);
         let (started, started_source) = self.start(view, unseen.is_empty());
         let turn = self.close_newest(Phase::Superseded, started);
-        for set in unseen {
-            self.push(not_observed(set, Phase::Unknown, view));
-        }
+        self.miss(unseen, view);
         let attempt = Attempt {
             revision,
             hash: view.current.into(),
@@ -44,6 +35,37 @@ impl Chain {
         };
         self.push(attempt);
         turn
+    }
+
+    /// ReplicaSets of revisions after the newest attempt and before this one, oldest first.
+    pub(super) fn unseen<'v>(&self, revision: i64, view: &View<'v>) -> Vec<&'v ReplicaSetSeen> {
+        let last = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
+        let mut unseen: Vec<_> = view
+            .replica_sets
+            .iter()
+            .copied()
+            .filter(|set| set.revision.is_some_and(|r| last < r && r < revision && last > 0))
+            .filter(|set| self.attempts.iter().all(|attempt| attempt.hash != set.hash))
+            .collect();
+        unseen.sort_by_key(|set| set.revision);
+        unseen
+    }
+
+    /// Adds attempts that came and went unseen; what was under way until then was superseded.
+    pub(super) fn miss(&mut self, unseen: Vec<&ReplicaSetSeen>, view: &View<'_>) {
+        for set in unseen {
+            let attempt = not_observed(set, Phase::Unknown, view);
+            self.close_newest(Phase::Superseded, attempt.started);
+            self.push(attempt);
+        }
+    }
+
+    /// When the ReplicaSet of the current hash was made, if that was for the attempt under way.
+    pub(super) fn made_anew(&self, view: &View<'_>) -> Option<Timestamp> {
+        let newest = self.attempts.first();
+        let new = self.attempts.iter().all(|attempt| attempt.hash != view.current);
+        let created = view.replica_set(view.current).and_then(|set| set.created);
+        created.filter(|at| new && newest.is_none_or(|newest| not_before(*at, newest.started)))
     }
 
     /// Adds the newest attempt. Another one at the same revision is numbered on.
@@ -94,14 +116,10 @@ impl Chain {
         {
             return (at, Source::Status);
         }
-        let new = self.attempts.iter().all(|attempt| attempt.hash != view.current);
-        let made_since =
-            |at: &Timestamp| new && newest.is_none_or(|newest| not_before(*at, newest.started));
-        let created = view.replica_set(view.current).and_then(|set| set.created);
-        if let Some(created) = created.filter(made_since) {
-            return (created, Source::Status);
+        match self.made_anew(view) {
+            Some(created) => (created, Source::Status),
+            None => (view.now, Source::Observed),
         }
-        (view.now, Source::Observed)
     }
 
     /// What an attempt for `hash` follows: what is live, and the newest attempt if it is another.

@@ -144,8 +144,8 @@ impl Chain {
         if stable == view.current || self.live().is_some_and(|live| live.hash == stable) {
             return Turn::Same;
         }
-        if self.live().is_none() && !view.rollout.progress.was_healthy {
-            // Argo calls the first revision stable before any pod is ready: it never was live.
+        if self.is_initial(stable, view) && !view.rollout.progress.was_healthy {
+            // It never was live.
             return Turn::Same;
         }
         // One that is older than what was live until then was not what became stable now.
@@ -166,9 +166,14 @@ impl Chain {
             });
             let under_way = under_way.then(|| self.attempts.remove(0));
             if under_way.is_none() {
+                self.miss(self.unseen(set.revision.unwrap_or(0), view), view);
                 self.close_newest(Phase::Superseded, view.now);
             }
             let mut missed = not_observed(set, Phase::Promoted, view);
+            if self.newest().is_some_and(|newest| !not_before(missed.started, newest.started)) {
+                // A return to an old ReplicaSet: before what replaces it now.
+                missed.started = self.made_anew(view).unwrap_or(view.now);
+            }
             missed.ended = Some(view.now.max(missed.started));
             missed.follows = self.follows(stable, view);
             self.push(missed);
@@ -182,13 +187,23 @@ impl Chain {
         Turn::Vital
     }
 
+    /// Whether `stableRS` says nothing yet of this hash: Argo calls the first revision stable before
+    /// any pod is ready. Which one that was is not known of those that were there before anybody looked.
+    fn is_initial(&self, hash: &str, view: &View<'_>) -> bool {
+        let first = self.attempts.iter().rfind(|attempt| attempt.phase != Phase::Unknown);
+        let before = |first: &Attempt| {
+            let revision = view.replica_set(hash).and_then(|set| set.revision);
+            revision.is_some_and(|revision| revision < first.revision)
+        };
+        self.live().is_none() && first.is_none_or(|first| first.hash == hash || before(first))
+    }
+
     /// `currentPodHash` is `stableRS`: nothing is under way.
     fn settled(&mut self, view: &View<'_>) -> Turn {
-        let first = self.live().is_none();
+        let first = self.is_initial(view.current, view);
         let live_is_current = self.live().is_some_and(|live| live.hash == view.current);
         if let Some(newest) = self.attempts.first_mut() {
             if newest.hash == view.current && newest.open() {
-                // Argo calls the first revision stable before any pod is ready.
                 if first && !was_healthy(view.rollout) {
                     return Turn::Same;
                 }
@@ -202,6 +217,11 @@ impl Chain {
             }
             if live_is_current {
                 // A return to what is live is how the attempt under way ends, never a new one.
+                let unseen = self.unseen(self.revision(view), view);
+                if !unseen.is_empty() {
+                    self.miss(unseen, view);
+                    return Turn::Vital;
+                }
                 return self.close_newest(Phase::Reverted, view.now);
             }
         }

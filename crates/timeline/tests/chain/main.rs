@@ -62,6 +62,33 @@ fn a_return_to_a_first_revision_that_never_was_healthy_waits_for_its_health() {
 }
 
 #[test]
+fn what_replaces_a_first_revision_that_never_was_healthy_is_promoted_when_argo_says_so() {
+    // Healthy comes later: Argo scales down what was stable after a delay.
+    let promoted = |mut story: Story| {
+        story.rollout.stable_hash.clone_from(&story.rollout.current_hash);
+        story.rollout.completed = Some((true, story.now));
+        story.changes(|_| {})
+    };
+    let story = promoted(Story::begins().applies("a").applies("b"))
+        .reads(&["1 a Superseded []", "2 b Promoted [Supersedes 1]"]);
+    assert_eq!(story.newest().ended, story.rollout.completed.map(|(_, at)| at));
+    story.applies("c").reads(&[
+        "1 a Superseded []",
+        "2 b Promoted [Supersedes 1]",
+        "3 c Progressing [Successor 2]",
+    ]);
+    Story::begins()
+        .applies("a")
+        .applies("b")
+        .while_away(|story| promoted(story).applies("c"))
+        .reads(&[
+            "1 a Superseded []",
+            "2 b Promoted [Supersedes 1]",
+            "3 c Progressing [Successor 2]",
+        ]);
+}
+
+#[test]
 fn an_abort_that_argo_ignores_ends_nothing() {
     let story = Story::of_a_live()
         .applies("b")

@@ -47,6 +47,55 @@ fn revisions_that_passed_while_away_are_known_to_have_been_there() {
 }
 
 #[test]
+fn what_came_before_a_promotion_that_nobody_saw_is_known_too() {
+    Story::of_a_live()
+        .while_away(|story| {
+            story.applies("b").gets_promoted().applies("c").gets_promoted().applies("d")
+        })
+        .reads(&[
+            "1 a Promoted []",
+            "2 b Unknown []",
+            "3 c Promoted [Successor 1, After 2]",
+            "4 d Progressing [Successor 3]",
+        ]);
+}
+
+#[test]
+fn what_came_and_went_while_away_is_known_though_the_same_revision_is_live() {
+    Story::of_a_live()
+        .while_away(|story| story.applies("b").gets_promoted().applies("a").gets_promoted())
+        .reads(&["1 a Promoted []", "2 b Unknown []"])
+        .told()
+        .nothing_happened()
+        .applies("c")
+        .reads(&["1 a Promoted []", "2 b Unknown []", "4 c Progressing [Successor 1, After 2]"]);
+}
+
+#[test]
+fn what_was_replaced_while_away_was_not_reverted() {
+    Story::of_a_live()
+        .applies("b")
+        .while_away(|story| story.applies("c").applies("a").gets_promoted())
+        .reads(&["1 a Promoted []", "2 b Superseded [Successor 1]", "3 c Unknown []"]);
+}
+
+#[test]
+fn a_rollback_that_nobody_saw_began_after_what_it_takes_back() {
+    let story = Story::of_a_live().applies("b").gets_promoted();
+    let live_since = story.newest().ended;
+    let story = story.while_away(|story| story.applies("a").gets_promoted().applies("c")).reads(&[
+        "1 a Promoted []",
+        "2 b Promoted [Successor 1]",
+        "3 a Promoted [Rollback 2]",
+        "4 c Progressing [Successor 3]",
+    ]);
+    let missed = &story.chain.attempts()[1];
+    assert!(Some(missed.started) >= live_since, "{missed:?}");
+    assert_eq!(missed.started_source, Source::Inferred);
+    assert!(missed.ended >= Some(missed.started));
+}
+
+#[test]
 fn at_first_sight_the_old_replica_sets_are_what_was_there_before() {
     Story::begins()
         .while_away(|story| story.applies("a").gets_promoted().applies("b").applies("c"))
