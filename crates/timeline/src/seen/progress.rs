@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 /// The fields of a Rollout that tell how far its attempt is.
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing, as in Argo's status")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The status is of this generation of the spec, and of this generation of a workloadRef.

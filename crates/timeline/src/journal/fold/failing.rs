@@ -225,12 +225,6 @@ impl Journal {
     }
 }
 
-/// A failure that is stored at once: what says it may be gone soon. That pods run and are not ready
-/// can wait, as most get ready.
-pub(super) fn is_vital(failure: &Failure) -> bool {
-    failure.class != FailureClass::ProbeFailed
-}
-
 /// An earlier one explains a later one. Before all goes a spec that Argo refuses: it does nothing
 /// else until that is mended.
 fn rank(failure: &Failure) -> (bool, FailureClass) {
