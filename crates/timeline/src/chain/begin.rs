@@ -8,6 +8,7 @@ use super::Chain;
 use super::view::{View, When, not_before, not_observed};
 use crate::base::{Phase, Source, Turn};
 use crate::chain::{Attempt, Follow, Linked, Relation};
+use crate::seen::ReplicaSetSeen;
 
 impl Chain {
     /// Opens an attempt for the current hash, after the revisions that came and went unseen. What

@@ -133,11 +133,10 @@ impl Cluster {
         self.tell(server, r, now, false);
 
         let rollout = &mut self.rollouts[r];
-        let reverts = rollout.stable == Some(template);
+        // Argo calls the first revision stable though it never was healthy: a return to it is a try.
+        let reverts = rollout.stable == Some(template) && rollout.live().is_some();
         if let Some(newest) = rollout.attempts.last_mut().filter(|newest| newest.is_open()) {
-            // Argo calls the first revision stable even if it never was healthy.
-            let first = rollout.stable == was;
-            newest.outcome = if first { Outcome::Promoted } else { Outcome::Other };
+            newest.outcome = Outcome::Other;
             newest.ended = Some(now);
         }
         rollout.current = Some(template);
@@ -255,7 +254,10 @@ impl Cluster {
             healthy: rollout.healthy,
             completed: rollout.completed,
             metadata: OwnedMetadata::default(),
-            progress: timeline::seen::Progress::default(),
+            progress: timeline::seen::Progress {
+                was_healthy: rollout.live().is_some(),
+                ..timeline::seen::Progress::default()
+            },
         };
         server.put(Kind::Rollout, seen.key.clone(), Observation::Rollout(seen), now);
         server.last_matters(Kind::Rollout, matters);
