@@ -298,7 +298,7 @@ impl Argo {
     /// Whether traffic of users reaches the pods of a hash.
     pub(super) fn reaches(&self, hash: &str) -> bool {
         let progress = &self.rollout.progress;
-        let ready = self.sets.get(hash).is_some_and(|set| set.available > 0);
+        let ready = self.sets.get(hash).is_some_and(|set| set.ready > 0);
         if self.strategy == Strategy::BlueGreen {
             return progress.active.as_deref() == Some(hash);
         }
