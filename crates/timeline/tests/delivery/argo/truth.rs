@@ -310,6 +310,7 @@ impl Argo {
         let header = header.and_then(|at| u32::try_from(at).ok());
         let routed = self.is(hash)
             && !self.rollout.abort
+            && !progress.promote_full
             && header.is_some_and(|at| progress.step > Some(at));
         weighted || (ready && routed && self.rollout.stable_hash.as_deref() != Some(hash))
     }
