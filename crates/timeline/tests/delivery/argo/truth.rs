@@ -298,7 +298,7 @@ impl Argo {
     /// Whether traffic of users reaches the pods of a hash.
     pub(super) fn reaches(&self, hash: &str) -> bool {
         let progress = &self.rollout.progress;
-        let ready = self.sets.get(hash).is_some_and(|set| set.available > 0);
+        let ready = self.sets.get(hash).is_some_and(|set| set.ready > 0);
         if self.strategy == Strategy::BlueGreen {
             return progress.active.as_deref() == Some(hash);
         }
@@ -310,6 +310,7 @@ impl Argo {
         let header = header.and_then(|at| u32::try_from(at).ok());
         let routed = self.is(hash)
             && !self.rollout.abort
+            && !progress.promote_full
             && header.is_some_and(|at| progress.step > Some(at));
         weighted || (ready && routed && self.rollout.stable_hash.as_deref() != Some(hash))
     }

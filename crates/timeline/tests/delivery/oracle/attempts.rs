@@ -186,7 +186,7 @@ impl World<'_> {
         });
         let (is, was) = (stored.ended, tried.ended);
         findings.rule("ended", self.is_honest(tried, is, was), || words("ended", is, was));
-        let (is, was) = (stored.settled, tried.settled);
+        let (is, was) = (stored.settled.or(stored.recovered), tried.settled);
         let recovers = matches!(tried.outcome, Phase::Promoted | Phase::Aborted | Phase::Reverted);
         let end = was.or(tried.gone).unwrap_or(Timestamp::MAX - SignedDuration::from_hours(24));
         let unseen = || self.unseen_within(&tried.identity.rollout, tried.began, end).is_some();
