@@ -71,12 +71,12 @@ fn what_there_is_no_room_for_is_counted_once() {
         story = story.after(1).reaches(index);
     }
     assert_eq!((story.journal().steps.len(), story.journal().cut), (128, 32));
-    for second in 0..60 {
+    for second in 0..160 {
         story = story.after(2).paused(PauseKind::Timed).after(1).version(|_| {});
         story = story.version(|rollout| rollout.progress.pauses.clear());
-        assert_eq!(story.journal().pauses.len(), 32.min(second + 1));
+        assert_eq!(story.journal().pauses.len(), 128.min(second + 1));
     }
-    assert_eq!(story.journal().cut, 32 + 28);
+    assert_eq!(story.journal().cut, 32 + 32);
 }
 
 #[test]

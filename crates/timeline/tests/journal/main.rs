@@ -11,6 +11,7 @@ mod lines;
 mod placed;
 mod reasons;
 mod story;
+mod traffic;
 
 use story::{Story, canary, condition, step};
 use timeline::base::Turn;

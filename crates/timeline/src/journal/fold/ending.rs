@@ -115,6 +115,7 @@ impl Journal {
                 if view.ours && self.phase == Phase::Aborted {
                     self.blame(view);
                 }
+                self.memory.live |= self.is_live(view);
                 let strategy = view.progress.strategy;
                 if strategy == Some(Strategy::BlueGreen) {
                     let active = view.progress.active.as_deref();
@@ -145,6 +146,12 @@ impl Journal {
             && self.settled.is_none()
             && self.recovered.is_none()
             && !self.memory.gone
+            && !self.memory.live
+    }
+
+    /// Whether a later try at the same revision has made it stable.
+    fn is_live(&self, view: &View<'_>) -> bool {
+        view.look.rollout.stable_hash.as_ref() == Some(&self.identity.hash)
     }
 
     /// Takes note that traffic is back, after the root span has closed.
@@ -153,6 +160,11 @@ impl Journal {
             return Turn::Same;
         };
         let view = self.view(look);
+        if self.is_live(&view) {
+            // Its traffic never was taken back.
+            self.memory.live = true;
+            return Turn::Vital;
+        }
         if !self.is_back(&view) {
             return Turn::Same;
         }
@@ -163,11 +175,14 @@ impl Journal {
     /// Whether all traffic goes to what is stable, or to a revision that came after this one.
     fn is_back(&self, view: &View<'_>) -> bool {
         let progress = view.progress;
+        if self.is_live(view) {
+            return false;
+        }
         if progress.strategy == Some(Strategy::BlueGreen) {
             return progress.active.as_ref() != Some(&self.identity.hash);
         }
         if progress.routed || !self.weights.is_empty() {
-            return self.own_weight(view).unwrap_or(0) == 0 && !progress.experiment_weighted;
+            return self.own_weight(view).unwrap_or(0) == 0 && !self.has_experiment_weight(view);
         }
         view.look.replica_set.is_some_and(|set| set.ready.max(set.available) == 0)
     }

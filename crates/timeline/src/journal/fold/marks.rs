@@ -22,7 +22,8 @@ impl Journal {
             return;
         }
         let of_kind = self.marks.iter().filter(|mark| mark.kind == kind).count();
-        if self.marks.len() < MARKS && of_kind < MARKS_OF_A_KIND {
+        // The first of a kind says something that no other does.
+        if of_kind == 0 || (self.marks.len() < MARKS && of_kind < MARKS_OF_A_KIND) {
             self.marks.push(mark);
         } else {
             self.cut(&("mark", kind, mark.note));

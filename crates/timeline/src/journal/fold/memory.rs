@@ -21,6 +21,8 @@ pub struct Memory {
     pub(super) look: Option<LastLook>,
     /// The Rollout is gone.
     pub(super) gone: bool,
+    /// After an abort, its revision is stable by a later try.
+    pub(super) live: bool,
     /// `status.currentStepHash` of the steps that were followed last.
     pub(super) step_hash: Option<SmolStr>,
     /// A failure was seen, and stored at once.

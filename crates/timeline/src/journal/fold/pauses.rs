@@ -13,7 +13,7 @@ use super::clock::{milliseconds, not_after, sane, seconds};
 use crate::base::{Moment, Source};
 use crate::seen::{PauseKind, PauseSeen};
 
-const PAUSES: usize = 32;
+const PAUSES: usize = 128;
 /// Argo's clock and ours.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
 

@@ -138,6 +138,10 @@ impl Journal {
     fn is_done(&self, index: u32, view: &View<'_>) -> bool {
         let plan = usize::try_from(index).ok().and_then(|index| view.progress.steps.get(index));
         let Some(plan) = plan else { return true };
+        if self.running_step().is_none() && view.same_before().is_none() {
+            // It was past it as it began.
+            return false;
+        }
         let of_step = |step: Option<u32>| step == Some(index);
         match plan.kind.as_str() {
             // A pause that stands there still was not waited out.

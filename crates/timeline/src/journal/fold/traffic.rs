@@ -3,7 +3,7 @@
 use super::super::{Journal, Service, Switch, Weight};
 use super::View;
 use crate::base::{Moment, Phase};
-use crate::seen::{Progress, Strategy};
+use crate::seen::{Progress, StepPlan, Strategy};
 
 const WEIGHTS: usize = 128;
 const SWITCHES: usize = 16;
@@ -33,9 +33,19 @@ impl Journal {
 
     /// The weight of the attempt's own revision: that of another one is none of its traffic.
     pub(super) fn own_weight(&self, view: &View<'_>) -> Option<u32> {
+        view.progress.weight.map(|weight| if self.is_own_traffic(view) { weight } else { 0 })
+    }
+
+    /// Whether Argo has turned traffic to the attempt's own revision, as far as it says to which.
+    fn is_own_traffic(&self, view: &View<'_>) -> bool {
         let whose = view.progress.weight_hash.as_ref();
-        let ours = whose.is_none_or(|whose| *whose == self.identity.hash);
-        view.progress.weight.map(|weight| if ours { weight } else { 0 })
+        whose.is_none_or(|whose| *whose == self.identity.hash)
+    }
+
+    /// Whether an Experiment of the attempt has a share of the traffic: Argo writes it beside the
+    /// weight of the revision that it belongs to.
+    pub(super) fn has_experiment_weight(&self, view: &View<'_>) -> bool {
+        view.progress.experiment_weighted && self.is_own_traffic(view)
     }
 
     /// Where Argo does not say whose weight it is, a new revision finds that of the one that it
@@ -59,7 +69,7 @@ impl Journal {
         available
             && stable.is_some_and(|stable| *stable != self.identity.hash)
             && !view.promote_full()
-            && header_route(view.progress)
+            && header_route(view.progress, self.identity.number > 1)
     }
 
     pub(super) fn end_weight(&mut self, at: Moment) {
@@ -102,19 +112,21 @@ impl Journal {
     }
 
     /// Whether traffic of users could reach the new revision, and since when: pods of a canary without
-    /// a traffic router, which are ready behind the same Service as all others; a weight; a header
-    /// route; the weight of an Experiment; the active Service. Mirrored answers reach nobody.
+    /// a traffic router, or of a first revision, which are ready behind the same Service as all others;
+    /// a weight; a header route; the weight of an Experiment; the active Service. Mirrored answers reach nobody.
     pub(super) fn follow_exposure(&mut self, view: &View<'_>) {
         let look = view.look;
         let progress = view.progress;
         let canary = self.facts.strategy == Some(Strategy::Canary);
         let ready = look.replica_set.is_some_and(|set| set.ready.max(set.available) > 0);
-        let behind_service = canary && !progress.routed && self.weights.is_empty() && ready;
+        let basic = !progress.routed && self.weights.is_empty();
+        let stable = look.rollout.stable_hash.as_ref() == Some(&self.identity.hash);
+        let behind_service = canary && ready && (basic || (stable && self.open()));
         let active = view.ours && progress.active.as_ref() == Some(&self.identity.hash);
         let weighted = self.weights.iter().find(|weight| weight.percent > 0);
         let routed = view.ours
             && self.open()
-            && (self.is_header_routed(view) || progress.experiment_weighted);
+            && (self.is_header_routed(view) || self.has_experiment_weight(view));
         let promoted = look.attempt.phase == Phase::Promoted;
         let since = if let Some(weight) = weighted {
             weight.started
@@ -133,14 +145,21 @@ impl Journal {
 }
 
 /// Whether steps that are done have left a header route: one that asks for it, and none after it
-/// that takes the route of that name away.
-fn header_route(progress: &Progress) -> bool {
+/// that takes the route of that name away. A route that is made before there are pods is taken away
+/// again, and not made anew; those of an earlier try may be there still.
+fn header_route(progress: &Progress, again: bool) -> bool {
     let done = progress.step.map_or(0, |step| step.min(progress.step_count));
     let done = usize::try_from(done).unwrap_or(usize::MAX).min(progress.steps.len());
     let steps = progress.steps.get(..done).unwrap_or_default();
-    let routes = || steps.iter().filter(|step| step.kind == "setHeaderRoute");
-    routes().enumerate().any(|(place, route)| {
-        let later = || routes().skip(place.saturating_add(1));
-        route.matches && !later().any(|it| it.setting == route.setting && !it.matches)
+    let is_route = |step: &StepPlan| step.kind == "setHeaderRoute";
+    let scales = |step: &StepPlan| {
+        matches!(&*step.kind, "setCanaryScale" | "setWeight") && !step.setting.starts_with('0')
+    };
+    steps.iter().enumerate().any(|(place, route)| {
+        let (earlier, later) = steps.split_at(place);
+        is_route(route)
+            && route.matches
+            && (again || earlier.iter().any(scales))
+            && !later.iter().any(|it| is_route(it) && it.setting == route.setting && !it.matches)
     })
 }
