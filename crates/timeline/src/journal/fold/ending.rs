@@ -129,6 +129,8 @@ impl Journal {
                     self.settled = Some(ended);
                 } else if self.settled.is_none() && self.is_back(view) {
                     self.settled = Some(view.when().not_before(ended.at));
+                } else {
+                    self.give_up_recovery(view);
                 }
             }
             _ => {}
@@ -166,10 +168,17 @@ impl Journal {
             return Turn::Vital;
         }
         if !self.is_back(&view) {
-            return Turn::Same;
+            self.give_up_recovery(&view);
+            return if self.memory.gone { Turn::Vital } else { Turn::Same };
         }
         self.recovered = Some(view.when().not_before(ended.at));
         Turn::Vital
+    }
+
+    /// A later try of the same revision has its pods and its weight: nobody can tell any more when the
+    /// traffic of this one was back.
+    fn give_up_recovery(&mut self, view: &View<'_>) {
+        self.memory.gone |= view.ours && !view.look.newest;
     }
 
     /// Whether all traffic goes to what is stable, or to a revision that came after this one.

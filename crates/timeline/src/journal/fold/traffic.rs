@@ -128,9 +128,14 @@ impl Journal {
             && self.open()
             && (self.is_header_routed(view) || self.has_experiment_weight(view));
         let promoted = look.attempt.phase == Phase::Promoted;
+        // Of a later try at the same revision is what reaches it now.
+        let own = !view.ours || look.newest;
+        // A weight that is still there when the end is seen, and nobody saw come.
+        let hash = progress.weight_hash.as_ref();
+        let left = progress.weight > Some(0) && hash == Some(&self.identity.hash);
         let since = if let Some(weight) = weighted {
             weight.started
-        } else if active || behind_service || promoted {
+        } else if promoted || (own && (left || active || behind_service)) {
             view.when()
         } else if routed {
             view.when_stepped()

@@ -356,7 +356,9 @@ impl Argo {
 impl Tried {
     /// The same revision is tried again, so that its traffic tells nothing of this attempt.
     fn crowded_by_its_own(&self, argo: &Argo) -> bool {
-        self.crowded && argo.is(&self.identity.hash) && !argo.rollout.abort
+        let hash = self.identity.hash.as_str();
+        let stable = argo.rollout.stable_hash.as_deref() == Some(hash);
+        self.crowded && argo.is(hash) && !argo.rollout.abort && !stable
     }
 }
 
