@@ -5,6 +5,7 @@ mod aborts;
 mod crashes;
 mod endings;
 mod exposure;
+mod hostile;
 mod pods;
 mod purpose;
 mod read;
