@@ -47,6 +47,17 @@ pub struct RolloutStrategy {
 pub struct CanaryStrategy {
     /// The steps, in order.
     pub steps: Option<Vec<CanaryStep>>,
+    /// A traffic router.
+    #[serde(rename = "trafficRouting")]
+    pub traffic_routing: Option<TrafficRouting>,
+}
+
+/// `spec.strategy.canary.trafficRouting`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TrafficRouting {
+    /// What all weights add up to; 100 unless it is set.
+    pub max_traffic_weight: Option<i64>,
 }
 
 /// `spec.strategy.blueGreen`
@@ -72,7 +83,7 @@ pub struct CanaryStep {
     /// Scale without turning traffic.
     pub set_canary_scale: Option<ScaleStep>,
     /// Send requests with a header.
-    pub set_header_route: Option<NamedStep>,
+    pub set_header_route: Option<RouteStep>,
     /// Mirror requests.
     pub set_mirror_route: Option<NamedStep>,
     /// Ask a step plugin.
@@ -147,6 +158,16 @@ pub struct ScaleStep {
     pub match_traffic_weight: Option<bool>,
 }
 
+/// A step that sends requests with a header to the new revision.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct RouteStep {
+    /// `name` of the route.
+    pub name: Option<String>,
+    /// Which requests; without any the route goes away.
+    pub r#match: Option<Vec<IgnoredAny>>,
+}
+
 /// Something with a name.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -214,6 +235,20 @@ pub struct CanaryStatus {
     pub current_background_analysis_run_status: Option<NamedRun>,
     /// Name of the Experiment of the step.
     pub current_experiment: Option<String>,
+    /// What step plugins said.
+    pub step_plugin_statuses: Option<Vec<PluginStatus>>,
+}
+
+/// What a step plugin said.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PluginStatus {
+    /// Of which step.
+    pub index: Option<i64>,
+    /// Run, Terminate or Abort.
+    pub operation: Option<String>,
+    /// Running, Successful, Failed, Error.
+    pub phase: Option<String>,
 }
 
 /// `status.canary.weights`
@@ -222,6 +257,8 @@ pub struct CanaryStatus {
 pub struct TrafficWeights {
     /// The new revision's.
     pub canary: Option<WeightDestination>,
+    /// Those of Experiments.
+    pub additional: Option<Vec<WeightDestination>>,
 }
 
 /// A share of the traffic.

@@ -179,10 +179,8 @@ impl Engine {
                 lines.extend(journal.map(|it| Line::of_journal(it, &Beside::default())));
                 continue;
             };
-            let attempt = &*linked_to_spans(
-                &attempts[index],
-                attempts.get(index.saturating_add(1)..).unwrap_or_default(),
-            );
+            let older = attempts.get(index.saturating_add(1)..).unwrap_or_default();
+            let attempt = &*linked_to_spans(&attempts[index], older);
             let by_hash = |hash: &str| {
                 sets.iter().filter(|set| set.hash == hash).max_by_key(|set| set.created).copied()
             };

@@ -291,7 +291,7 @@ fn weight(phase: AnalysisPhase) -> u8 {
     match phase {
         AnalysisPhase::Successful | AnalysisPhase::Cancelled => 0,
         AnalysisPhase::Pending | AnalysisPhase::Running => 1,
-        failed => 1 + failed.severity(),
+        failed => failed.severity().saturating_add(1),
     }
 }
 

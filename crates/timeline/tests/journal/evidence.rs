@@ -10,7 +10,7 @@ use timeline::seen::{
 };
 
 use crate::lines::lines;
-use crate::story::{Story, floor};
+use crate::story::{Story, floor, step};
 
 pub(crate) fn run(name: &str, kind: AnalysisKind, created: Timestamp) -> AnalysisRunSeen {
     AnalysisRunSeen {
@@ -187,7 +187,9 @@ fn an_analysis_without_times_was_some_time_between() {
 
 #[test]
 fn an_experiment_began_when_it_was_made_and_ended_when_that_was_seen() {
-    let story = Story::canary().after(10).applies("b").after(10).reaches(1);
+    let plan = [step("setWeight", "20"), step("experiment", "a"), step("setWeight", "50")];
+    let story = Story::begins(timeline::seen::Strategy::Canary, plan.to_vec()).gets_live("a");
+    let story = story.after(10).applies("b").after(10).reaches(1);
     let created = story.now;
     story
         .experimented(&experiment(AnalysisPhase::Pending, created))
@@ -200,7 +202,7 @@ fn an_experiment_began_when_it_was_made_and_ended_when_that_was_seen() {
         .reads(&[
             "step 0 setWeight 20 Completed ~20..30.1",
             "experiment cart-b-2-1 Successful ~30..91.1",
-            "step 1 pause 30s Completed 30.1..91.2",
+            "step 1 experiment a Completed 30.1..91.2",
             "step 2 setWeight 50 Running 91.2..",
         ]);
 }
