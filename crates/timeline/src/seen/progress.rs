@@ -10,6 +10,8 @@ use smol_str::SmolStr;
 pub struct Progress {
     /// The status is of this generation of the spec, and of this generation of a workloadRef.
     pub up_to_date: bool,
+    /// Digest of `spec.template`; none with a workloadRef.
+    pub template: Option<u64>,
     /// `spec.strategy`
     pub strategy: Option<Strategy>,
     /// `spec.strategy.canary.steps`, at most 128.

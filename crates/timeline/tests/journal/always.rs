@@ -105,6 +105,7 @@ fn progress() -> impl Strategy<Value = Progress> {
         let reasons = ["RolloutAborted", "ProgressDeadlineExceeded"];
         Progress {
             up_to_date,
+            template: None,
             strategy: Some(if since.as_second() % 2 == 0 { Way::Canary } else { Way::BlueGreen }),
             steps,
             step_count,

@@ -115,7 +115,6 @@ impl Journal {
                 if view.ours && self.phase == Phase::Aborted {
                     self.blame(view);
                 }
-                self.memory.live |= self.is_live(view);
                 let strategy = view.progress.strategy;
                 if strategy == Some(Strategy::BlueGreen) {
                     let active = view.progress.active.as_deref();
@@ -148,7 +147,7 @@ impl Journal {
             && self.settled.is_none()
             && self.recovered.is_none()
             && !self.memory.gone
-            && !self.memory.live
+            && !self.memory.taken_over
     }
 
     /// Whether a later try at the same revision has made it stable.
@@ -162,14 +161,9 @@ impl Journal {
             return Turn::Same;
         };
         let view = self.view(look);
-        if self.is_live(&view) {
-            // Its traffic never was taken back.
-            self.memory.live = true;
-            return Turn::Vital;
-        }
         if !self.is_back(&view) {
             self.give_up_recovery(&view);
-            return if self.memory.gone { Turn::Vital } else { Turn::Same };
+            return if self.memory.taken_over { Turn::Vital } else { Turn::Same };
         }
         self.recovered = Some(view.when().not_before(ended.at));
         Turn::Vital
@@ -178,7 +172,7 @@ impl Journal {
     /// A later try of the same revision has its pods and its weight: nobody can tell any more when the
     /// traffic of this one was back.
     fn give_up_recovery(&mut self, view: &View<'_>) {
-        self.memory.gone |= view.ours && !view.look.newest;
+        self.memory.taken_over |= self.is_live(view) || (view.ours && !view.look.newest);
     }
 
     /// Whether all traffic goes to what is stable, or to a revision that came after this one.

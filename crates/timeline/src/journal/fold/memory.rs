@@ -21,10 +21,12 @@ pub struct Memory {
     pub(super) look: Option<LastLook>,
     /// The Rollout is gone.
     pub(super) gone: bool,
-    /// After an abort, its revision is stable by a later try.
-    pub(super) live: bool,
+    /// After an abort, its traffic is that of a later try: when it was back is not to be seen.
+    pub(super) taken_over: bool,
     /// `status.currentStepHash` of the steps that were followed last.
     pub(super) step_hash: Option<SmolStr>,
+    /// Digest of the template that the attempt is of.
+    pub(super) template: Option<u64>,
     /// A failure was seen, and stored at once.
     pub(super) failed: bool,
     /// What Argo said of an abort before it gave its reason.
