@@ -145,7 +145,19 @@ pub struct TemplateRef {
 #[serde(default)]
 pub struct ExperimentStep {
     /// What is run beside each other.
-    pub templates: Option<Vec<NamedStep>>,
+    pub templates: Option<Vec<ExperimentTemplate>>,
+}
+
+/// What an Experiment of a step runs.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ExperimentTemplate {
+    /// `name`
+    pub name: Option<String>,
+    /// Whose pods: `canary` or `stable`.
+    pub spec_ref: Option<String>,
+    /// Its share of the traffic.
+    pub weight: Option<i64>,
 }
 
 /// A step that scales without turning traffic.

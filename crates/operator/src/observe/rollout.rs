@@ -71,7 +71,8 @@ fn progress(metadata: &ObjectMeta, spec: RolloutSpec, status: &RolloutStatus) ->
     let steps = strategy.canary.as_ref().and_then(|canary| canary.steps.as_deref());
     let steps = steps.unwrap_or_default();
     let step = status.current_step_index.and_then(|index| u32::try_from(index).ok());
-    let at = step.and_then(|index| steps.get(usize::try_from(index).ok()?)).map(plan);
+    let current = step.and_then(|index| steps.get(usize::try_from(index).ok()?));
+    let at = current.map(plan);
     let mut pauses: Vec<PauseSeen> = status
         .pause_conditions
         .iter()
@@ -111,7 +112,8 @@ fn progress(metadata: &ObjectMeta, spec: RolloutSpec, status: &RolloutStatus) ->
         routed: routing.is_some() || destination.weight.is_some(),
         weight: destination.weight.and_then(|weight| percent(weight, whole.unwrap_or(100))),
         weight_hash: hash(destination.pod_template_hash).map(Into::into),
-        experiment_weighted: additional.take(STEPS_LIMIT).any(|it| it.weight > Some(0)),
+        experiment_weighted: additional.take(STEPS_LIMIT).any(|it| it.weight > Some(0))
+            && !runs_stable_alone(current),
         preview: hash(blue_green.preview_selector).map(Into::into),
         active: hash(blue_green.active_selector).map(Into::into),
         progressing: condition(status, "Progressing").map(|found| ConditionSeen {
@@ -144,6 +146,16 @@ fn percent(weight: i64, whole: i64) -> Option<u32> {
     let rest = (i128::from(weight) * 100).rem_euclid(i128::from(whole));
     let percent = if rest > 0 { percent + 1 } else { percent };
     (weight >= 0).then(|| u32::try_from(percent.min(100)).unwrap_or(100))
+}
+
+/// Whether all that has a share of the traffic in the Experiment of a step is pods of what is stable.
+fn runs_stable_alone(step: Option<&CanaryStep>) -> bool {
+    let experiment = step.and_then(|step| step.experiment.as_ref());
+    let templates = experiment.and_then(|experiment| experiment.templates.as_ref());
+    templates.is_some_and(|templates| {
+        let weighted = || templates.iter().filter(|it| it.weight > Some(0));
+        weighted().next().is_some() && weighted().all(|it| it.spec_ref.as_deref() == Some("stable"))
+    })
 }
 
 /// Which steps their plugin has run to the end.
@@ -396,6 +408,30 @@ mod tests {
         assert!(progress.step_run);
         let progressing = progress.progressing.unwrap();
         assert_eq!((progressing.status, &*progressing.reason), (None, "RolloutPaused"));
+    }
+
+    #[test]
+    fn an_experiment_of_what_is_stable_turns_no_traffic_to_the_new_revision() {
+        let additional = json!([{ "weight": 5, "serviceName": "try", "podTemplateHash": "z" }]);
+        let canary = json!({ "weights": { "canary": { "weight": 0 }, "additional": additional } });
+        for (templates, expected) in [
+            (json!([{ "name": "new", "specRef": "canary", "weight": 5 }]), true),
+            (json!([{ "name": "old", "specRef": "stable", "weight": 5 }]), false),
+            (json!([{ "specRef": "stable", "weight": 5 }, { "specRef": "canary" }]), false),
+            (
+                json!([{ "specRef": "stable", "weight": 5 }, { "specRef": "canary", "weight": 5 }]),
+                true,
+            ),
+        ] {
+            let steps = json!([{ "experiment": { "templates": templates } }, { "pause": {} }]);
+            let spec = json!({ "strategy": { "canary": { "steps": steps } } });
+            let of = |step: u32| {
+                progress_of(&spec, &json!({ "currentStepIndex": step, "canary": canary }))
+            };
+            assert_eq!(of(0).experiment_weighted, expected, "{spec}");
+            // Which Experiment it is of is not known.
+            assert!(of(1).experiment_weighted);
+        }
     }
 
     #[test]
