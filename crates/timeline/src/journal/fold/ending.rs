@@ -163,10 +163,10 @@ impl Journal {
         Turn::Vital
     }
 
-    /// A later try of the same revision has its pods and its weight: nobody can tell any more when the
-    /// traffic of this one was back.
+    /// A later try of the same revision has its pods: nobody can tell any more when the traffic of this
+    /// one was back. A weight is 0 again when that one is promoted.
     fn give_up_recovery(&mut self, view: &View<'_>) {
-        self.memory.gone |= view.ours && !view.look.newest;
+        self.memory.gone |= view.ours && !view.look.newest && !view.progress.routed;
     }
 
     /// Whether all traffic goes to what is stable, or to a revision that came after this one.
