@@ -287,6 +287,27 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "date_time")]
     pub commit_time: Option<Timestamp>,
+    /// Who says when: Throughline, OpenTelemetry, Oci, OpenShift or Tekton.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub commit_time_source: Option<String>,
+    /// Why what is said of that time was not used, e.g. Future.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub commit_time_refused: Option<String>,
+    /// It is declared to mend what it replaces.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hotfix: bool,
+    /// What was live when the attempt began, e.g. `Successor 11.1`; `Rollback` if it goes back to
+    /// what was live before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub replaces: Option<String>,
+    /// Digest of the pod template without labels and annotations that change nothing of what runs:
+    /// 16 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub spec_digest: Option<String>,
     /// Repository of the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]

@@ -125,10 +125,10 @@ async fn an_abort_of_what_is_live_already_is_no_attempt() -> Outcome {
 }
 
 /// argoproj/argo-rollouts#2929, #3120. Aborted before any pod is there, and tried again at once: Argo
-/// has confirmed it, however short that was.
+/// has confirmed it, however short that was, and the pods of the second try hit nobody in the first.
 #[tokio::test]
 async fn an_abort_that_is_taken_back_at_once_has_ended_an_attempt() -> Outcome {
-    let story = Story::begin("at-once").await?;
+    let story = Story::beside_keptn("at-once").await?;
     let mut cart = story.first(story.rollout("cart")).await?;
     story.begins(&mut cart, |it| it.version("2.0.0").pods(PodKind::ByHand)).await?;
     cart.abort().await?;

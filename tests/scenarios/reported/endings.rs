@@ -52,8 +52,12 @@ async fn the_namespace_of_a_preview_goes_and_nothing_of_it_stays() -> Outcome {
     let (trace, root) = open.root().unwrap();
     gone.is_quiet().await?;
     let about = |log: &str| {
-        let warns = |line: &&str| line.contains(" WARN ") && line.contains(name);
-        log.lines().filter(warns).map(str::to_owned).collect::<Vec<_>>()
+        let tells = |line: &&str| line.contains(" WARN ") || line.contains("not stored");
+        log.lines()
+            .filter(|line| line.contains(name))
+            .filter(tells)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let before = about(&whole.log()?);
     assert!(before.len() <= 3, "{before:#?}");

@@ -5,6 +5,7 @@ mod aborts;
 mod crashes;
 mod endings;
 mod exposure;
+mod hostile;
 mod pods;
 mod purpose;
 mod read;
@@ -36,6 +37,8 @@ struct Story {
     attempts: Attempts,
     jaeger: Jaeger,
     operator: Arc<Operator>,
+    /// The labels of the pods name a workload of Keptn's.
+    named: bool,
 }
 
 impl Story {
@@ -46,7 +49,15 @@ impl Story {
 
     async fn with_keptn(name: &str) -> Result<Self, Box<dyn Error>> {
         Keptn::shared().await?;
-        Self::of(Cluster::shared()?.namespace(name).await?).await
+        let story = Self::of(Cluster::shared()?.namespace(name).await?).await?;
+        Ok(Self { named: true, ..story })
+    }
+
+    /// Keptn is in the cluster and not in the namespace: the trace of an attempt is decided when
+    /// Keptn was waited for in vain, long after the attempt may be over.
+    async fn beside_keptn(name: &str) -> Result<Self, Box<dyn Error>> {
+        Keptn::shared().await?;
+        Ok(Self { named: true, ..Self::begin(name).await? })
     }
 
     async fn of(namespace: Namespace) -> Result<Self, Box<dyn Error>> {
@@ -64,13 +75,15 @@ impl Story {
             jaeger: cluster.jaeger(),
             operator,
             namespace,
+            named: false,
         }
     }
 
-    /// Version 1.0.0 of a Rollout of two pods, of the app `shop` where Keptn takes part.
+    /// Version 1.0.0 of a Rollout of two pods that waits at step 1.
     fn rollout(&self, name: &str) -> Manifest {
-        let manifest = self.shop.rollout(name).app("shop").version("1.0.0").replicas(2);
-        manifest.canary([weight(50), pause()]).deadline(60)
+        let manifest = self.shop.rollout(name).version("1.0.0").replicas(2).deadline(60);
+        let manifest = manifest.canary([weight(50), pause()]);
+        if self.named { manifest.app("shop") } else { manifest.unnamed() }
     }
 
     /// Applies a first version and waits until it is live, and its attempt over.

@@ -159,9 +159,20 @@ impl Story {
         Ok(found.ok_or_else(|| format!("no attempt {revision}.{number} of {rollout}"))?)
     }
 
-    /// A RolloutAttempt, once its failure shows in all that `kubectl get rat` prints of it.
+    /// A RolloutAttempt, once its failure shows in what `kubectl get rat` prints of it: soon, since
+    /// people look for it.
     pub(super) async fn shows(
         &self,
+        rollout: &str,
+        of: Which,
+        class: &str,
+    ) -> Result<RolloutAttempt, Box<dyn Error>> {
+        self.shows_within(PATIENCE, rollout, of, class).await
+    }
+
+    pub(super) async fn shows_within(
+        &self,
+        patience: Duration,
         rollout: &str,
         of: Which,
         class: &str,
@@ -172,7 +183,7 @@ impl Story {
             let shown = attempt.as_ref().ok().and_then(|it| it.status.as_ref()?.failure.as_ref());
             match attempt {
                 Ok(attempt) if shown.is_some_and(|it| it.class == class) => return Ok(attempt),
-                attempt if since.elapsed() > PATIENCE => {
+                attempt if since.elapsed() > patience => {
                     let state = match attempt {
                         Ok(attempt) => serde_norway::to_string(&attempt.status)?,
                         Err(error) => error.to_string(),

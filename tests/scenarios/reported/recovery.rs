@@ -60,11 +60,12 @@ impl Story {
         assert_eq!(self.settled(of).await?, (None, false));
         let before = Timestamp::now();
         cart.ready_until("with all traffic on what is stable", is_back).await?;
+        // What has happened is stored within a minute.
         let since = Instant::now();
         let at = loop {
             match self.settled(of).await? {
                 (Some(at), true) => break at,
-                other if since.elapsed() > Duration::from_secs(20) => {
+                other if since.elapsed() > Duration::from_secs(75) => {
                     return Err(format!("traffic is back, and {of:?} has {other:?}").into());
                 }
                 _ => tokio::time::sleep(Duration::from_millis(100)).await,

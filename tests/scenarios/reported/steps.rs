@@ -1,6 +1,7 @@
 //! Steps that Argo went past.
 
 use serde_json::json;
+use throughline_tests::jaeger::Trace;
 use throughline_tests::shop::{
     Gauge, Job, Metric, PodKind, State, analysis, pause, pause_for, weight,
 };
@@ -185,5 +186,28 @@ async fn of_many_analyses_the_one_that_failed_is_kept() -> Outcome {
     assert!(reason.starts_with("AnalysisFailed: ") && reason.contains("smoke-test"), "{reason}");
     let failed = |line: &String| line.starts_with("Step 27 Failed ");
     assert!(stored.analyses.iter().any(failed), "{:#?}", stored.analyses);
+    Ok(())
+}
+
+/// A canary may wait for days: what is over has been stored and sent within a minute.
+#[tokio::test]
+async fn a_step_that_is_over_has_left_while_the_attempt_waits() -> Outcome {
+    let story = Story::begin("waits").await?;
+    let mut cart = story.first(story.rollout("cart")).await?;
+    story.begins(&mut cart, version("2.0.0")).await?;
+    cart.paused_at(1).await?;
+    let placed = |journal: &timeline::journal::Journal| journal.placed.is_some();
+    let open = story.attempts.until("cart", SECOND, "placed", placed).await?;
+    let (trace, root) = open.root().unwrap();
+    let is_step = |trace: &Trace| {
+        let mut tasks = trace.spans.iter().filter_map(|it| it.tag("cicd.pipeline.task.name"));
+        tasks.any(|task| task == "setWeight")
+    };
+    let minute = std::time::Duration::from_secs(75);
+    let trace = story.jaeger.await_trace(&trace, minute, "with its step", is_step).await?;
+    assert!(trace.spans.iter().all(|span| span.span_id != root), "the root has left");
+    let attempt = story.attempts.until("cart", SECOND, "stored", placed).await?;
+    let lines = throughline_tests::attempt::lines(&attempt.journal);
+    assert_eq!(lines[..2], ["0 setWeight 50 Completed", "1 pause Running"]);
     Ok(())
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use super::Condition;
+use super::{Condition, Digest};
 use crate::foreign::{Unread, foreign};
 
 foreign!(
@@ -25,6 +25,8 @@ pub struct RolloutSpec {
     pub restart_at: Option<Timestamp>,
     /// How many pods are wanted.
     pub replicas: Option<i32>,
+    /// What the template says, to know one from another.
+    pub template: Option<Digest>,
     /// The template stands elsewhere.
     pub workload_ref: Option<Unread>,
     /// How pods are replaced.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use timeline::Key;
 use timeline::base::{AttemptId, Moment, Phase, Source, TraceparentError};
 use timeline::failure::Failure;
-use timeline::journal::{Exported, Facts, Journal, Link, Placement, Sink, Step, Weight};
+use timeline::journal::{Exported, Facts, Journal, Link, Placement, Replaces, Sink, Step, Weight};
 
 use lines::Lines;
 
@@ -272,6 +272,21 @@ fn failure(failure: &rat::Failure) -> Result<Failure, Problem> {
     })
 }
 
+fn replaces(text: &str) -> Result<Replaces, Problem> {
+    let (relation, place) = text.split_once(' ').unwrap_or((text, ""));
+    let relation = word("facts.replaces", relation)?;
+    let (revision, number) = place.split_once('.').unwrap_or((place, ""));
+    match (revision.parse(), number.parse()) {
+        (Ok(revision), Ok(number)) => Ok(Replaces { revision, number, relation }),
+        _ => Err(Problem::Word { field: "facts.replaces", word: text.to_owned() }),
+    }
+}
+
+fn digest(text: &str) -> Result<u64, Problem> {
+    let digits = u64::from_str_radix(text, 16);
+    digits.map_err(|_| Problem::Word { field: "facts.specDigest", word: text.to_owned() })
+}
+
 fn facts(facts: &rat::Facts) -> Result<Facts, Problem> {
     let (origin, strategy) = (facts.origin.as_deref(), facts.strategy.as_deref());
     Ok(Facts {
@@ -284,6 +299,19 @@ fn facts(facts: &rat::Facts) -> Result<Facts, Problem> {
         environment: facts.environment.clone(),
         commit: facts.commit.clone(),
         commit_time: facts.commit_time,
+        commit_time_source: facts
+            .commit_time_source
+            .as_deref()
+            .map(|source| word("facts.commitTimeSource", source))
+            .transpose()?,
+        commit_time_refused: facts
+            .commit_time_refused
+            .as_deref()
+            .map(|why| word("facts.commitTimeRefused", why))
+            .transpose()?,
+        hotfix: facts.hotfix,
+        replaces: facts.replaces.as_deref().map(replaces).transpose()?,
+        spec_digest: facts.spec_digest.as_deref().map(digest).transpose()?.unwrap_or_default(),
         repository: facts.repository.clone(),
         author: facts.author.clone(),
         origin: origin.map(|origin| id("facts.origin", origin)).transpose()?,

@@ -8,17 +8,19 @@
 mod attempt;
 mod begin;
 mod packed;
+mod view;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::base::{Phase, Source, Turn};
-use crate::seen::{NoWorkload, OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, Workload};
+use crate::seen::{ReplicaSetSeen, RolloutSeen};
 pub use attempt::{Attempt, Follow, LinkState, Linked, Relation, Trace};
 pub(crate) use begin::follows_of;
-use begin::{not_before, not_observed};
 pub use packed::PackedChain;
+pub(crate) use view::View;
+use view::{not_before, not_observed, workload};
 
 /// The attempts of one Rollout, newest first. Each is shared with the reports that tell it, as long
 /// as nothing more is learned of it: there are a great many, and few change.
@@ -29,9 +31,6 @@ pub struct Chain {
 
 /// argo-rollouts utils/conditions/conditions.go, `RolloutAbortedReason`.
 const ABORTED: &str = "RolloutAborted";
-
-/// A time and who says so.
-type When = (Timestamp, Source);
 
 impl Chain {
     /// The chain as it was stored, newest first.
@@ -338,34 +337,6 @@ impl Chain {
 /// when it first is, and keeps it (argo-rollouts rollout/sync.go, `calculateRolloutConditions`).
 fn was_healthy(rollout: &RolloutSeen) -> bool {
     rollout.healthy || rollout.progress.was_healthy
-}
-
-/// One version of a Rollout and what lies beside it.
-pub(crate) struct View<'a> {
-    pub(crate) rollout: &'a RolloutSeen,
-    pub(crate) replica_sets: &'a [&'a ReplicaSetSeen],
-    pub(crate) current: &'a str,
-    pub(crate) now: Timestamp,
-}
-
-impl View<'_> {
-    /// The ReplicaSet of a hash. Two carry the same one only while the older is being deleted.
-    fn replica_set(&self, hash: &str) -> Option<&ReplicaSetSeen> {
-        self.replica_sets
-            .iter()
-            .filter(|set| set.hash == hash)
-            .max_by_key(|set| set.created)
-            .copied()
-    }
-}
-
-fn workload(set: &ReplicaSetSeen, rollout: &OwnedMetadata) -> Result<Workload, NoWorkload> {
-    match &set.template {
-        Template::Decided(workload) => workload.clone(),
-        Template::AskRollout(containers) => {
-            Workload::of(OwnedMetadata::default().view(), rollout.view(), containers)
-        }
-    }
 }
 
 /// A ReplicaSet that arrives after its Rollout still tells when the attempt began.

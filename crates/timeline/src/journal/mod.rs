@@ -24,8 +24,10 @@ pub use of_analysis::of_analysis;
 pub use sink::Sink;
 
 use crate::base::{AttemptId, Moment, Phase, Source, SpanId, TraceId, Traceparent};
+use crate::chain::Relation;
 use crate::failure::Failure;
 use crate::seen::Strategy;
+use crate::seen::commit::{self, CommitTime};
 
 /// The timeline of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -103,8 +105,18 @@ pub struct Facts {
     pub environment: Option<String>,
     /// Commit of the source (`vcs.ref.head.revision`).
     pub commit: Option<String>,
-    /// When that commit was made.
+    /// When that commit was made, where that can be right.
     pub commit_time: Option<Timestamp>,
+    /// Who says so; none in what an earlier release stored.
+    pub commit_time_source: Option<commit::Source>,
+    /// Why what is said of that time was not used.
+    pub commit_time_refused: Option<commit::Refusal>,
+    /// It is declared to mend what it replaces.
+    pub hotfix: bool,
+    /// What was live when the attempt began.
+    pub replaces: Option<Replaces>,
+    /// Digest of the pod template without its labels and most annotations; 0 if it is not known.
+    pub spec_digest: u64,
     /// Repository of the source (`vcs.repository.url.full`).
     pub repository: Option<String>,
     /// Who made the change (`vcs.change` author or a person's name), as annotated.
@@ -117,6 +129,36 @@ pub struct Facts {
     pub upgrade: bool,
     /// The attempt was under way, or over, before anybody looked.
     pub rebuilt: bool,
+}
+
+/// What an attempt replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Replaces {
+    /// Revision of what was live.
+    pub revision: i64,
+    /// Number of that attempt within the revision.
+    pub number: u32,
+    /// `Successor` or `Rollback`.
+    pub relation: Relation,
+}
+
+impl Replaces {
+    /// Whether it goes back to what was live before.
+    pub fn goes_back(self) -> bool {
+        self.relation == Relation::Rollback
+    }
+}
+
+impl Facts {
+    /// What is known of the time of the commit.
+    pub fn told_commit_time(&self) -> CommitTime {
+        let source = self.commit_time_source.unwrap_or(commit::Source::Throughline);
+        match (self.commit_time, self.commit_time_refused) {
+            (Some(at), _) => CommitTime::At(at, source),
+            (None, Some(why)) => CommitTime::Refused(why),
+            (None, None) => CommitTime::Untold,
+        }
+    }
 }
 
 /// Where an attempt's spans belong.

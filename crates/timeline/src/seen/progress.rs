@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 /// The fields of a Rollout that tell how far its attempt is.
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing, as in Argo's status")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The status is of this generation of the spec, and of this generation of a workloadRef.
     pub up_to_date: bool,
+    /// Digest of `spec.template`; none with a workloadRef.
+    pub template: Option<u64>,
     /// `spec.strategy`
     pub strategy: Option<Strategy>,
     /// `spec.strategy.canary.steps`, at most 128.

@@ -65,6 +65,8 @@ pub struct RevisionFacts {
     /// Digest of the template without what Argo and its upgrades add to it: equal digests are
     /// equal deployments.
     pub template_digest: u64,
+    /// The same without labels and annotations that change nothing of what runs; 0 if not known.
+    pub spec_digest: u64,
 }
 
 /// What Keptn sees in a pod template.

@@ -22,6 +22,7 @@ pub(crate) fn entry_of_line(line: &Line) -> Entry {
             Kind::Hotfix => For::Hotfix,
             Kind::Upgrade => For::Upgrade,
             Kind::Rollback => For::Rollback,
+            Kind::Redeploy => For::Redeploy,
         },
         began: second(line.started),
         ended: line.ended.map(second),

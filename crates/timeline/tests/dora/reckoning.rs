@@ -159,6 +159,7 @@ fn same(one: &Entry, other: &Entry) -> bool {
 }
 
 /// The figures of a Rollout over all of its attempts.
+#[expect(clippy::too_many_lines, reason = "the text of docs/dora.md from top to bottom")]
 pub(crate) fn figures(entries: &[Entry]) -> Figures {
     let order = purposes(entries);
     let mut figures = Figures::default();

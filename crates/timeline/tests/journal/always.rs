@@ -105,6 +105,7 @@ fn progress() -> impl Strategy<Value = Progress> {
         let reasons = ["RolloutAborted", "ProgressDeadlineExceeded"];
         Progress {
             up_to_date,
+            template: None,
             strategy: Some(if since.as_second() % 2 == 0 { Way::Canary } else { Way::BlueGreen }),
             steps,
             step_count,
@@ -215,8 +216,8 @@ fn assert_sound(journal: &Journal) -> Result<(), TestCaseError> {
     }
     prop_assert!(journal.ended.is_none_or(|ended| journal.started.at <= ended.at));
     prop_assert!(journal.root_closed.is_none() || journal.placed.is_some());
-    prop_assert!(journal.steps.len() <= 64 && journal.pauses.len() <= 32);
-    prop_assert!(journal.analyses.len() <= 24 && journal.weights.len() <= 32);
+    prop_assert!(journal.steps.len() <= 128 && journal.pauses.len() <= 32);
+    prop_assert!(journal.analyses.len() <= 24 && journal.weights.len() <= 128);
     prop_assert!(journal.switches.len() <= 16 && journal.marks.len() <= 16);
     prop_assert!(journal.links.len() <= 8);
     let running = journal.steps.iter().filter(|step| step.ended.is_none()).count();

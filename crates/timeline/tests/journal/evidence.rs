@@ -353,3 +353,22 @@ fn a_journal_of_fifty_steps_and_twenty_analyses_is_small() {
     assert!(table < 8 * 1024, "{table} bytes");
     assert!(json < 32 * 1024, "{json} bytes");
 }
+
+#[test]
+fn a_new_template_that_argo_refuses_blames_the_attempt_under_way_for_nothing() {
+    let refused = "The Rollout \"cart\" is invalid: spec.template: not found";
+    for (template, blamed) in [(2, false), (1, true)] {
+        let story = Story::canary()
+            .version(|rollout| rollout.progress.up_to_date = true)
+            .applies("b")
+            .after(5)
+            .version(|rollout| rollout.progress.template = Some(1))
+            .after(5)
+            .version(|rollout| {
+                rollout.progress.template = Some(template);
+                rollout.progress.invalid_spec = Some(refused.to_owned());
+            });
+        let class = story.journal().failure.as_ref().map(|failure| failure.class);
+        assert_eq!(class, blamed.then_some(FailureClass::InvalidSpec));
+    }
+}

@@ -132,7 +132,6 @@ impl Model {
 
     fn begin(&mut self, effect: Effect) -> Option<Answer> {
         match effect {
-            Effect::ReadEvents(..) => None,
             Effect::WriteContext(key, write) => {
                 self.writes.contexts += 1;
                 self.version += 1;
@@ -167,6 +166,7 @@ impl Model {
             Effect::ReadAttempts(key, uid) => Some(Answer::Read(key, uid.to_string())),
             Effect::Recall(_)
             | Effect::Prune(..)
+            | Effect::ReadEvents(..)
             | Effect::WatchPods(..)
             | Effect::LeavePods(_) => None,
         }

@@ -35,11 +35,11 @@ pub use memory::Memory;
 use super::{Journal, MarkKind};
 use crate::base::{Moment, Phase, Source, Turn};
 use crate::chain::Attempt;
+use crate::failure::Failure;
 use crate::seen::{
     AnalysisRunSeen, ExperimentSeen, PodSeen, Progress, ReplicaSetSeen, RolloutSeen,
 };
 use clock::{SECOND, milliseconds, not_after, sane};
-use failing::is_vital;
 
 /// How long Keptn is waited for. Its KeptnWorkloadVersion comes within seconds of the first pod.
 const PLACEMENT_WAIT: SignedDuration = SignedDuration::from_secs(30);
@@ -233,7 +233,7 @@ impl Journal {
         let over = self.root_closed.is_some() || (before.open() && !self.open());
         let released = before.placed.is_none() && self.placed.is_some() && self.closed > 0;
         // The pods that tell it may be gone soon; once, because they may take it back again.
-        let vital = |journal: &Self| journal.failure.as_ref().is_some_and(is_vital);
+        let vital = |journal: &Self| journal.failure.as_ref().is_some_and(Failure::is_vital);
         let failed =
             !vital(&before) && vital(self) && !std::mem::replace(&mut self.memory.failed, true);
         if over || released || failed { Turn::Vital } else { Turn::Moved }

@@ -150,8 +150,8 @@ impl Journal {
             }
             // Argo takes the status of the run away as it goes on.
             "analysis" => {
-                let runs = self.analyses.iter().filter(|run| run.kind == AnalysisKind::Step);
-                let last = runs.filter(|run| of_step(run.step)).next_back();
+                let of_kind = |run: &&Analysis| run.kind == AnalysisKind::Step;
+                let last = self.analyses.iter().rfind(|run| of_kind(run) && of_step(run.step));
                 let stopped = last.is_some_and(|run| {
                     run.ended.is_some() && run.phase != AnalysisPhase::Successful
                 });

@@ -95,6 +95,7 @@ impl World<'_> {
             Effect::ReadEvents(_, set, pods) => {
                 let fails = pods.iter().filter(|pod| is_without_volume(pod));
                 let event = |pod: &smol_str::SmolStr| EventSeen {
+                    warning: true,
                     pod_uid: pod.clone(),
                     reason: "FailedMount".to_owned(),
                     message: "Unable to attach or mount volumes".to_owned(),
