@@ -169,10 +169,11 @@ impl Journal {
         Turn::Vital
     }
 
-    /// A later try of the same revision has its pods and its weight: nobody can tell any more when the
-    /// traffic of this one was back.
+    /// A later try of the same revision has its pods: nobody can tell any more when the traffic of this
+    /// one was back. A weight is 0 in between, or never if that one is promoted.
     fn give_up_recovery(&mut self, view: &View<'_>) {
-        self.memory.taken_over |= self.is_live(view) || (view.ours && !view.look.newest);
+        let retried = view.ours && !view.look.newest && !view.progress.routed;
+        self.memory.taken_over |= retried || self.is_live(view);
     }
 
     /// Whether all traffic goes to what is stable, or to a revision that came after this one.
