@@ -108,7 +108,7 @@ fn a_header_route_exposes_pods_that_are_there_until_it_is_taken_away() {
         .version(|rollout| rollout.progress.routed = true)
         .applies("a")
         .promoted();
-    assert_eq!(exposed_at(&ready(first, "a", 1)), None);
+    assert_eq!(exposed_at(&first), None);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_mirror_route_exposes_nobody() {
 #[test]
 fn an_experiment_with_a_weight_exposes_and_has_to_be_gone_for_the_recovery() {
     let story = routed(vec![step("experiment", "a"), step("setWeight", "20")]).after(10);
-    let story = story.applies("b").after(4);
+    let story = weighs(story.applies("b").after(4), 0, "b");
     assert_eq!(exposed_at(&story), None);
     let story = story.version(|rollout| rollout.progress.experiment_weighted = true);
     assert_eq!(exposed_at(&story), Some(24.1));

@@ -69,7 +69,11 @@ impl Journal {
         available
             && stable.is_some_and(|stable| *stable != self.identity.hash)
             && !view.promote_full()
-            && header_route(view.progress, self.identity.number > 1)
+            && header_route(view.progress, |place| {
+                // Those of an earlier try may be there still.
+                let before = view.same_before().and_then(|before| before.step);
+                self.identity.number > 1 || before.is_some_and(|before| before as usize <= place)
+            })
     }
 
     pub(super) fn end_weight(&mut self, at: Moment) {
@@ -151,8 +155,8 @@ impl Journal {
 
 /// Whether steps that are done have left a header route: one that asks for it, and none after it
 /// that takes the route of that name away. A route that is made before there are pods is taken away
-/// again, and not made anew; those of an earlier try may be there still.
-fn header_route(progress: &Progress, again: bool) -> bool {
+/// again, and not made anew: pods were there if a step before scaled, or by what else is known.
+fn header_route(progress: &Progress, had_pods: impl Fn(usize) -> bool) -> bool {
     let done = progress.step.map_or(0, |step| step.min(progress.step_count));
     let done = usize::try_from(done).unwrap_or(usize::MAX).min(progress.steps.len());
     let steps = progress.steps.get(..done).unwrap_or_default();
@@ -164,7 +168,7 @@ fn header_route(progress: &Progress, again: bool) -> bool {
         let (earlier, later) = steps.split_at(place);
         is_route(route)
             && route.matches
-            && (again || earlier.iter().any(scales))
+            && (earlier.iter().any(scales) || had_pods(place))
             && !later.iter().any(|it| is_route(it) && it.setting == route.setting && !it.matches)
     })
 }

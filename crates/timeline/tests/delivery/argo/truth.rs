@@ -312,7 +312,8 @@ impl Argo {
             && !self.rollout.abort
             && !progress.promote_full
             && header.is_some_and(|at| progress.step > Some(at));
-        weighted || (ready && routed && self.rollout.stable_hash.as_deref() != Some(hash))
+        let stable = self.rollout.stable_hash.as_deref() == Some(hash);
+        weighted || (ready && (routed || stable))
     }
 
     /// Looks where traffic goes, after anything has changed.
