@@ -225,11 +225,12 @@ fn facts() -> impl Strategy<Value = Facts> {
     let texts = vec(option::of(text()), 8);
     let plan = (option::of(strategy()), any::<u32>());
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    let replaces = (any::<i64>(), any::<u32>(), select([Relation::Successor, Relation::Rollback]))
-        .prop_map(|(revision, number, relation)| Replaces { revision, number, relation });
+    let replaces =
+        (any::<i64>(), any::<u32>(), select(vec![Relation::Successor, Relation::Rollback]))
+            .prop_map(|(revision, number, relation)| Replaces { revision, number, relation });
     let told = (
-        option::of(select([commit::Source::Throughline, commit::Source::OpenShift])),
-        option::of(select([commit::Refusal::Future, commit::Refusal::NotATime])),
+        option::of(select(vec![commit::Source::Throughline, commit::Source::OpenShift])),
+        option::of(select(vec![commit::Refusal::Future, commit::Refusal::NotATime])),
         option::of(replaces),
         any::<u64>(),
     );
