@@ -96,6 +96,9 @@ pub struct RolloutAttemptStatus {
     /// Users could have been hit by the new revision.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub exposed: bool,
+    /// Since when they could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposed_at: Option<Moment>,
     /// When it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started: Option<Moment>,
@@ -106,6 +109,9 @@ pub struct RolloutAttemptStatus {
     /// what is stable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled: Option<Moment>,
+    /// After an abort, when traffic was back on what is stable, if that was after the end of its spans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Moment>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

@@ -19,6 +19,9 @@ use lines::Lines;
 use super::line::{LineError, named};
 use super::write::prefix;
 
+/// No attempt has so many entries.
+const MOST_CLOSED: u32 = 1_000_000;
+
 /// A RolloutAttempt that stores no journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -108,9 +111,11 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
         facts: facts(&status.facts)?,
         phase: phase(status.phase),
         exposed: status.exposed,
+        exposed_at: maybe("exposedAt", &status.exposed_at)?,
         started,
         ended: maybe("ended", &status.ended)?,
         settled: maybe("settled", &status.settled)?,
+        recovered: maybe("recovered", &status.recovered)?,
         placed: status.trace.as_ref().map(placed).transpose()?,
         links: status.links.iter().map(link).collect::<Result<_, _>>()?,
         pauses: lines.each("pauses", &status.pauses, |line| lines.pause(line))?,
@@ -138,6 +143,10 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
         memory: timeline::journal::Memory::default(),
         steps: steps.clone(),
     };
+    // The next number has to be one, too.
+    if journal.closed > MOST_CLOSED {
+        return Err(Problem::Number { field: "closed", number: status.closed });
+    }
     add_up(&journal)?;
     Ok(journal)
 }

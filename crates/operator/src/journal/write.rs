@@ -56,9 +56,11 @@ pub fn status(journal: &Journal) -> rat::RolloutAttemptStatus {
         outcome: summary::outcome(journal),
         duration: summary::duration(journal),
         exposed: journal.exposed,
+        exposed_at: journal.exposed_at.as_ref().map(moment),
         started: Some(moment(&journal.started)),
         ended: journal.ended.as_ref().map(moment),
         settled: journal.settled.as_ref().map(moment),
+        recovered: journal.recovered.as_ref().map(moment),
         failure: journal.failure.as_ref().map(failure),
         trace: journal.placed.map(|placed| trace(&journal.identity, placed)),
         links: journal

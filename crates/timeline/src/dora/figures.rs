@@ -161,7 +161,9 @@ impl Total {
             rollouts: self.rollouts,
             bands: None,
         };
-        figures.bands = bands.then(|| Bands::of(&figures));
+        let (lead, recovery) = (figures.lead.median, figures.recovery.median);
+        let (per_day, failed) = (figures.frequency.per_day, figures.failed_exposed.rate);
+        figures.bands = bands.then(|| Bands::of(per_day, lead, failed, recovery));
         figures
     }
 }

@@ -273,7 +273,7 @@ impl Live {
     /// what is live meanwhile was good. An abort of another hotfix leaves open what that was for.
     fn mends_abort(&self, place: usize, verdicts: &[Verdict<'_>], settings: &Settings) -> bool {
         let hotfix = self.order[place];
-        let since = self.replaced(place, verdicts).last().map_or(0, |live| live + 1);
+        let since = self.replaced(place, verdicts).last().map_or(0, |live| live.saturating_add(1));
         let began = verdicts[hotfix].line.started;
         verdicts[since..hotfix].iter().any(|it| {
             it.kind == Kind::Change

@@ -40,6 +40,8 @@ pub struct Journal {
     pub phase: Phase,
     /// Whether users could have been hit by the new revision.
     pub exposed: bool,
+    /// Since when they could, as far as that is known.
+    pub exposed_at: Option<Moment>,
     /// When it began.
     pub started: Moment,
     /// When it was decided: promoted, aborted, superseded, reverted or deleted.
@@ -47,6 +49,9 @@ pub struct Journal {
     /// After a promotion, when the Rollout was first Healthy; after an abort, when traffic was back
     /// on what is stable.
     pub settled: Option<Moment>,
+    /// After an abort, when traffic was back on what is stable, if that was only after the root span
+    /// had closed: spans that have left say nothing of it.
+    pub recovered: Option<Moment>,
     /// Where its spans belong; decided once.
     pub placed: Option<Placement>,
     /// What its root span links to; frozen when the root closes.
@@ -219,9 +224,11 @@ impl Journal {
             facts: Facts::default(),
             phase: Phase::Progressing,
             exposed: false,
+            exposed_at: None,
             started: started.to_milliseconds(),
             ended: None,
             settled: None,
+            recovered: None,
             placed: None,
             links: Vec::new(),
             steps: Vec::new(),
@@ -282,13 +289,14 @@ impl Journal {
                 .all(|(at, entry)| !ended(entry) || ours.get(at) == Some(entry))
         }
         if stored.root_closed.is_some() {
-            // The root tells of all.
-            return *self
-                == Self {
-                    exported: self.exported.clone(),
-                    offsets: self.offsets.clone(),
-                    ..stored.clone()
-                };
+            // The root says it all, but when traffic came back.
+            let same = Self {
+                recovered: stored.recovered.or(self.recovered),
+                exported: self.exported.clone(),
+                offsets: self.offsets.clone(),
+                ..stored.clone()
+            };
+            return *self == same;
         }
         let placed = (&self.placed, &self.facts) == (&stored.placed, &stored.facts);
         self.identity == stored.identity

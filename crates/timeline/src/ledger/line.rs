@@ -184,7 +184,7 @@ impl Line {
             started,
             ended: ended.map(|ended| after(ended.at)),
             inferred: ended.is_some_and(|ended| ended.source == Source::Inferred),
-            settled: journal.settled.map(|settled| after(settled.at)),
+            settled: journal.settled.or(journal.recovered).map(|settled| after(settled.at)),
             exposed: exposed(journal),
             exposed_at,
             class: class(journal),
@@ -346,9 +346,12 @@ fn exposed(journal: &Journal) -> Exposed {
     }
 }
 
-/// The first weight above 0, or the switch of the active service. A canary without a traffic
-/// router is exposed from its first available pod on, which nobody notes down.
+/// As the journal says it. One of release 0.1 does not: there it is the first weight above 0, or
+/// the switch of the active service.
 fn exposed_at(journal: &Journal) -> Option<Timestamp> {
+    if let Some(exposed_at) = journal.exposed_at {
+        return (exposed_at.source != Source::Inferred).then_some(exposed_at.at);
+    }
     let weight = journal.weights.iter().filter(|weight| weight.percent > 0);
     let weight = weight.map(|weight| weight.started);
     let switch = journal.switches.iter().filter(|it| it.to_new && it.service == Service::Active);
