@@ -194,13 +194,16 @@ impl Engine {
                 attempt.to_mut().follows[0].relation = Relation::Rollback;
             }
             let attempt = &*attempt;
+            let set = by_hash(&attempt.hash);
+            let own = set.filter(|_| frozen.is_none());
+            let own = own.and_then(|set| self.with_own_facts(key, set, attempt));
             let stable = attempt.follows.first().map(|follow| follow.hash.as_str());
             let look = Look {
                 rollout: seen,
                 before,
                 attempt,
                 newest: index == 0,
-                replica_set: by_hash(&attempt.hash),
+                replica_set: own.as_ref().or(set),
                 stable_set: stable.and_then(by_hash),
                 keptn_may_come: keptn
                     && (attempt.replica_set.is_none() || attempt.workload.is_some()),

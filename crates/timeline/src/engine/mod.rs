@@ -22,6 +22,7 @@ mod learn;
 mod ledgers;
 mod linking;
 mod observation;
+mod own_facts;
 mod reporting;
 mod watches;
 
