@@ -313,7 +313,7 @@ impl Engine {
             let open = self.journals.of_attempt(&identity(key, uid, newest));
             let open = open.is_some_and(Journal::open);
             let set = newest.replica_set.as_ref().filter(|_| open)?;
-            let uid = self.index.uid(&Key::new(key.namespace.clone(), set.clone()))?;
+            let uid = self.index.uid(&Key::new(key.namespace.clone(), set.clone()), uid)?;
             Some((newest.hash.clone(), uid.clone()))
         });
         let watched = self.pods_watched.get(key);

@@ -126,6 +126,7 @@ impl Engine {
             return;
         };
         let mut keptn = BTreeMap::new();
+        let owner = rollout.uid.clone();
         // Oldest first: what an attempt follows has to be known before.
         for index in (0..rollout.chain.attempts().len()).rev() {
             let attempt = &rollout.chain.attempts()[index];
@@ -134,7 +135,8 @@ impl Engine {
                 .replica_set
                 .as_ref()
                 .map(|set| Key::new(key.namespace.clone(), set.clone()));
-            let uid = set.and_then(|set| self.index.uid(&set)).map(SmolStr::as_str);
+            let uid = set.zip(owner.as_deref()).and_then(|(set, uid)| self.index.uid(&set, uid));
+            let uid = uid.map(SmolStr::as_str);
             let keptn = keptn.entry(app).or_insert_with_key(|app| match app {
                 Some(app) => self.index.keptn(&Key::new(key.namespace.clone(), app.clone())),
                 None => KeptnObjects::default(),

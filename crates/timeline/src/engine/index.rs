@@ -72,9 +72,11 @@ impl Index {
         self.replica_sets.of(rollout)
     }
 
-    /// UID of a ReplicaSet.
-    pub(crate) fn uid(&self, replica_set: &Key) -> Option<&SmolStr> {
-        self.replica_sets.objects.get(replica_set).map(|(_, seen)| &seen.uid)
+    /// UID of a ReplicaSet of the Rollout of this UID. One that was made again names its
+    /// ReplicaSets as before.
+    pub(crate) fn uid(&self, replica_set: &Key, rollout_uid: &str) -> Option<&SmolStr> {
+        let seen = self.replica_sets.objects.get(replica_set).map(|(_, seen)| seen);
+        seen.filter(|seen| seen.rollout_uid == rollout_uid).map(|seen| &seen.uid)
     }
 
     /// Keptn's objects of an app.

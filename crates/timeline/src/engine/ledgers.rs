@@ -172,7 +172,7 @@ impl Engine {
                 None => Some(LedgerChange { rollout: key, stored: None }),
                 Some(rollout) => {
                     // One whose write is under way or failed is told of again.
-                    let report = rollout.report.as_ref().filter(|_| !rollout.reporting)?;
+                    let report = rollout.report.as_ref().filter(|_| rollout.stored)?;
                     let ledger = Arc::clone(report.ledger.as_ref()?);
                     Some(LedgerChange { rollout: key, stored: Some((ledger, report.dora)) })
                 }
@@ -258,8 +258,12 @@ impl Engine {
             return;
         };
         let attempt = rollout.chain.attempts().iter().find(|attempt| names(attempt, journal));
-        let set = self.index.replica_sets_of(&key).find(|set| set.hash == journal.identity.hash);
-        let line = Line::of_journal(journal, &beside(attempt.map(Arc::as_ref), set, now));
+        let line = {
+            let hash = &journal.identity.hash;
+            let mut sets = self.index.replica_sets_of(&key);
+            let set = sets.find(|set| set.rollout_uid == uid && set.hash == *hash);
+            Line::of_journal(journal, &beside(attempt.map(Arc::as_ref), set, now))
+        };
         let id = line.id.clone();
         self.take_lines(&key, &uid, [line], now);
         let settings = self.traces.get(&key).map(|trace| trace.settings.dora).unwrap_or_default();

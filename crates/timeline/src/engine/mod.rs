@@ -63,6 +63,8 @@ pub struct Options {
 pub struct Engine {
     options: Options,
     watches: BTreeMap<Kind, Watch>,
+    /// Every kind was listed once, or cannot be.
+    looked: bool,
     rollouts: BTreeMap<Key, Rollout>,
     traces: BTreeMap<Key, RolloutTraceSeen>,
     index: Index,
@@ -70,7 +72,7 @@ pub struct Engine {
     evidence: Evidence,
     /// Hash and ReplicaSet's UID of the pods that are watched, by Rollout.
     pods_watched: BTreeMap<Key, (SmolStr, SmolStr)>,
-    /// Journals whose Rollout was gone at the start were ended.
+    /// Rollouts were listed, and journals whose Rollout was gone by then were ended.
     started: bool,
     /// Rollouts that went before every kind was listed.
     gone_early: BTreeSet<Key>,
@@ -106,6 +108,8 @@ struct Rollout {
     apps: BTreeSet<SmolStr>,
     problem: Option<String>,
     report: Option<Report>,
+    /// That report stands in the cluster.
+    stored: bool,
     /// What was told to stand there since.
     told: Option<Report>,
     report_due: Option<Timestamp>,
@@ -224,7 +228,8 @@ impl Engine {
             self.watch_pods(key, &mut effects);
             self.ask_for_events(key, now, &mut effects);
         }
-        if !std::mem::replace(&mut self.started, true) {
+        if !self.started && self.has_all_rollouts() {
+            self.started = true;
             for key in std::mem::take(&mut self.gone_early) {
                 self.gone(Kind::Rollout, &key, now);
             }
@@ -280,6 +285,7 @@ impl Engine {
         let key = seen.key.clone();
         // What is there at the first revision is looked at from its creation on.
         let is_new = looked
+            && self.has_all_rollouts()
             && seen.revision.unwrap_or(0) <= 1
             && self
                 .rollouts
@@ -338,7 +344,7 @@ impl Engine {
                 self.ledgers_changed.insert(key.clone());
             }
             rollout.uid = Some(stored.rollout_uid.clone());
-            rollout.report = Some(*stored);
+            (rollout.report, rollout.stored) = (Some(*stored), true);
             self.touched_rollouts.insert(key);
         } else if rollout.uid.as_ref() == Some(&stored.rollout_uid) {
             rollout.told = Some(*stored);
@@ -385,7 +391,7 @@ impl Engine {
             Kind::RolloutTrace => {
                 self.traces.remove(key);
                 if let Some(rollout) = self.rollouts.get_mut(key) {
-                    rollout.report = None;
+                    rollout.stored = false;
                     self.touched_rollouts.insert(key.clone());
                 }
                 if self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {

@@ -23,12 +23,12 @@ impl Engine {
             rollout.reporting = false;
             match written {
                 ReportWritten::Stored => {
-                    rollout.retry = Retry::default();
+                    (rollout.retry, rollout.stored) = (Retry::default(), true);
                     self.ledgers_changed.insert(key.clone());
                 }
                 ReportWritten::NamespaceGone => rollout.retry = Retry::never(),
                 ReportWritten::NotStored(why) => {
-                    rollout.report = None;
+                    rollout.stored = false;
                     rollout.retry.failed(why, now);
                     self.schedule_report(key, now);
                 }
@@ -43,7 +43,8 @@ impl Engine {
         let Some(rollout) = self.rollouts.get_mut(key).filter(|rollout| !rollout.reporting) else {
             return;
         };
-        if let (Some(ours), Some(told)) = (&rollout.report, rollout.told.take())
+        let ours = rollout.report.as_ref().filter(|_| rollout.stored);
+        if let (Some(ours), Some(told)) = (ours, rollout.told.take())
             && !ours.tells_of_the_same(&told)
         {
             rollout.report = Some(told);
@@ -119,7 +120,8 @@ impl Engine {
             Some(uid) => owners != std::slice::from_ref(uid),
             None => !owners.is_empty(),
         };
-        let told = rollout.report.as_ref().is_some_and(|told| told.says_as_much_as(&report));
+        let told = rollout.report.as_ref().filter(|_| rollout.stored);
+        let told = told.is_some_and(|told| told.says_as_much_as(&report));
         let same = told && trace.is_some() && !change_owner;
         let create = trace.is_none();
         let Some(rollout) = self.rollouts.get_mut(key) else {
@@ -132,7 +134,7 @@ impl Engine {
             return;
         }
         report.ledger = rollout.close_book(&report.dora, now);
-        rollout.report = Some(report.clone());
+        (rollout.report, rollout.stored) = (Some(report.clone()), false);
         rollout.reporting = true;
         let write = ReportWrite { create, owner, change_owner, report };
         effects.push(Effect::WriteReport(key.clone(), Box::new(write)));
