@@ -9,7 +9,8 @@ use timeline::base::Phase;
 use timeline::engine::{Effect, Options, ReportWrite};
 use timeline::outbox::AttemptWritten;
 use timeline::seen::{
-    OwnedMetadata, Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen, Template, Unavailable,
+    InvalidSeen, OwnedMetadata, Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen, Template,
+    Unavailable,
 };
 use timeline::stored::{RolloutAttemptSeen, RolloutTraceSeen, Settings};
 use timeline::{Engine, Key, Kind, Observation};
@@ -297,4 +298,31 @@ fn a_replica_set_of_a_rollout_made_again_says_nothing_about_the_one_before() {
     let line = ledger.lines().iter().find(|line| line.id.hash.as_str() == "b").unwrap();
     assert_eq!(line.kind, timeline::ledger::Kind::Change);
     assert_eq!(cluster.watched, ["b"]);
+}
+
+#[test]
+fn the_rollouts_that_are_there_are_counted() {
+    let mut cluster = Cluster::default();
+    let mut engine = cluster.start(None, at(0));
+    assert_eq!(engine.rollouts(), 0);
+    let unreadable = |uid: &str| InvalidSeen {
+        key: cart(),
+        uid: Some(uid.into()),
+        problem: "spec: not a map".into(),
+    };
+    let seen = |uid| Observation::Rollout(version(uid, 1, "a", "a", true));
+    for (what, observation, count) in [
+        ("comes", seen("u1"), 1),
+        ("is seen again", seen("u1"), 1),
+        ("cannot be read", Observation::Invalid(Kind::Rollout, unreadable("u1")), 1),
+        ("is made again", seen("u2"), 1),
+        ("goes", Observation::Gone(Kind::Rollout, cart()), 0),
+        ("goes once more", Observation::Gone(Kind::Rollout, cart()), 0),
+        ("cannot be read from the start", Observation::Invalid(Kind::Rollout, unreadable("u3")), 1),
+        ("is gone by the next list", Observation::Listed(Kind::Rollout, BTreeSet::new()), 0),
+    ] {
+        engine.observe(observation, at(1));
+        cluster.settle(&mut engine, at(1));
+        assert_eq!(engine.rollouts(), count, "a Rollout {what}");
+    }
 }

@@ -322,11 +322,13 @@ impl Engine {
         }
         if let Some((_, uid)) = watched {
             self.evidence.forget_pods(uid);
+            self.watched_sets.remove(uid);
             effects.push(Effect::LeavePods(key.clone()));
         }
         match wanted {
             Some((hash, uid)) => {
                 self.evidence.expect_pods(&uid);
+                self.watched_sets.insert(uid.clone(), key.clone());
                 self.pods_watched.insert(key.clone(), (hash.clone(), uid));
                 effects.push(Effect::WatchPods(key.clone(), hash.clone()));
             }

@@ -30,6 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
+use crate::base::groups::forget;
 use crate::base::{Key, Moment};
 use crate::chain::Chain;
 use crate::journal::Sink;
@@ -66,12 +67,16 @@ pub struct Engine {
     /// Every kind was listed once, or cannot be.
     looked: bool,
     rollouts: BTreeMap<Key, Rollout>,
+    /// How many of them are in the cluster.
+    existing: usize,
     traces: BTreeMap<Key, RolloutTraceSeen>,
     index: Index,
     journals: Outbox,
     evidence: Evidence,
     /// Hash and ReplicaSet's UID of the pods that are watched, by Rollout.
     pods_watched: BTreeMap<Key, (SmolStr, SmolStr)>,
+    /// Rollout of the ReplicaSets whose pods are watched, by UID.
+    watched_sets: BTreeMap<SmolStr, Key>,
     /// Rollouts were listed, and journals whose Rollout was gone by then were ended.
     started: bool,
     /// Rollouts that went before every kind was listed.
@@ -172,8 +177,7 @@ impl Engine {
             }
             Observation::Pod(seen) => {
                 let set = self.evidence.pod(*seen);
-                let watched = self.pods_watched.iter().find(|(_, (_, uid))| *uid == set);
-                self.touched_rollouts.extend(watched.map(|(rollout, _)| rollout.clone()));
+                self.touched_rollouts.extend(self.watched_sets.get(&set).cloned());
             }
             Observation::Listing(Kind::Rollout) => {
                 for rollout in self.rollouts.values_mut() {
@@ -183,6 +187,8 @@ impl Engine {
             Observation::Gone(kind, key) => self.gone(kind, &key, now),
             Observation::Invalid(Kind::Rollout, seen) => {
                 let rollout = self.rollouts.entry(seen.key.clone()).or_default();
+                let comes = usize::from(!rollout.exists());
+                self.existing = self.existing.saturating_add(comes);
                 rollout.problem = Some(seen.problem);
                 // One that was never read has no other name to be reported under.
                 rollout.uid = rollout.uid.take().or(seen.uid.map(Into::into));
@@ -277,7 +283,7 @@ impl Engine {
 
     /// How many Rollouts are known.
     pub fn rollouts(&self) -> usize {
-        self.rollouts.values().filter(|rollout| rollout.exists()).count()
+        self.existing
     }
 
     fn rollout_seen(&mut self, seen: RolloutSeen, now: Timestamp) {
@@ -292,6 +298,7 @@ impl Engine {
                 .get(&key)
                 .is_none_or(|it| it.uid.as_ref().is_some_and(|uid| *uid != seen.uid));
         let rollout = self.rollouts.entry(key.clone()).or_default();
+        self.existing = self.existing.saturating_add(usize::from(!rollout.exists()));
         rollout.problem = None;
         if rollout.uid.as_ref().is_some_and(|uid| *uid != seen.uid) {
             // Deleted and made again under the same name: another Rollout, another chain.
@@ -366,11 +373,11 @@ impl Engine {
                 self.ledgers_changed.insert(key.clone());
                 self.touched_rollouts.insert(key.clone());
                 if let Some(rollout) = self.rollouts.remove(key) {
+                    let goes = usize::from(rollout.exists());
+                    self.existing = self.existing.saturating_sub(goes);
                     for app in rollout.apps {
                         let app = Key::new(key.namespace.clone(), app);
-                        if let Some(rollouts) = self.rollouts_of_app.get_mut(&app) {
-                            rollouts.remove(key);
-                        }
+                        forget(&mut self.rollouts_of_app, &app, key);
                     }
                 }
             }
