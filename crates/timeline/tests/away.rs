@@ -123,7 +123,7 @@ impl Cluster {
         for kind in Kind::ALL.into_iter().filter(|kind| Some(*kind) != but) {
             match kind {
                 Kind::RolloutTrace => {
-                    for trace in self.trace.clone() {
+                    if let Some(trace) = self.trace.clone() {
                         engine.observe(Observation::RolloutTrace(Box::new(trace)), now);
                     }
                 }

@@ -44,6 +44,7 @@ use evidence::Evidence;
 use index::Index;
 use ledgers::Book;
 pub use ledgers::LedgerChange;
+use linking::{AppLinks, Wants};
 pub use observation::Observation;
 use watches::Watch;
 
@@ -85,6 +86,10 @@ pub struct Engine {
     /// Contexts that wait for a moment.
     waiting: BTreeSet<Key>,
     rollouts_of_app: BTreeMap<Key, BTreeSet<Key>>,
+    /// By the name of a Keptn workload that an attempt of theirs is.
+    rollouts_of_workload: BTreeMap<Key, BTreeSet<Key>>,
+    /// What each app wants, and how it stands, since something of that changed last.
+    links: BTreeMap<Key, AppLinks>,
     touched_rollouts: BTreeSet<Key>,
     /// Folded since the last effects, and nothing else has touched them.
     folded_rollouts: BTreeSet<Key>,
@@ -111,6 +116,10 @@ struct Rollout {
     former: Option<(SmolStr, Chain)>,
     /// The apps of all its attempts.
     apps: BTreeSet<SmolStr>,
+    /// Names of the Keptn workloads that its attempts are.
+    workloads: BTreeSet<SmolStr>,
+    /// What its apps know of it.
+    wants: Wants,
     problem: Option<String>,
     report: Option<Report>,
     /// That report stands in the cluster.
@@ -155,17 +164,19 @@ impl Engine {
                 self.touched_rollouts.extend(self.index.replica_set(seen));
             }
             Observation::AppVersion(seen) => {
-                let app = self.index.app_version(seen);
-                self.touch_app(&app);
+                let listed = self.index.app_version(&seen);
+                self.touch_listed(&seen, &listed);
             }
             Observation::WorkloadVersion(seen) => {
-                let app = self.index.workload_version(seen);
-                self.touch_app(&app);
+                self.index.workload_version(&seen);
+                let workload = Key::new(seen.key.namespace, seen.workload);
+                let rollouts = self.rollouts_of_workload.get(&workload);
+                self.touched_rollouts.extend(rollouts.into_iter().flatten().cloned());
             }
             Observation::AppContext(seen) => {
                 let key = seen.key.clone();
                 self.contexts.entry(key.clone()).or_default().observed(seen, now);
-                self.touch_app(&key);
+                self.touched_apps.insert(key);
             }
             Observation::RolloutTrace(seen) => self.trace_seen(*seen, now),
             Observation::RolloutAttempt(seen) => self.attempt_seen(*seen, now),
@@ -213,7 +224,7 @@ impl Engine {
     /// A write to a KeptnAppContext came back.
     pub fn written(&mut self, app: &Key, result: ContextWritten, now: Timestamp) {
         self.contexts.entry(app.clone()).or_default().written(result, now);
-        self.touch_app(app);
+        self.touched_apps.insert(app.clone());
     }
 
     /// What has to be done now. Each effect is given once; its answer comes back by
@@ -303,7 +314,8 @@ impl Engine {
         if rollout.uid.as_ref().is_some_and(|uid| *uid != seen.uid) {
             // Deleted and made again under the same name: another Rollout, another chain.
             let former = std::mem::take(rollout);
-            rollout.apps = former.apps;
+            (rollout.apps, rollout.workloads) = (former.apps, former.workloads);
+            rollout.wants = former.wants;
             rollout.former = former.uid.map(|uid| (uid, former.chain));
         }
         if is_new {
@@ -375,6 +387,10 @@ impl Engine {
                 if let Some(rollout) = self.rollouts.remove(key) {
                     let goes = usize::from(rollout.exists());
                     self.existing = self.existing.saturating_sub(goes);
+                    for workload in rollout.workloads {
+                        let workload = Key::new(key.namespace.clone(), workload);
+                        forget(&mut self.rollouts_of_workload, &workload, key);
+                    }
                     for app in rollout.apps {
                         let app = Key::new(key.namespace.clone(), app);
                         forget(&mut self.rollouts_of_app, &app, key);

@@ -7,7 +7,6 @@ use super::{Effect, Engine, REPORT_DELAY, ReportWrite, ReportWritten};
 use crate::base::time::later;
 use crate::base::{Key, Phase};
 use crate::chain::Chain;
-use crate::keptn::app_context::{AppContext, Standing};
 use crate::outbox::Retry;
 use crate::stored::conditions::RolloutView;
 use crate::stored::{Report, conditions};
@@ -98,7 +97,11 @@ impl Engine {
                 .apps
                 .iter()
                 .filter(|app| rollout.is_in(app))
-                .map(|app| self.app_standing(key, app, now))
+                .map(|app| {
+                    let of = Key::new(key.namespace.clone(), app.clone());
+                    let (standing, left_out) = self.app_standing(&of, now);
+                    (app.to_string(), standing, left_out)
+                })
                 .collect(),
         };
         let trace = self.traces.get(key);
@@ -138,14 +141,6 @@ impl Engine {
         rollout.reporting = true;
         let write = ReportWrite { create, owner, change_owner, report };
         effects.push(Effect::WriteReport(key.clone(), Box::new(write)));
-    }
-
-    fn app_standing(&self, key: &Key, app: &str, now: Timestamp) -> (String, Standing, usize) {
-        let app_key = Key::new(key.namespace.clone(), app);
-        let (wanted, left_out) = self.wanted(&app_key);
-        let nothing = AppContext::default();
-        let context = self.contexts.get(&app_key).unwrap_or(&nothing);
-        (app.to_owned(), context.standing(&wanted, now), left_out)
     }
 
     /// The KeptnAppVersion of the newest attempt that holds something else than a traceparent, in
