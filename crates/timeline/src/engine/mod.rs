@@ -101,6 +101,16 @@ pub struct Engine {
     ledgers_changed: BTreeSet<Key>,
 }
 
+/// Whether the last report stands in the cluster.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    /// It does not.
+    #[default]
+    Owed,
+    UnderWay,
+    Stored,
+}
+
 /// One Rollout: what was seen of it last, its chain, and what was stored of that.
 #[derive(Debug, Default)]
 struct Rollout {
@@ -122,14 +132,13 @@ struct Rollout {
     wants: Wants,
     problem: Option<String>,
     report: Option<Report>,
-    /// That report stands in the cluster.
-    stored: bool,
+    /// Where that report stands.
+    write: Write,
     /// What was told to stand there since.
     told: Option<Report>,
     report_due: Option<Timestamp>,
     /// Until then its last end waits for what follows from it.
     settles_by: Option<Timestamp>,
-    reporting: bool,
     /// Writes of its RolloutTrace that did not come through.
     retry: Retry,
     book: Book,
@@ -363,7 +372,10 @@ impl Engine {
                 self.ledgers_changed.insert(key.clone());
             }
             rollout.uid = Some(stored.rollout_uid.clone());
-            (rollout.report, rollout.stored) = (Some(*stored), true);
+            rollout.report = Some(*stored);
+            if rollout.write == Write::Owed {
+                rollout.write = Write::Stored;
+            }
             self.touched_rollouts.insert(key);
         } else if rollout.uid.as_ref() == Some(&stored.rollout_uid) {
             rollout.told = Some(*stored);
@@ -414,7 +426,9 @@ impl Engine {
             Kind::RolloutTrace => {
                 self.traces.remove(key);
                 if let Some(rollout) = self.rollouts.get_mut(key) {
-                    rollout.stored = false;
+                    if rollout.write == Write::Stored {
+                        rollout.write = Write::Owed;
+                    }
                     self.touched_rollouts.insert(key.clone());
                 }
                 if self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use super::{Effect, Engine, REPORT_DELAY, ReportWrite, ReportWritten};
+use super::{Effect, Engine, REPORT_DELAY, ReportWrite, ReportWritten, Write};
 use crate::base::time::later;
 use crate::base::{Key, Phase};
 use crate::chain::Chain;
@@ -19,15 +19,14 @@ impl Engine {
         let written = written.into();
         self.journals.reported(key, written == ReportWritten::Stored);
         if let Some(rollout) = self.rollouts.get_mut(key) {
-            rollout.reporting = false;
+            rollout.write = Write::Owed;
             match written {
                 ReportWritten::Stored => {
-                    (rollout.retry, rollout.stored) = (Retry::default(), true);
+                    (rollout.retry, rollout.write) = (Retry::default(), Write::Stored);
                     self.ledgers_changed.insert(key.clone());
                 }
                 ReportWritten::NamespaceGone => rollout.retry = Retry::never(),
                 ReportWritten::NotStored(why) => {
-                    rollout.stored = false;
                     rollout.retry.failed(why, now);
                     self.schedule_report(key, now);
                 }
@@ -39,10 +38,11 @@ impl Engine {
     /// A write that a process before this one had asked for may come late, and take the place of
     /// ours. The telling of an earlier one of ours looks the same, until that of the last comes.
     pub(super) fn report_must_stand(&mut self, key: &Key, now: Timestamp) {
-        let Some(rollout) = self.rollouts.get_mut(key).filter(|rollout| !rollout.reporting) else {
+        let Some(rollout) = self.rollouts.get_mut(key).filter(|it| it.write != Write::UnderWay)
+        else {
             return;
         };
-        let ours = rollout.report.as_ref().filter(|_| rollout.stored);
+        let ours = rollout.report.as_ref().filter(|_| rollout.write == Write::Stored);
         if let (Some(ours), Some(told)) = (ours, rollout.told.take())
             && !ours.tells_of_the_same(&told)
         {
@@ -59,7 +59,8 @@ impl Engine {
         let Some(uid) = rollout.uid.clone() else {
             return;
         };
-        let waits = rollout.reporting || !rollout.exists() || rollout.retry.is_over();
+        let waits =
+            rollout.write == Write::UnderWay || !rollout.exists() || rollout.retry.is_over();
         if waits || self.journals.has_unstored_end(key, now) {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
@@ -123,7 +124,7 @@ impl Engine {
             Some(uid) => owners != std::slice::from_ref(uid),
             None => !owners.is_empty(),
         };
-        let told = rollout.report.as_ref().filter(|_| rollout.stored);
+        let told = rollout.report.as_ref().filter(|_| rollout.write == Write::Stored);
         let told = told.is_some_and(|told| told.says_as_much_as(&report));
         let same = told && trace.is_some() && !change_owner;
         let create = trace.is_none();
@@ -137,8 +138,7 @@ impl Engine {
             return;
         }
         report.ledger = rollout.close_book(&report.dora, now);
-        (rollout.report, rollout.stored) = (Some(report.clone()), false);
-        rollout.reporting = true;
+        (rollout.report, rollout.write) = (Some(report.clone()), Write::UnderWay);
         let write = ReportWrite { create, owner, change_owner, report };
         effects.push(Effect::WriteReport(key.clone(), Box::new(write)));
     }
