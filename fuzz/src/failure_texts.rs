@@ -31,12 +31,13 @@ pub fn run(data: &[u8]) {
 
     let pods = pods(reason, message);
     for pod in &pods {
-        of_pods(&[pod], NOW).iter().for_each(holds);
+        of_pods(&[pod], NOW).failure.iter().for_each(holds);
     }
     let forth: Vec<_> = pods.iter().collect();
     let back: Vec<_> = pods.iter().rev().collect();
     let evidence = of_pods(&forth, NOW);
     assert_eq!(of_pods(&back, NOW), evidence, "in any order");
+    let (evidence, starting) = (evidence.failure, evidence.starting);
     let refused = of_replica_set(&replica_set(reason, message), NOW);
     let analysed = of_analysis(&analysis(reason, message));
 
@@ -44,7 +45,7 @@ pub fn run(data: &[u8]) {
         for (aborted, invalid) in [(false, false), (true, false), (false, true)] {
             let argo = of_argo(&rollout(known, message, aborted, invalid), NOW);
             argo.iter().for_each(holds);
-            for evidence in [&evidence, &refused, &analysed] {
+            for evidence in [&evidence, &starting, &refused, &analysed] {
                 evidence.iter().for_each(holds);
                 let decided = decide(evidence.clone(), argo.clone());
                 decided.iter().for_each(holds);
@@ -83,15 +84,17 @@ fn pods(reason: &str, message: &str) -> [PodSeen; 6] {
         image: reason.to_owned(),
         ..ContainerSeen::default()
     };
-    let ended = Terminated { exit_code: 1, reason: reason.to_owned(), message: message.to_owned() };
+    let ended = Terminated {
+        exit_code: 1,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        ..Terminated::default()
+    };
     let pod = |name: &str, container: ContainerSeen| PodSeen {
         key: Key::new("shop", name),
         replica_set_uid: "uid-b".into(),
-        deleted: None,
-        ready: false,
-        unscheduled: None,
-        failed: None,
         containers: vec![container],
+        ..PodSeen::default()
     };
     [
         pod("cart-1", ContainerSeen { waiting: said.clone(), ..container.clone() }),
@@ -113,6 +116,8 @@ fn replica_set(reason: &str, message: &str) -> ReplicaSetSeen {
         revision: Some(2),
         created: None,
         template: Template::AskRollout(Vec::new()),
+        desired: None,
+        ready: 0,
         available: 0,
         failure: Some((reason.to_owned(), message.to_owned())),
         facts: RevisionFacts::default(),

@@ -12,5 +12,6 @@ mod cluster;
 mod dora;
 mod linked;
 mod metrics;
+mod reported;
 mod shop;
 mod stand_in;

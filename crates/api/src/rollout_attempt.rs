@@ -96,6 +96,9 @@ pub struct RolloutAttemptStatus {
     /// Users could have been hit by the new revision.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub exposed: bool,
+    /// Since when they could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposed_at: Option<Moment>,
     /// When it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started: Option<Moment>,
@@ -106,6 +109,9 @@ pub struct RolloutAttemptStatus {
     /// what is stable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled: Option<Moment>,
+    /// After an abort, when traffic was back on what is stable, if that was after the end of its spans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Moment>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -281,6 +287,27 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "date_time")]
     pub commit_time: Option<Timestamp>,
+    /// Who says when: Throughline, OpenTelemetry, Oci, OpenShift or Tekton.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub commit_time_source: Option<String>,
+    /// Why what is said of that time was not used, e.g. Future.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub commit_time_refused: Option<String>,
+    /// It is declared to mend what it replaces.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hotfix: bool,
+    /// What was live when the attempt began, e.g. `Successor 11.1`; `Rollback` if it goes back to
+    /// what was live before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub replaces: Option<String>,
+    /// Digest of the pod template without labels and annotations that change nothing of what runs:
+    /// 16 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub spec_digest: Option<String>,
     /// Repository of the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]

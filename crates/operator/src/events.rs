@@ -38,6 +38,7 @@ fn seen(pod: &SmolStr, event: Event) -> EventSeen {
     let last = event.last_timestamp.map(|time| time.0);
     EventSeen {
         pod_uid: pod.clone(),
+        warning: event.type_.as_deref() == Some("Warning"),
         reason: bounded(event.reason.unwrap_or_default(), REASON_LIMIT),
         message: bounded(event.message.unwrap_or_default(), MESSAGE_LIMIT),
         at: [series, once, last].into_iter().flatten().max(),

@@ -14,6 +14,9 @@
 //! 9. [`outbox`]: stored first, delivered after.
 //! 10. [`engine`]: the one owner: routes what is seen, and asks the world for effects.
 
+// Numbers and times are of other people: arithmetic on them saturates (`base::time`).
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
+
 pub mod base;
 pub mod chain;
 pub mod dora;

@@ -60,6 +60,8 @@ fn replica_set(hash: &str, revision: i64, made: i64) -> Observation {
             version: hash.into(),
             hashed: false,
         })),
+        desired: None,
+        ready: 0,
         available: 0,
         failure: None,
         facts: timeline::seen::RevisionFacts::default(),

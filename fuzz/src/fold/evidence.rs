@@ -95,9 +95,8 @@ pub(crate) fn pods(n: usize) -> Vec<PodSeen> {
         replica_set_uid: "uid-b".into(),
         deleted: (index % 5 == 4).then_some(Timestamp::UNIX_EPOCH),
         ready: index % 3 == 2,
-        unscheduled: None,
-        failed: None,
         containers: vec![container.clone()],
+        ..PodSeen::default()
     };
     (0..n / 4).map(pod).collect()
 }

@@ -285,6 +285,8 @@ fn replica_set(hash: String, revision: i64, now: Timestamp) -> ReplicaSetSeen {
         revision: Some(revision),
         created: Some(now),
         template: Template::AskRollout(Vec::new()),
+        desired: None,
+        ready: 0,
         available: 0,
         failure: None,
         facts: RevisionFacts::default(),
@@ -294,7 +296,12 @@ fn replica_set(hash: String, revision: i64, now: Timestamp) -> ReplicaSetSeen {
 fn step(n: usize) -> StepPlan {
     let kind = KINDS[n % KINDS.len()];
     let seconds = (kind == "pause" && n.is_multiple_of(2)).then(|| u64::MAX >> (n % 64));
-    StepPlan { kind: kind.to_owned().into(), setting: n.to_string().into(), seconds }
+    StepPlan {
+        kind: kind.to_owned().into(),
+        setting: n.to_string().into(),
+        seconds,
+        matches: n % 2 == 0,
+    }
 }
 
 fn pause(n: usize) -> PauseKind {

@@ -28,6 +28,23 @@ impl Shop {
         self.refused("exceeded quota").await
     }
 
+    /// From now on a quota of some kind of objects is used up; it is called `exhausted`. Returns when
+    /// the API server knows it.
+    pub async fn exhaust(&self, resource: &str, hard: u32) -> Result<(), Error> {
+        let hard = json!({ resource: hard.to_string() });
+        let quota = json!({
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": { "name": "exhausted" },
+            "spec": { "hard": hard },
+        });
+        self.namespace().apply(&quota.to_string()).await?;
+        let counted = Patch::Merge(json!({ "status": { "hard": hard, "used": hard } }));
+        let quotas = self.namespace().api::<ResourceQuota>();
+        let patched = quotas.patch_status("exhausted", &PatchParams::default(), &counted).await;
+        patched.map(drop).map_err(Error::api("use up the quota"))
+    }
+
     /// From now on pods have to be of Pod Security's profile `restricted`, and none is.
     pub async fn refuse_pods(&self) -> Result<(), Error> {
         let namespace = self.namespace();

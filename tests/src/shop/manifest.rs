@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Rollout;
+use super::router::Router;
 use super::strategy::{BlueGreen, Canary, Step, Strategy, pause_for, weight};
 use crate::cluster::{Error, Namespace};
 
@@ -23,6 +24,8 @@ pub enum PodKind {
     OutOfMemory,
     /// No node suits: stays unscheduled.
     Unschedulable,
+    /// Bound to a node, and nothing more: the test plays the kubelet, see [`super::kubelet`].
+    ByHand,
 }
 
 /// What tells Keptn of app, workload and version.
@@ -54,6 +57,9 @@ pub struct Manifest {
     annotations: BTreeMap<String, String>,
     pod_annotations: BTreeMap<String, String>,
     node_selector: BTreeMap<String, String>,
+    router: Option<Router>,
+    /// Merged over the spec.
+    fields: Value,
 }
 
 impl Manifest {
@@ -78,6 +84,8 @@ impl Manifest {
             annotations: BTreeMap::new(),
             pod_annotations: BTreeMap::new(),
             node_selector: BTreeMap::new(),
+            router: None,
+            fields: json!({}),
         }
     }
 
@@ -155,6 +163,27 @@ impl Manifest {
         self
     }
 
+    /// A traffic router of a canary, with the Services and the Ingress that it needs; they are
+    /// applied with the Rollout.
+    #[must_use]
+    pub fn router(mut self, router: Router) -> Self {
+        self.router = Some(router);
+        self
+    }
+
+    /// Further fields of the spec, merged over the others.
+    #[must_use]
+    pub fn fields(mut self, fields: &Value) -> Self {
+        merge(&mut self.fields, fields);
+        self
+    }
+
+    /// Further fields of the pods' spec. A list replaces another one.
+    #[must_use]
+    pub fn pod_fields(self, fields: &Value) -> Self {
+        self.fields(&json!({ "template": { "spec": fields } }))
+    }
+
     /// App and workload by Keptn's annotations on the Rollout, and no label says the version.
     #[must_use]
     pub fn annotated(mut self) -> Self {
@@ -217,6 +246,7 @@ impl Manifest {
                 self.node_selector.insert("test.throughline.dev/no-such".into(), "node".into());
                 self
             }
+            PodKind::ByHand => self.pod_annotation(KIND, "by-hand"),
         }
     }
 
@@ -240,10 +270,14 @@ impl Manifest {
         self.namespace.apply(&documents.join("\n---\n")).await
     }
 
-    /// The Services of a blue-green strategy. They are applied once: the selector is atomic in a
-    /// server-side apply, and the second one would take from it the pod hash that Argo Rollouts
-    /// has put there, which promotes whatever comes next without analysis.
+    /// The Services of a blue-green strategy or a traffic router, and the Ingress of the latter. They
+    /// are applied once: the selector is atomic in a server-side apply, and the second one would
+    /// take from it the pod hash that Argo Rollouts has put there, which promotes whatever comes
+    /// next without analysis.
     pub fn services(&self) -> Vec<Value> {
+        if let Some(router) = self.router {
+            return router.objects(&self.name);
+        }
         let Strategy::BlueGreen(BlueGreen { active, preview, .. }) = &self.strategy else {
             return Vec::new();
         };
@@ -306,6 +340,10 @@ impl Manifest {
             spec["selector"] = json!({ "matchLabels": { "app": self.name } });
             spec["template"] = self.template();
         }
+        if let Some(router) = self.router {
+            merge(&mut spec["strategy"]["canary"], &router.fields(&self.name));
+        }
+        merge(&mut spec, &self.fields);
         json!({
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Rollout",
@@ -338,5 +376,17 @@ impl Manifest {
             spec["nodeSelector"] = json!(self.node_selector);
         }
         json!({ "metadata": metadata, "spec": spec })
+    }
+}
+
+/// Objects are merged, everything else is replaced.
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
     }
 }

@@ -14,17 +14,22 @@
 
 mod admission;
 mod analysis;
+pub mod kubelet;
 mod manifest;
+mod pods;
 mod rollout;
+mod router;
 mod state;
 mod strategy;
 
 pub use analysis::{Gauge, Job, Metric};
 pub use manifest::{Manifest, PodKind};
 pub use rollout::Rollout;
+pub use router::{ISTIO, Router};
 pub use state::State;
 pub use strategy::{
-    BlueGreen, Step, analysis, experiment, experiment_with, pause, pause_for, weight,
+    BlueGreen, Step, analysis, canary_scale, experiment, experiment_weighing, experiment_with,
+    header_route, mirror_route, pause, pause_for, weight,
 };
 
 use crate::cluster::{Error, Namespace};

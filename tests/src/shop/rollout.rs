@@ -55,6 +55,15 @@ impl Rollout {
         self.manifest.write(self.manifest.workloads()).await
     }
 
+    /// Changes an annotation of the Rollout and nothing else, not even what it refers to: its
+    /// controller looks at it again.
+    pub async fn touch(&self) -> Result<(), Error> {
+        let patch = json!({ "metadata": { "annotations": { "example.dev/touched": "yes" } } });
+        let patched =
+            self.api().patch(self.name(), &PatchParams::default(), &Patch::Merge(patch)).await;
+        patched.map(drop).map_err(Error::api(format!("annotate Rollout {}", self.name())))
+    }
+
     /// Applies another version.
     pub async fn apply_version(&mut self, version: &str) -> Result<(), Error> {
         self.change(|it| it.version(version)).await
@@ -139,7 +148,21 @@ impl Rollout {
 
     /// Deletes it.
     pub async fn delete(&self) -> Result<(), Error> {
-        let deleted = self.api().delete(self.name(), &DeleteParams::background()).await;
+        self.delete_with(&DeleteParams::background()).await
+    }
+
+    /// Deletes it in the foreground: it stays until all that it owns is gone.
+    pub async fn delete_in_foreground(&self) -> Result<(), Error> {
+        self.delete_with(&DeleteParams::foreground()).await
+    }
+
+    /// Deletes it, and lets stay what it owns.
+    pub async fn delete_and_orphan(&self) -> Result<(), Error> {
+        self.delete_with(&DeleteParams::orphan()).await
+    }
+
+    async fn delete_with(&self, params: &DeleteParams) -> Result<(), Error> {
+        let deleted = self.api().delete(self.name(), params).await;
         deleted.map(drop).map_err(Error::api(format!("delete Rollout {}", self.name())))
     }
 
@@ -330,7 +353,11 @@ impl Rollout {
         }
     }
 
-    fn late(&self, condition: &str, state: Option<String>) -> Error {
+    pub(super) fn patience(&self) -> Duration {
+        self.within
+    }
+
+    pub(super) fn late(&self, condition: &str, state: Option<String>) -> Error {
         Error::Waited {
             object: format!("Rollout {}/{}", self.namespace().name(), self.name()),
             condition: condition.into(),

@@ -80,11 +80,34 @@ impl State {
         self.at("/status/abort") == true
     }
 
+    /// When the controller aborted it; empty if it did not.
+    pub fn aborted_at(&self) -> &str {
+        self.text("/status/abortedAt")
+    }
+
+    /// The traffic weight of the canary, as its router has it.
+    pub fn canary_weight(&self) -> Option<u64> {
+        self.at("/status/canary/weights/canary/weight").as_u64()
+    }
+
     /// The reason of a condition, `Progressing` for example.
     pub fn reason(&self, condition: &str) -> &str {
         let conditions = self.at("/status/conditions").as_array().map_or(&[][..], Vec::as_slice);
         let found = conditions.iter().find(|it| it["type"] == condition);
         found.and_then(|it| it["reason"].as_str()).unwrap_or_default()
+    }
+
+    /// When a condition was updated last.
+    pub fn updated(&self, condition: &str) -> Option<jiff::Timestamp> {
+        let conditions = self.at("/status/conditions").as_array()?;
+        let found = conditions.iter().find(|it| it["type"] == condition)?;
+        found["lastUpdateTime"].as_str()?.parse().ok()
+    }
+
+    /// It has such a condition, whatever that says.
+    pub fn has_condition(&self, condition: &str) -> bool {
+        let conditions = self.at("/status/conditions").as_array().map_or(&[][..], Vec::as_slice);
+        conditions.iter().any(|it| it["type"] == condition)
     }
 
     /// The version in the template, by its label or else by the tag of the image; `None` with a

@@ -6,9 +6,24 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step(pub Value);
 
-/// A share of the pods, in percent.
-pub fn weight(percent: u8) -> Step {
-    Step(json!({ "setWeight": percent }))
+/// A share of the pods or of the traffic, in percent; with `maxTrafficWeight`, a part of that.
+pub fn weight(weight: u32) -> Step {
+    Step(json!({ "setWeight": weight }))
+}
+
+/// So many pods, whatever the weight is; `None` lets them follow it again.
+pub fn canary_scale(replicas: Option<u32>) -> Step {
+    let scale = match replicas {
+        Some(replicas) => json!({ "replicas": replicas }),
+        None => json!({ "matchTrafficWeight": true }),
+    };
+    Step(json!({ "setCanaryScale": scale }))
+}
+
+/// Requests with this header go to the canary.
+pub fn header_route(name: &str, header: &str, value: &str) -> Step {
+    let matches = json!([{ "headerName": header, "headerValue": { "exact": value } }]);
+    Step(json!({ "setHeaderRoute": { "name": name, "match": matches } }))
 }
 
 /// A pause until somebody promotes.
@@ -19,6 +34,12 @@ pub fn pause() -> Step {
 /// A pause of some seconds.
 pub fn pause_for(seconds: u32) -> Step {
     Step(json!({ "pause": { "duration": seconds } }))
+}
+
+/// A share of the requests goes to the canary as well, and its answers to nobody.
+pub fn mirror_route(name: &str, percent: u32) -> Step {
+    let all = json!([{ "path": { "prefix": "/" } }]);
+    Step(json!({ "setMirrorRoute": { "name": name, "percentage": percent, "match": all } }))
 }
 
 /// An analysis with a template.
@@ -39,6 +60,15 @@ pub fn experiment_with(seconds: u32, template: &str) -> Step {
         "templateName": template,
         "requiredForCompletion": true,
     }]);
+    Step(json!({ "experiment": experiment }))
+}
+
+/// The same with a share of the traffic for each of the two, in percent.
+pub fn experiment_weighing(seconds: u32, percent: u32) -> Step {
+    let mut experiment = pair(seconds);
+    for template in experiment["templates"].as_array_mut().into_iter().flatten() {
+        template["weight"] = json!(percent);
+    }
     Step(json!({ "experiment": experiment }))
 }
 

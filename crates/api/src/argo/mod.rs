@@ -27,9 +27,9 @@ pub use replica_set::{
 };
 pub use rollout::{
     AnalysisStep, BlueGreenStatus, BlueGreenStrategy, CanaryStatus, CanaryStep, CanaryStrategy,
-    Duration, ExperimentStep, Keys, NamedRun, NamedStep, PauseCondition, PauseStep, Rollout,
-    RolloutSpec, RolloutStatus, RolloutStrategy, ScaleStep, TemplateRef, TrafficWeights,
-    WeightDestination,
+    Duration, ExperimentStep, Keys, NamedRun, NamedStep, PauseCondition, PauseStep, PluginStatus,
+    Rollout, RolloutSpec, RolloutStatus, RolloutStrategy, RouteStep, ScaleStep, TemplateRef,
+    TrafficRouting, TrafficWeights, WeightDestination,
 };
 
 /// Annotation with Argo's revision number, on Rollouts, ReplicaSets, AnalysisRuns, Experiments.

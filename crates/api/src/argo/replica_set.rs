@@ -19,6 +19,8 @@ foreign!(
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ReplicaSetSpec {
+    /// How many pods there are to be.
+    pub replicas: Option<i32>,
     /// What its pods are made from.
     pub template: Option<PodTemplate>,
 }
@@ -27,6 +29,8 @@ pub struct ReplicaSetSpec {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReplicaSetStatus {
+    /// How many pods are ready.
+    pub ready_replicas: Option<i32>,
     /// How many pods are ready for long enough.
     pub available_replicas: Option<i32>,
     /// ReplicaFailure among them: pods cannot be made or deleted.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use super::Condition;
+use super::{Condition, Digest};
 use crate::foreign::{Unread, foreign};
 
 foreign!(
@@ -25,6 +25,8 @@ pub struct RolloutSpec {
     pub restart_at: Option<Timestamp>,
     /// How many pods are wanted.
     pub replicas: Option<i32>,
+    /// What the template says, to know one from another.
+    pub template: Option<Digest>,
     /// The template stands elsewhere.
     pub workload_ref: Option<Unread>,
     /// How pods are replaced.
@@ -47,6 +49,17 @@ pub struct RolloutStrategy {
 pub struct CanaryStrategy {
     /// The steps, in order.
     pub steps: Option<Vec<CanaryStep>>,
+    /// A traffic router.
+    #[serde(rename = "trafficRouting")]
+    pub traffic_routing: Option<TrafficRouting>,
+}
+
+/// `spec.strategy.canary.trafficRouting`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TrafficRouting {
+    /// What all weights add up to; 100 unless it is set.
+    pub max_traffic_weight: Option<i64>,
 }
 
 /// `spec.strategy.blueGreen`
@@ -72,7 +85,7 @@ pub struct CanaryStep {
     /// Scale without turning traffic.
     pub set_canary_scale: Option<ScaleStep>,
     /// Send requests with a header.
-    pub set_header_route: Option<NamedStep>,
+    pub set_header_route: Option<RouteStep>,
     /// Mirror requests.
     pub set_mirror_route: Option<NamedStep>,
     /// Ask a step plugin.
@@ -147,6 +160,16 @@ pub struct ScaleStep {
     pub match_traffic_weight: Option<bool>,
 }
 
+/// A step that sends requests with a header to the new revision.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct RouteStep {
+    /// `name` of the route.
+    pub name: Option<String>,
+    /// Which requests; without any the route goes away.
+    pub r#match: Option<Vec<IgnoredAny>>,
+}
+
 /// Something with a name.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -214,6 +237,20 @@ pub struct CanaryStatus {
     pub current_background_analysis_run_status: Option<NamedRun>,
     /// Name of the Experiment of the step.
     pub current_experiment: Option<String>,
+    /// What step plugins said.
+    pub step_plugin_statuses: Option<Vec<PluginStatus>>,
+}
+
+/// What a step plugin said.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PluginStatus {
+    /// Of which step.
+    pub index: Option<i64>,
+    /// Run, Terminate or Abort.
+    pub operation: Option<String>,
+    /// Running, Successful, Failed, Error.
+    pub phase: Option<String>,
 }
 
 /// `status.canary.weights`
@@ -222,6 +259,8 @@ pub struct CanaryStatus {
 pub struct TrafficWeights {
     /// The new revision's.
     pub canary: Option<WeightDestination>,
+    /// Those of Experiments.
+    pub additional: Option<Vec<WeightDestination>>,
 }
 
 /// A share of the traffic.

@@ -16,7 +16,7 @@ pub(super) struct Audited<'a> {
 
 /// The lines of a ledger that ended in a window, newest first.
 pub(super) fn lines(book: &Book, window: Window) -> Vec<Audited<'_>> {
-    let verdicts = judge(book.ledger.lines(), &book.settings);
+    let verdicts = judge(&book.ledger, &book.settings);
     let counted = verdicts.into_iter().rev().filter(|verdict| window.contains(verdict.at));
     counted
         .map(|verdict| Audited { counts: counts(verdict.counts), notes: notes(&verdict), verdict })

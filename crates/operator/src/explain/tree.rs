@@ -64,7 +64,12 @@ pub(super) fn tree(journal: &Journal) -> Vec<Node> {
     sort(&mut nodes);
     // At equal times an end comes after what led to it.
     nodes.extend(journal.ended.map(|ended| Node::at(ended, end(journal))));
-    nodes.extend(journal.settled.map(|settled| Node::at(settled, settlement(journal.phase))));
+    nodes.extend(
+        journal
+            .settled
+            .or(journal.recovered)
+            .map(|settled| Node::at(settled, settlement(journal.phase))),
+    );
     nodes
 }
 

@@ -12,12 +12,15 @@ use serde::Deserialize;
 use timeline::Key;
 use timeline::base::{AttemptId, Moment, Phase, Source, TraceparentError};
 use timeline::failure::Failure;
-use timeline::journal::{Exported, Facts, Journal, Link, Placement, Sink, Step, Weight};
+use timeline::journal::{Exported, Facts, Journal, Link, Placement, Replaces, Sink, Step, Weight};
 
 use lines::Lines;
 
 use super::line::{LineError, named};
 use super::write::prefix;
+
+/// No attempt has so many entries.
+const MOST_CLOSED: u32 = 1_000_000;
 
 /// A RolloutAttempt that stores no journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,9 +111,11 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
         facts: facts(&status.facts)?,
         phase: phase(status.phase),
         exposed: status.exposed,
+        exposed_at: maybe("exposedAt", &status.exposed_at)?,
         started,
         ended: maybe("ended", &status.ended)?,
         settled: maybe("settled", &status.settled)?,
+        recovered: maybe("recovered", &status.recovered)?,
         placed: status.trace.as_ref().map(placed).transpose()?,
         links: status.links.iter().map(link).collect::<Result<_, _>>()?,
         pauses: lines.each("pauses", &status.pauses, |line| lines.pause(line))?,
@@ -138,6 +143,10 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
         memory: timeline::journal::Memory::default(),
         steps: steps.clone(),
     };
+    // The next number has to be one, too.
+    if journal.closed > MOST_CLOSED {
+        return Err(Problem::Number { field: "closed", number: status.closed });
+    }
     add_up(&journal)?;
     Ok(journal)
 }
@@ -263,6 +272,21 @@ fn failure(failure: &rat::Failure) -> Result<Failure, Problem> {
     })
 }
 
+fn replaces(text: &str) -> Result<Replaces, Problem> {
+    let (relation, place) = text.split_once(' ').unwrap_or((text, ""));
+    let relation = word("facts.replaces", relation)?;
+    let (revision, number) = place.split_once('.').unwrap_or((place, ""));
+    match (revision.parse(), number.parse()) {
+        (Ok(revision), Ok(number)) => Ok(Replaces { revision, number, relation }),
+        _ => Err(Problem::Word { field: "facts.replaces", word: text.to_owned() }),
+    }
+}
+
+fn digest(text: &str) -> Result<u64, Problem> {
+    let digits = u64::from_str_radix(text, 16);
+    digits.map_err(|_| Problem::Word { field: "facts.specDigest", word: text.to_owned() })
+}
+
 fn facts(facts: &rat::Facts) -> Result<Facts, Problem> {
     let (origin, strategy) = (facts.origin.as_deref(), facts.strategy.as_deref());
     Ok(Facts {
@@ -275,6 +299,19 @@ fn facts(facts: &rat::Facts) -> Result<Facts, Problem> {
         environment: facts.environment.clone(),
         commit: facts.commit.clone(),
         commit_time: facts.commit_time,
+        commit_time_source: facts
+            .commit_time_source
+            .as_deref()
+            .map(|source| word("facts.commitTimeSource", source))
+            .transpose()?,
+        commit_time_refused: facts
+            .commit_time_refused
+            .as_deref()
+            .map(|why| word("facts.commitTimeRefused", why))
+            .transpose()?,
+        hotfix: facts.hotfix,
+        replaces: facts.replaces.as_deref().map(replaces).transpose()?,
+        spec_digest: facts.spec_digest.as_deref().map(digest).transpose()?.unwrap_or_default(),
         repository: facts.repository.clone(),
         author: facts.author.clone(),
         origin: origin.map(|origin| id("facts.origin", origin)).transpose()?,

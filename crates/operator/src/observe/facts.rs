@@ -91,6 +91,7 @@ pub(super) fn of(
         origin: commit.traceparent.map(|told| told.value),
         images: images(spec),
         template_digest: template::digest(replica_set, metadata, spec).value(),
+        spec_digest: template::spec_digest(replica_set, metadata, spec).value(),
     }
 }
 

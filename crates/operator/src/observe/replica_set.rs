@@ -24,7 +24,8 @@ impl Observed for ReplicaSet {
             return None;
         };
         let hash = label(&self.metadata, argo::POD_TEMPLATE_HASH)?.to_owned();
-        let template = self.spec.and_then(|spec| spec.template).unwrap_or_default();
+        let spec = self.spec.unwrap_or_default();
+        let (desired, template) = (spec.replicas, spec.template.unwrap_or_default());
         let spec = template.spec.unwrap_or_default();
         let TemplateMetadata { annotations, labels } = template.metadata.unwrap_or_default();
         let (annotations, labels) = (annotations.unwrap_or_default(), labels.unwrap_or_default());
@@ -48,6 +49,8 @@ impl Observed for ReplicaSet {
             revision: revision(&self.metadata),
             created: created(&self.metadata),
             template: read_template(&annotations, &labels, containers),
+            desired,
+            ready: status.ready_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),
             failure: failure.map(|condition| {
                 let reason = optional(condition.reason, REASON_LIMIT);

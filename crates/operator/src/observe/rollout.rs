@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use api::argo::{self, CanaryStep, Condition, PauseCondition, Rollout, RolloutSpec, RolloutStatus};
+use api::argo::{
+    self, CanaryStep, Condition, PauseCondition, PluginStatus, Rollout, RolloutSpec, RolloutStatus,
+};
 use kube::core::ObjectMeta;
 use timeline::seen::{
     ConditionSeen, OwnedMetadata, PauseKind, PauseSeen, Progress, RolloutSeen, StepPlan, Strategy,
@@ -17,7 +19,6 @@ use super::{Observed, created, key, not_empty, revision};
 const VALUE_LIMIT: usize = 1024;
 /// A hash is a label, and ends at 63.
 const HASH_LIMIT: usize = 63;
-const NAME_LIMIT: usize = 253;
 const STEPS_LIMIT: usize = 128;
 const KIND_LIMIT: usize = 32;
 const SETTING_LIMIT: usize = 64;
@@ -82,15 +83,15 @@ fn progress(metadata: &ObjectMeta, spec: RolloutSpec, status: &RolloutStatus) ->
     }
     let canary = status.canary.clone().unwrap_or_default();
     let blue_green = status.blue_green.clone().unwrap_or_default();
-    let runs = [
-        canary.current_step_analysis_run_status,
-        canary.current_background_analysis_run_status,
-        blue_green.pre_promotion_analysis_run_status,
-        blue_green.post_promotion_analysis_run_status,
-    ];
+    let routing = strategy.canary.as_ref().and_then(|canary| canary.traffic_routing.as_ref());
+    let whole = routing.and_then(|routing| routing.max_traffic_weight).filter(|whole| *whole > 0);
+    let weights = canary.weights.unwrap_or_default();
+    let additional = weights.additional.iter().flatten();
+    let destination = weights.canary.unwrap_or_default();
     let hash = |hash| not_empty(hash).map(|hash| bounded(hash, HASH_LIMIT));
     Progress {
         up_to_date,
+        template: spec.template.map(|template| template.value()),
         strategy: match (&strategy.canary, &strategy.blue_green) {
             (Some(_), _) => Some(Strategy::Canary),
             (None, Some(_)) => Some(Strategy::BlueGreen),
@@ -107,10 +108,10 @@ fn progress(metadata: &ObjectMeta, spec: RolloutSpec, status: &RolloutStatus) ->
             .filter(|seconds| *seconds > 0),
         controller_pause: status.controller_pause.unwrap_or(false),
         promote_full: status.promote_full.unwrap_or(false),
-        weight: canary
-            .weights
-            .and_then(|weights| u32::try_from(weights.canary?.weight?).ok())
-            .map(|weight| weight.min(100)),
+        routed: routing.is_some() || destination.weight.is_some(),
+        weight: destination.weight.and_then(|weight| percent(weight, whole.unwrap_or(100))),
+        weight_hash: hash(destination.pod_template_hash).map(Into::into),
+        experiment_weighted: additional.take(STEPS_LIMIT).any(|it| it.weight > Some(0)),
         preview: hash(blue_green.preview_selector).map(Into::into),
         active: hash(blue_green.active_selector).map(Into::into),
         progressing: condition(status, "Progressing").map(|found| ConditionSeen {
@@ -128,14 +129,32 @@ fn progress(metadata: &ObjectMeta, spec: RolloutSpec, status: &RolloutStatus) ->
         healthy_since: condition(status, "Healthy")
             .filter(|healthy| is_true(healthy))
             .and_then(|healthy| healthy.last_transition_time),
+        was_healthy: condition(status, "Healthy").is_some(),
         restart_at: spec.restart_at,
         replicas: spec.replicas,
-        runs: runs
-            .into_iter()
-            .filter_map(|run| not_empty(run?.name))
-            .map(|name| bounded(name, NAME_LIMIT).into())
-            .collect(),
+        step_run: canary.current_step_analysis_run_status.is_some(),
+        plugins: plugins(canary.step_plugin_statuses),
     }
+}
+
+/// A weight in percent of the whole (`maxTrafficWeight`), rounded up: a request in a thousand is not
+/// none.
+fn percent(weight: i64, whole: i64) -> Option<u32> {
+    let percent = (i128::from(weight) * 100).div_euclid(i128::from(whole));
+    let rest = (i128::from(weight) * 100).rem_euclid(i128::from(whole));
+    let percent = if rest > 0 { percent + 1 } else { percent };
+    (weight >= 0).then(|| u32::try_from(percent.min(100)).unwrap_or(100))
+}
+
+/// Which steps their plugin has run to the end.
+fn plugins(statuses: Option<Vec<PluginStatus>>) -> Vec<(u32, bool)> {
+    let run = statuses.into_iter().flatten().filter(|it| it.operation.as_deref() == Some("Run"));
+    run.filter_map(|status| {
+        let index = u32::try_from(status.index?).ok()?;
+        Some((index, status.phase.as_deref() == Some("Successful")))
+    })
+    .take(STEPS_LIMIT)
+    .collect()
 }
 
 /// Argo's `observedGeneration` is a string. With a workloadRef a change of the template raises
@@ -205,6 +224,10 @@ fn plan(step: &CanaryStep) -> StepPlan {
         kind: bounded(kind.to_owned(), KIND_LIMIT).into(),
         setting: bounded(setting, SETTING_LIMIT).into(),
         seconds: duration.filter(|_| kind == "pause").and_then(seconds),
+        matches: step
+            .set_header_route
+            .as_ref()
+            .is_some_and(|route| route.r#match.as_ref().is_some_and(|all| !all.is_empty())),
     }
 }
 
@@ -370,7 +393,7 @@ mod tests {
         assert_eq!(progress.invalid_spec.as_deref(), Some("no such"));
         assert!(progress.healthy_since.is_some() && progress.restart_at.is_some());
         assert_eq!(progress.replicas, Some(3));
-        assert_eq!(progress.runs, ["step", "background"]);
+        assert!(progress.step_run);
         let progressing = progress.progressing.unwrap();
         assert_eq!((progressing.status, &*progressing.reason), (None, "RolloutPaused"));
     }

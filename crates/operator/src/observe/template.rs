@@ -12,11 +12,40 @@ use timeline::seen::Metadata;
 /// canary or of what is stable, and the rule that keeps revisions apart on nodes. Libraries of
 /// Kubernetes 0.34 gave equal templates new hashes (argo-rollouts issue 4696).
 pub(super) fn digest(replica_set: &ObjectMeta, template: Metadata<'_>, spec: &PodSpec) -> Digest {
+    of(replica_set, template, spec, |_, _| true)
+}
+
+/// The same for what runs: without labels and annotations, which charts and pipelines fill with the
+/// time, a random word or the number of a build (`kubectl rollout restart` does so too). What says
+/// that mounted configuration is another stays, such as Helm's `checksum/config`.
+pub(super) fn spec_digest(
+    replica_set: &ObjectMeta,
+    template: Metadata<'_>,
+    spec: &PodSpec,
+) -> Digest {
+    of(replica_set, template, spec, is_of_content)
+}
+
+fn is_of_content(key: &str, value: &str) -> bool {
+    const WORDS: [&str; 5] = ["checksum", "hash", "digest", "config", "secret"];
+    let key = key.to_ascii_lowercase();
+    let digits = value.strip_prefix("sha256:").unwrap_or(value);
+    WORDS.iter().any(|word| key.contains(word))
+        || (digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn of(
+    replica_set: &ObjectMeta,
+    template: Metadata<'_>,
+    spec: &PodSpec,
+    counts: fn(&str, &str) -> bool,
+) -> Digest {
     let ephemeral = ephemeral(replica_set);
     let map = |map: &BTreeMap<String, String>, added: &BTreeMap<String, String>| {
         let own = map
             .iter()
-            .filter(|(key, _)| *key != argo::POD_TEMPLATE_HASH && !added.contains_key(*key));
+            .filter(|(key, _)| *key != argo::POD_TEMPLATE_HASH && !added.contains_key(*key))
+            .filter(|(key, value)| counts(key, value));
         Digest::of(own.flat_map(|(key, value)| [Digest::text(key), Digest::text(value)]))
     };
     let text = |text: &Option<String>| Digest::text(text.as_deref().unwrap_or_default());

@@ -4,12 +4,15 @@ use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 use timeline::base::{AttemptId, Moment, Phase, Source, SpanId, TraceId};
+use timeline::chain::Relation;
 use timeline::failure::{AbortCause, Failure, FailureClass};
 use timeline::journal::{
     Analysis, Experiment, Exported, Facts, Journal, Link, LinkKind, Mark, MarkKind, Measurement,
-    Metric, Pause, Placement, ResumedBy, Service, Sink, Step, StepResult, Switch, Weight,
+    Metric, Pause, Placement, Replaces, ResumedBy, Service, Sink, Step, StepResult, Switch, Weight,
 };
+use timeline::seen::commit;
 use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind, Strategy as RolloutStrategy};
 use timeline::{Key, Traceparent};
 
@@ -221,9 +224,18 @@ fn failure() -> impl Strategy<Value = Failure> {
 fn facts() -> impl Strategy<Value = Facts> {
     let texts = vec(option::of(text()), 8);
     let plan = (option::of(strategy()), any::<u32>());
-    let flags = (any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let replaces =
+        (any::<i64>(), any::<u32>(), select(vec![Relation::Successor, Relation::Rollback]))
+            .prop_map(|(revision, number, relation)| Replaces { revision, number, relation });
+    let told = (
+        option::of(select(vec![commit::Source::Throughline, commit::Source::OpenShift])),
+        option::of(select(vec![commit::Refusal::Future, commit::Refusal::NotATime])),
+        option::of(replaces),
+        any::<u64>(),
+    );
     let change = (option::of(time()), option::of(traceparent()), vec(text(), 0..3));
-    (texts, plan, change, flags).prop_map(|(texts, plan, change, flags)| {
+    (texts, plan, change, told, flags).prop_map(|(texts, plan, change, told, flags)| {
         let mut texts = texts.into_iter();
         let mut text = || texts.next().unwrap();
         Facts {
@@ -236,6 +248,11 @@ fn facts() -> impl Strategy<Value = Facts> {
             environment: text(),
             commit: text(),
             commit_time: change.0,
+            commit_time_source: told.0,
+            commit_time_refused: told.1,
+            hotfix: flags.2,
+            replaces: told.2,
+            spec_digest: told.3,
             repository: text(),
             author: text(),
             origin: change.1,

@@ -296,12 +296,13 @@ fn what_hangs_below_another_than_the_first_step_of_its_index_says_so() {
 #[test]
 fn what_somebody_broke_is_refused_with_the_place_and_what_to_do() {
     type Break = fn(&mut RolloutAttempt);
-    let cases: [(Break, &str); 17] = [
+    let cases: [(Break, &str); 18] = [
         (|it| it.status = None, "it has no status"),
         (|it| status(it).started = None, "started is missing"),
         (|it| it.spec.attempt = -1, "spec.attempt cannot be -1"),
         (|it| status(it).closed = i64::MAX, "closed cannot be 9223372036854775807"),
         (|it| status(it).exported.until = 6, "exported.until cannot be 6"),
+        (|it| status(it).closed = 4_294_967_295, "closed cannot be 4294967295"),
         (|it| status(it).closed = 3, "#4 is given twice, or is higher than closed"),
         (|it| status(it).steps[0] += " more", r#"line 1 of steps: "more" is too much"#),
         (|it| status(it).steps[1] = "x".to_owned(), r#"line 2 of steps: "x" is no index"#),

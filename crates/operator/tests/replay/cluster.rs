@@ -11,7 +11,7 @@ use operator::observe::Observed;
 use operator::{journal, report};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use timeline::engine::{Effect, Options};
+use timeline::engine::{Effect, Options, ReportWritten};
 use timeline::journal::Journal;
 use timeline::keptn::app_context::{ContextWrite, ContextWritten};
 use timeline::outbox::{AttemptWrite, AttemptWritten, Sent, Stage};
@@ -53,6 +53,8 @@ pub(crate) struct Replay {
     version: u64,
     /// Objects of ours that somebody has changed: a process that starts finds these.
     pub(crate) forged: BTreeMap<(Kind, Key), Option<Observation>>,
+    /// The namespace is being deleted: what is made in it is refused. How often that was tried.
+    pub(crate) terminating: Option<usize>,
 }
 
 /// A RolloutAttempt, and what became of it.
@@ -77,6 +79,7 @@ impl Replay {
             pods_of: BTreeMap::new(),
             version: 0,
             forged: BTreeMap::new(),
+            terminating: None,
         };
         replay.start(Timestamp::UNIX_EPOCH);
         replay
@@ -233,6 +236,9 @@ impl Replay {
                 self.contexts.insert(key.clone(), seen.clone());
                 self.engine.written(&key, ContextWritten::Stored(seen), now);
             }
+            Effect::WriteReport(key, write) if self.refuses(write.create) => {
+                self.engine.reported(&key, ReportWritten::NamespaceGone, now);
+            }
             Effect::WriteReport(key, write) => {
                 let trace = trace(&key, &write.report, write.owner.as_deref());
                 self.traces
@@ -269,8 +275,21 @@ impl Replay {
         }
     }
 
+    fn refuses(&mut self, create: bool) -> bool {
+        match &mut self.terminating {
+            Some(tries) if create => {
+                *tries += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Stores an attempt if nobody has changed it since, as the API server does.
     fn store(&mut self, key: &Key, write: AttemptWrite) -> AttemptWritten {
+        if self.refuses(write.resource_version.is_none()) {
+            return AttemptWritten::NamespaceGone;
+        }
         let stored = self.attempts.get(key);
         let there = stored.map(|stored| stored.version.to_string());
         if there != write.resource_version {

@@ -7,6 +7,7 @@
 mod cluster;
 mod differences;
 mod disturbed;
+mod endings;
 mod exported;
 mod hostile;
 mod journals;

@@ -146,10 +146,9 @@ fn a_blue_green_rollout_switches_its_preview_and_then_what_is_active() {
         if !progress.up_to_date || seen.current_hash == seen.stable_hash {
             continue;
         }
-        let runs: Vec<&str> = progress.runs.iter().map(|run| &run[run.len() - 4..]).collect();
         let pauses: Vec<PauseKind> = progress.pauses.iter().map(|pause| pause.kind).collect();
         let line = format!(
-            "preview {} active {} {runs:?} {pauses:?}",
+            "preview {} active {} {pauses:?}",
             is_new(&progress.preview),
             is_new(&progress.active),
         );
@@ -160,11 +159,9 @@ fn a_blue_green_rollout_switches_its_preview_and_then_what_is_active() {
     assert_eq!(
         lines,
         [
-            "preview new active stable [] []",
-            r#"preview new active stable ["-pre"] []"#,
-            r#"preview new active stable ["-pre"] [BlueGreen]"#,
-            r#"preview new active new ["-pre"] []"#,
-            r#"preview new active new ["-pre", "post"] []"#,
+            "preview new active stable []",
+            "preview new active stable [BlueGreen]",
+            "preview new active new []",
         ]
     );
 }

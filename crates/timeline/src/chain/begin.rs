@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Chain, View, When, workload};
+use super::Chain;
+use super::view::{View, When, not_before, not_observed};
 use crate::base::{Phase, Source, Turn};
 use crate::chain::{Attempt, Follow, Linked, Relation};
-use crate::seen::ReplicaSetSeen;
 
 impl Chain {
     /// Opens an attempt for the current hash, after the revisions that came and went unseen. What
@@ -125,24 +125,6 @@ impl Chain {
     }
 }
 
-pub(super) fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) -> Attempt {
-    Attempt {
-        revision: set.revision.unwrap_or(0),
-        hash: set.hash.clone(),
-        number: 1,
-        replica_set: Some(set.key.name.clone()),
-        workload: workload(set, &view.rollout.metadata).ok(),
-        follows: Box::default(),
-        phase,
-        started: set.created.unwrap_or(view.now),
-        started_source: Source::Inferred,
-        ended: None,
-        reason: None,
-        trace: None,
-        linked: Linked::none("not observed: it was there before"),
-    }
-}
-
 /// What an attempt for `hash` follows that came after these, newest first; `back` if it was live
 /// before what is live now.
 pub(crate) fn follows_of(attempts: &[Arc<Attempt>], hash: &str, back: bool) -> Box<[Follow]> {
@@ -175,9 +157,4 @@ fn follow(attempt: &Attempt, relation: Relation) -> Follow {
         relation,
         trace: attempt.standing_trace(),
     }
-}
-
-/// Kubernetes' timestamps have no fraction; ours do. Compared in the coarser unit.
-pub(super) fn not_before(at: Timestamp, other: Timestamp) -> bool {
-    at.as_second() >= other.as_second()
 }

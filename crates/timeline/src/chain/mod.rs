@@ -8,17 +8,19 @@
 mod attempt;
 mod begin;
 mod packed;
+mod view;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::base::{Phase, Source, Turn};
-use crate::seen::{NoWorkload, OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, Workload};
+use crate::seen::{ReplicaSetSeen, RolloutSeen};
 pub use attempt::{Attempt, Follow, LinkState, Linked, Relation, Trace};
 pub(crate) use begin::follows_of;
-use begin::{not_before, not_observed};
 pub use packed::PackedChain;
+pub(crate) use view::View;
+use view::{not_before, not_observed, workload};
 
 /// The attempts of one Rollout, newest first. Each is shared with the reports that tell it, as long
 /// as nothing more is learned of it: there are a great many, and few change.
@@ -27,8 +29,8 @@ pub struct Chain {
     pub(crate) attempts: Vec<Arc<Attempt>>,
 }
 
-/// A time and who says so.
-type When = (Timestamp, Source);
+/// argo-rollouts utils/conditions/conditions.go, `RolloutAbortedReason`.
+const ABORTED: &str = "RolloutAborted";
 
 impl Chain {
     /// The chain as it was stored, newest first.
@@ -121,7 +123,8 @@ impl Chain {
             .collect();
         earlier.sort_by_key(|set| (set.revision, set.created));
         for set in earlier {
-            let phase = if stable == Some(&set.hash) { Phase::Promoted } else { Phase::Unknown };
+            let live = stable == Some(&set.hash) && view.rollout.progress.was_healthy;
+            let phase = if live { Phase::Promoted } else { Phase::Unknown };
             let mut attempt = not_observed(set, phase, view);
             if attempt.revision > revision {
                 // Numbered anew for a return to it that is under way: not what it had until now.
@@ -138,6 +141,10 @@ impl Chain {
             return Turn::Same;
         };
         if stable == view.current || self.live().is_some_and(|live| live.hash == stable) {
+            return Turn::Same;
+        }
+        if self.live().is_none() && !view.rollout.progress.was_healthy {
+            // Argo calls the first revision stable before any pod is ready: it never was live.
             return Turn::Same;
         }
         // One that is older than what was live until then was not what became stable now.
@@ -161,6 +168,7 @@ impl Chain {
                 self.close_newest(Phase::Superseded, view.now);
             }
             let mut missed = not_observed(set, Phase::Promoted, view);
+            missed.ended = Some(view.now.max(missed.started));
             missed.follows = self.follows(stable, view);
             self.push(missed);
             if let Some(mut under_way) = under_way {
@@ -180,7 +188,7 @@ impl Chain {
         if let Some(newest) = self.attempts.first_mut() {
             if newest.hash == view.current && newest.open() {
                 // Argo calls the first revision stable before any pod is ready.
-                if first && !view.rollout.healthy {
+                if first && !was_healthy(view.rollout) {
                     return Turn::Same;
                 }
                 let newest = Arc::make_mut(newest);
@@ -196,7 +204,7 @@ impl Chain {
                 return self.close_newest(Phase::Reverted, view.now);
             }
         }
-        let began_now = self.attempts.is_empty() && !view.rollout.healthy;
+        let began_now = first && !was_healthy(view.rollout);
         self.open(view);
         if let Some(newest) = self.newest_mut().filter(|_| !began_now) {
             newest.phase = Phase::Promoted;
@@ -214,15 +222,15 @@ impl Chain {
         let newest = self.attempts.first();
         let same = newest.is_some_and(|newest| newest.hash == view.current);
         match newest.map(|newest| newest.phase) {
-            Some(Phase::Progressing) if same && rollout.abort => {
-                self.close_newest(Phase::Aborted, rollout.aborted_at.unwrap_or(view.now))
-            }
-            Some(Phase::Progressing) if same => Turn::Same,
+            Some(Phase::Progressing) if same => match self.aborted(view) {
+                Some(at) => self.close_newest(Phase::Aborted, at),
+                None => Turn::Same,
+            },
             Some(Phase::Aborted) if same && rollout.abort => Turn::Same,
             _ => {
                 let ended = self.open(view);
-                if rollout.abort {
-                    self.close_newest(Phase::Aborted, rollout.aborted_at.unwrap_or(view.now));
+                if let Some(at) = self.aborted(view) {
+                    self.close_newest(Phase::Aborted, at);
                     return Turn::Vital;
                 }
                 let kept =
@@ -230,6 +238,25 @@ impl Chain {
                 ended.max(if kept { Turn::Moved } else { Turn::Vital })
             }
         }
+    }
+
+    /// When Argo aborted the update to the current revision. `status.abort` alone is what a client
+    /// asked for: with a full promotion under way, or within `rollbackWindow`, Argo takes it back
+    /// (argo-rollouts rollout/canary.go, `RemoveAbort`). Only Argo sets `abortedAt` and the condition.
+    fn aborted(&self, view: &View<'_>) -> Option<Timestamp> {
+        let rollout = view.rollout;
+        if !rollout.abort {
+            return None;
+        }
+        let said = || {
+            let condition = rollout.progress.progressing.as_ref();
+            let condition = condition.filter(|condition| condition.reason == ABORTED)?;
+            let update = condition.message.strip_prefix("Rollout aborted update to revision ")?;
+            let revision = update.split(':').next()?.trim().parse();
+            let ours = revision == Ok(self.revision(view));
+            ours.then(|| condition.since.unwrap_or(view.now))
+        };
+        rollout.aborted_at.or_else(said)
     }
 
     fn close_newest(&mut self, phase: Phase, at: Timestamp) -> Turn {
@@ -289,32 +316,10 @@ impl Chain {
     }
 }
 
-/// One version of a Rollout and what lies beside it.
-pub(crate) struct View<'a> {
-    pub(crate) rollout: &'a RolloutSeen,
-    pub(crate) replica_sets: &'a [&'a ReplicaSetSeen],
-    pub(crate) current: &'a str,
-    pub(crate) now: Timestamp,
-}
-
-impl View<'_> {
-    /// The ReplicaSet of a hash. Two carry the same one only while the older is being deleted.
-    fn replica_set(&self, hash: &str) -> Option<&ReplicaSetSeen> {
-        self.replica_sets
-            .iter()
-            .filter(|set| set.hash == hash)
-            .max_by_key(|set| set.created)
-            .copied()
-    }
-}
-
-fn workload(set: &ReplicaSetSeen, rollout: &OwnedMetadata) -> Result<Workload, NoWorkload> {
-    match &set.template {
-        Template::Decided(workload) => workload.clone(),
-        Template::AskRollout(containers) => {
-            Workload::of(OwnedMetadata::default().view(), rollout.view(), containers)
-        }
-    }
+/// Whether a Rollout with nothing in flight is healthy, or was before: Argo adds the condition Healthy
+/// when it first is, and keeps it (argo-rollouts rollout/sync.go, `calculateRolloutConditions`).
+fn was_healthy(rollout: &RolloutSeen) -> bool {
+    rollout.healthy || rollout.progress.was_healthy
 }
 
 /// A ReplicaSet that arrives after its Rollout still tells when the attempt began.

@@ -7,8 +7,6 @@
 
 use std::fmt;
 
-use super::Figures;
-
 const HOUR: f64 = 3600.0;
 const DAY: f64 = 24.0 * HOUR;
 const WEEK: f64 = 7.0 * DAY;
@@ -41,18 +39,19 @@ pub struct Bands {
 }
 
 impl Bands {
-    pub(super) fn of(figures: &Figures) -> Self {
+    /// Of deployments a day, the median change lead time and recovery time in seconds, and the change
+    /// fail rate.
+    pub(super) fn of(
+        per_day: Option<f64>,
+        lead: Option<f64>,
+        fail_rate: Option<f64>,
+        recovery: Option<f64>,
+    ) -> Self {
         Self {
-            frequency: figures.frequency.per_day.map(frequency),
-            lead: figures.lead.median.map(|median| level(&[DAY, WEEK, MONTH], |it| median < it)),
-            fail_rate: figures
-                .failed_exposed
-                .rate
-                .map(|rate| level(&[0.05, 0.10, 0.15], |it| rate <= it)),
-            recovery: figures
-                .recovery
-                .median
-                .map(|median| level(&[HOUR, DAY, WEEK], |it| median < it)),
+            frequency: per_day.map(frequency),
+            lead: lead.map(|median| level(&[DAY, WEEK, MONTH], |it| median < it)),
+            fail_rate: fail_rate.map(|rate| level(&[0.05, 0.10, 0.15], |it| rate <= it)),
+            recovery: recovery.map(|median| level(&[HOUR, DAY, WEEK], |it| median < it)),
         }
     }
 }

@@ -10,7 +10,8 @@ use std::fmt::{self, Write as _};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::Phase;
-use crate::dora::{LONGEST, Lead, Settings, Verdict, judge};
+use crate::dora::judge::judge_lines;
+use crate::dora::{LONGEST, Lead, Settings, Verdict};
 use crate::ledger::{Id, Ledger, Line, Sum, mark_of};
 use crate::seen::commit::{CommitTime, Refusal};
 
@@ -73,8 +74,9 @@ impl Ledger {
     }
 
     fn sum_up(&mut self, most: usize, settings: &Settings, now: Timestamp) -> bool {
+        let since = self.lines_since();
         let lines = std::mem::take(&mut self.lines);
-        let verdicts = judge(&lines, settings);
+        let verdicts = judge_lines(&lines, since, settings);
         let oldest = oldest_day(settings, now);
         let days = self.days.len();
         self.days.retain(|day| oldest.is_none_or(|oldest| day.date >= oldest));

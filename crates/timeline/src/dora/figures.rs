@@ -102,7 +102,7 @@ pub fn figures_by<L: Borrow<Ledger>, const N: usize>(
     let mut totals = windows.map(Total::new);
     for (ledger, settings) in ledgers {
         let ledger = ledger.borrow();
-        let verdicts = judge(ledger.lines(), &settings);
+        let verdicts = judge(ledger, &settings);
         // What such an attempt has to do with those after it is not known any more: with what ended
         // on its day, and with what began within the failure window after that.
         let early: Vec<_> = ledger.days().filter(|day| day.sum.early > 0).collect();
@@ -161,7 +161,9 @@ impl Total {
             rollouts: self.rollouts,
             bands: None,
         };
-        figures.bands = bands.then(|| Bands::of(&figures));
+        let (lead, recovery) = (figures.lead.median, figures.recovery.median);
+        let (per_day, failed) = (figures.frequency.per_day, figures.failed_exposed.rate);
+        figures.bands = bands.then(|| Bands::of(per_day, lead, failed, recovery));
         figures
     }
 }

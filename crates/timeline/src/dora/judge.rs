@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Settings;
 use crate::base::Phase;
-use crate::ledger::{Exposed, Kind, Line, Ref, Sum};
+use crate::ledger::{Exposed, Kind, Ledger, Line, Ref, Sum};
 use crate::seen::commit::{CommitTime, Refusal, Source};
 
 /// What an attempt counts as. All of it is as known to the ledger, whenever it happened.
@@ -45,8 +45,8 @@ pub enum Counts {
     FailedUnclear,
     /// Replaced by another revision before it was decided: rework.
     Superseded,
-    /// As nothing: an initial creation, an upgrade of the controller, a rollback that did not come
-    /// to its end, a deleted Rollout, an end that nobody saw.
+    /// As nothing: an initial creation, an upgrade of the controller, a redeploy of what is live, a
+    /// rollback that did not come to its end, a deleted Rollout, an end that nobody saw.
     Nothing,
 }
 
@@ -76,8 +76,14 @@ pub enum Lead {
 
 /// What every attempt counts as, in the order in which they ended. An attempt that is under way, or
 /// whose end nobody knows, counts not at all and is left out.
-pub fn judge<'a>(
-    lines: impl IntoIterator<Item = &'a Line>,
+pub fn judge<'a>(ledger: &'a Ledger, settings: &Settings) -> Vec<Verdict<'a>> {
+    judge_lines(ledger.lines(), ledger.lines_since(), settings)
+}
+
+/// The same of lines, all that there are after `since`.
+pub(crate) fn judge_lines<'a>(
+    lines: &'a [Line],
+    since: Option<Timestamp>,
     settings: &Settings,
 ) -> Vec<Verdict<'a>> {
     let mut before: Vec<&Line> = Vec::new();
@@ -92,7 +98,7 @@ pub fn judge<'a>(
     verdicts.sort_by(|a, b| {
         (a.at, a.line.started, &a.line.id).cmp(&(b.at, b.line.started, &b.line.id))
     });
-    let live = Live::of(&mut verdicts, &before, settings);
+    let live = Live::of(&mut verdicts, &before, since, settings);
     live.fail(&mut verdicts, settings);
     mend(&live, &mut verdicts, settings);
     verdicts
@@ -155,12 +161,20 @@ struct Live {
     order: Vec<usize>,
     /// Of each, the place in `order` of what it goes back to; only of rollbacks.
     target: Vec<Option<usize>>,
+    /// All that became live after this has a line; none if nothing is missing.
+    since: Option<Timestamp>,
 }
 
 impl Live {
     /// Finds them, and decides what each attempt is and counts as.
-    fn of<'a>(verdicts: &mut [Verdict<'a>], before: &[&'a Line], settings: &Settings) -> Self {
-        let mut live = Self { order: Vec::new(), target: Vec::new() };
+    fn of<'a>(
+        verdicts: &mut [Verdict<'a>],
+        before: &[&'a Line],
+        since: Option<Timestamp>,
+        settings: &Settings,
+    ) -> Self {
+        let mut live = Self { order: Vec::new(), target: Vec::new(), since };
+        let first = before.iter().copied().max_by_key(|line| line.started);
         // The place of each hash in `order`; none if it was live before anybody looked.
         let mut last: HashMap<&'a str, Option<usize>> = HashMap::new();
         for line in before {
@@ -177,18 +191,36 @@ impl Live {
             if was_live && verdicts[n].is_change() {
                 verdicts[n].kind = Kind::Rollback;
             }
-            // An older ReplicaSet alone does not make a rollback: this one was never live.
-            if verdicts[n].kind == Kind::Rollback && known.is_none() && stopped.contains(hash) {
-                verdicts[n].kind = Kind::Change;
+            // The same may come under another hash: a chart stamps the time into the template.
+            let mut target = known.flatten();
+            let goes_back = verdicts[n].kind == Kind::Rollback;
+            if known.is_none() && (verdicts[n].is_change() || goes_back) {
+                let line = verdicts[n].line;
+                let same = |other: &Line| line.is_same_as(other);
+                let earlier = live.order.iter().rposition(|&other| same(verdicts[other].line));
+                verdicts[n].kind = if newest.or(first).is_some_and(same) {
+                    Kind::Redeploy
+                } else if earlier.is_some() || before.iter().any(|line| same(line)) {
+                    target = earlier;
+                    Kind::Rollback
+                } else if goes_back && (since.is_none() || stopped.contains(hash)) {
+                    // An older ReplicaSet alone does not make a rollback: this was never live.
+                    Kind::Change
+                } else {
+                    verdicts[n].kind
+                };
             }
             verdicts[n].decide();
+            if verdicts[n].kind == Kind::Redeploy && verdicts[n].line.outcome == Phase::Promoted {
+                verdicts[n].lead = Lead::Refused(Refusal::Redeployed);
+            }
             if verdicts[n].counts == Counts::Deployment {
                 verdicts[n].lead = lead(&verdicts[n], newest, settings);
             }
             if verdicts[n].line.outcome == Phase::Promoted {
                 last.insert(hash, Some(live.order.len()));
                 live.order.push(n);
-                live.target.push(known.flatten());
+                live.target.push(target);
             } else if verdicts[n].is_change() && verdicts[n].line.outcome != Phase::Unknown {
                 stopped.insert(hash);
             }
@@ -203,7 +235,12 @@ impl Live {
             let (kind, line) = (verdicts[n].kind, verdicts[n].line);
             let taken_back = match kind {
                 Kind::Rollback => {
-                    let above = self.target[place].map_or(0, |target| target.saturating_add(1));
+                    // What it goes back to may have been live at any time that has no line.
+                    let known = |&n: &usize| self.since.is_some_and(|since| verdicts[n].at < since);
+                    let above = match self.target[place] {
+                        Some(target) => target.saturating_add(1),
+                        None => self.order[..place].iter().rposition(known).map_or(0, |n| n + 1),
+                    };
                     &self.order[above..place]
                 }
                 Kind::Hotfix if self.mends_abort(place, verdicts, settings) => continue,
@@ -236,7 +273,7 @@ impl Live {
     /// what is live meanwhile was good. An abort of another hotfix leaves open what that was for.
     fn mends_abort(&self, place: usize, verdicts: &[Verdict<'_>], settings: &Settings) -> bool {
         let hotfix = self.order[place];
-        let since = self.replaced(place, verdicts).last().map_or(0, |live| live + 1);
+        let since = self.replaced(place, verdicts).last().map_or(0, |live| live.saturating_add(1));
         let began = verdicts[hotfix].line.started;
         verdicts[since..hotfix].iter().any(|it| {
             it.kind == Kind::Change
@@ -245,10 +282,12 @@ impl Live {
         })
     }
 
-    /// What was live before; what an upgrade of the controller made of it is the same.
+    /// What was live before; an upgrade of the controller and a redeploy leave that the same.
     fn replaced(&self, place: usize, verdicts: &[Verdict<'_>]) -> &[usize] {
         let before = &self.order[..place];
-        let last = before.iter().rposition(|&n| verdicts[n].kind != Kind::Upgrade);
+        let last = before
+            .iter()
+            .rposition(|&n| !matches!(verdicts[n].kind, Kind::Upgrade | Kind::Redeploy));
         last.map_or(&[], |last| &before[last..=last])
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ledgers::{Early, beside};
+use super::ledgers::Early;
 use super::{Effect, Engine};
 use crate::base::{AttemptId, Key, Moment, Phase, Source, Turn, attempt_name};
-use crate::chain::{Attempt, Chain, Follow};
-use crate::journal::{Journal, Look, Sink};
-use crate::ledger::{Beside, Line};
+use crate::chain::{Attempt, Chain, Follow, Relation};
+use crate::journal::{Journal, Look, Replaces, Sink};
+use crate::ledger::Line;
 use crate::outbox::{Announcement, AttemptWritten, Sent};
-use crate::seen::{AnalysisRunSeen, EvidenceOwner, Kind, RolloutSeen};
+use crate::seen::{AnalysisRunSeen, EvidenceOwner, Kind, ReplicaSetSeen, RolloutSeen};
 use crate::stored::RolloutAttemptSeen;
 
 /// Timestamps of the API server and of Argo's controller come from two clocks, to the second.
@@ -176,16 +176,24 @@ impl Engine {
                 turn = turn.max(self.journals.fold(name, now, |journal| journal.deleted(at)));
                 let journal = self.journals.stored_journal(name);
                 let journal = journal.filter(|journal| journal.identity.rollout_uid == seen.uid);
-                lines.extend(journal.map(|it| Line::of_journal(it, &Beside::default())));
+                lines.extend(journal.map(Line::of_journal));
                 continue;
             };
-            let attempt = &*linked_to_spans(
-                &attempts[index],
-                attempts.get(index.saturating_add(1)..).unwrap_or_default(),
-            );
             let by_hash = |hash: &str| {
                 sets.iter().filter(|set| set.hash == hash).max_by_key(|set| set.created).copied()
             };
+            let older = attempts.get(index.saturating_add(1)..).unwrap_or_default();
+            let mut attempt = linked_to_spans(&attempts[index], older);
+            let frozen = self.journals.journal(name).filter(|journal| journal.placed.is_some());
+            let back = match frozen {
+                Some(journal) => journal.facts.replaces.is_some_and(Replaces::goes_back),
+                None => goes_back(&attempt, older, by_hash),
+            };
+            let goes_on = |it: &Follow| it.relation == Relation::Successor;
+            if back && attempt.follows.first().is_some_and(goes_on) {
+                attempt.to_mut().follows[0].relation = Relation::Rollback;
+            }
+            let attempt = &*attempt;
             let stable = attempt.follows.first().map(|follow| follow.hash.as_str());
             let look = Look {
                 rollout: seen,
@@ -240,8 +248,7 @@ impl Engine {
                 journal.observe_with(&runs, &experiments, &pods, &look)
             }));
             if let Some(journal) = self.journals.stored_journal(name) {
-                let beside = beside(Some(&attempts[index]), look.replica_set, now);
-                lines.push(Line::of_journal(journal, &beside));
+                lines.push(Line::of_journal(journal));
             }
         }
         self.take_lines(key, &seen.uid, lines, now);
@@ -365,6 +372,30 @@ fn linked_to_spans<'a>(attempt: &'a Attempt, older: &[Arc<Attempt>]) -> Cow<'a, 
         follow.trace = follow.trace.filter(|_| !own(follow));
     }
     Cow::Owned(attempt)
+}
+
+/// Whether what was live earlier comes back under another hash, in place of something else: a chart
+/// may stamp the time into the template.
+fn goes_back<'a>(
+    attempt: &Attempt,
+    older: &[Arc<Attempt>],
+    by_hash: impl Fn(&str) -> Option<&'a ReplicaSetSeen>,
+) -> bool {
+    let Some(set) = by_hash(&attempt.hash) else {
+        return false;
+    };
+    let same = |hash: &str| {
+        by_hash(hash).is_some_and(|other| {
+            let (one, other) = (&set.facts, &other.facts);
+            one.spec_digest != 0
+                && (one.spec_digest, &one.version, &one.commit)
+                    == (other.spec_digest, &other.version, &other.commit)
+        })
+    };
+    let live = attempt.follows.first().map(|follow| follow.hash.as_str());
+    let new = older.iter().all(|other| other.hash != attempt.hash);
+    let lived = |other: &&Arc<Attempt>| other.phase == Phase::Promoted;
+    new && !live.is_some_and(same) && older.iter().filter(lived).any(|other| same(&other.hash))
 }
 
 fn is(identity: &AttemptId, uid: &str, attempt: &Attempt) -> bool {

@@ -210,7 +210,13 @@ impl Evidence {
                 event.at.is_some_and(|at| now.duration_since(at) <= EVENT_LASTS)
             };
             let of_pod = seen.events.iter().filter(|event| event.pod_uid == pod.uid);
-            let newest = of_pod.filter(fresh).max_by_key(|event| (event.at, &event.reason));
+            // The kubelet's times have no fraction, the scheduler's have: of one second, a warning
+            // is the last word.
+            let last = |event: &&EventSeen| {
+                let second = event.at.map(Timestamp::as_second);
+                (second, event.warning, event.at, event.reason.clone())
+            };
+            let newest = of_pod.filter(fresh).max_by_key(last);
             let newest = newest.map(|event| (event.reason.clone(), event.message.clone()));
             changed |= pod.event != newest;
             pod.event = newest;
@@ -291,7 +297,7 @@ fn weight(phase: AnalysisPhase) -> u8 {
     match phase {
         AnalysisPhase::Successful | AnalysisPhase::Cancelled => 0,
         AnalysisPhase::Pending | AnalysisPhase::Running => 1,
-        failed => 1 + failed.severity(),
+        failed => failed.severity().saturating_add(1),
     }
 }
 
@@ -500,6 +506,7 @@ mod tests {
         let now = Timestamp::constant(1_800_000_000, 0);
         let at = |ago: i64| Some(now - SignedDuration::from_secs(ago));
         let event = |reason: &str, ago| EventSeen {
+            warning: true,
             pod_uid: "cart".into(),
             reason: reason.to_owned(),
             message: "words".to_owned(),

@@ -12,12 +12,11 @@ use smol_str::SmolStr;
 use super::{Effect, Engine, REPORT_DELAY, Rollout, Write};
 use crate::base::time::later;
 use crate::base::{Key, Phase, attempt_name};
-use crate::chain::{Attempt, Relation};
+use crate::chain::Attempt;
 use crate::dora::{Bounds, Counts, Lead, Noticed, Verdict};
 use crate::journal::Journal;
-use crate::ledger::{Beside, Kind, Ledger, Line, Ref};
+use crate::ledger::{Kind, Ledger, Line};
 use crate::outbox::{Announcement, Told};
-use crate::seen::ReplicaSetSeen;
 use crate::stored::RolloutAttemptSeen;
 use crate::{dora, seen};
 
@@ -79,7 +78,7 @@ impl Early {
         (seen.key == own).then(|| Self {
             key: identity.rollout.clone(),
             uid: identity.rollout_uid.clone(),
-            line: Line::of_journal(&seen.journal, &Beside::default()),
+            line: Line::of_journal(&seen.journal),
         })
     }
 }
@@ -120,15 +119,8 @@ impl Engine {
         };
         let stored = stored.iter().filter(|journal| journal.identity.rollout_uid == uid);
         let own = self.journals.stored_of_uid(key, uid);
-        let sets: Vec<_> = self.index.replica_sets_of(key).collect();
         let chain = rollout.chain.attempts();
-        let line = |journal: &Journal| {
-            let attempt = chain.iter().find(|attempt| names(attempt, journal));
-            let hash = &journal.identity.hash;
-            let set = sets.iter().find(|set| set.hash == *hash && set.rollout_uid == uid);
-            Line::of_journal(journal, &beside(attempt.map(Arc::as_ref), set.copied(), now))
-        };
-        let lines: Vec<Line> = stored.chain(own).map(line).collect();
+        let lines: Vec<Line> = stored.chain(own).map(Line::of_journal).collect();
         rollout.book.is_whole = true;
         if let Some(ledger) = &mut rollout.book.ledger {
             let ledger = Arc::make_mut(ledger);
@@ -147,7 +139,7 @@ impl Engine {
             return;
         }
         // What has just begun is known from its start on, and gets its line when it is stored.
-        let begun = self.journals.of_uid(key, uid).into_iter().map(line);
+        let begun = self.journals.of_uid(key, uid).into_iter().map(Line::of_journal);
         let known = Ledger::rebuilt(uid, lines.iter().cloned().chain(begun), now);
         let newest = known.lines().iter().map(|line| line.id.revision).max();
         let mut ledger = Ledger::restored(uid, known.known_since(), lines, [], None);
@@ -255,16 +247,7 @@ impl Engine {
         };
         let key = journal.identity.rollout.clone();
         let uid = journal.identity.rollout_uid.clone();
-        let Some(rollout) = self.rollouts.get(&key) else {
-            return;
-        };
-        let attempt = rollout.chain.attempts().iter().find(|attempt| names(attempt, journal));
-        let line = {
-            let hash = &journal.identity.hash;
-            let mut sets = self.index.replica_sets_of(&key);
-            let set = sets.find(|set| set.rollout_uid == uid && set.hash == *hash);
-            Line::of_journal(journal, &beside(attempt.map(Arc::as_ref), set, now))
-        };
+        let line = Line::of_journal(journal);
         let id = line.id.clone();
         self.take_lines(&key, &uid, [line], now);
         let settings = self.traces.get(&key).map(|trace| trace.settings.dora).unwrap_or_default();
@@ -272,7 +255,7 @@ impl Engine {
         let Some(ledger) = ledger.filter(|ledger| ledger.rollout_uid() == uid) else {
             return;
         };
-        let verdicts = dora::judge(ledger.lines(), &settings);
+        let verdicts = dora::judge(ledger, &settings);
         let Some(own) = verdicts.iter().find(|verdict| verdict.line.id == id) else {
             return;
         };
@@ -338,30 +321,6 @@ fn recoveries(own: &Verdict<'_>, all: &[Verdict<'_>]) -> Vec<u32> {
     let failures = failures.filter_map(|it| it.failure);
     let by_this = failures.filter(|failure| good.is_some() && failure.recovered == good);
     by_this.filter_map(|failure| took(&failure)).collect()
-}
-
-/// What is known of an attempt beside its journal.
-pub(super) fn beside(
-    attempt: Option<&Attempt>,
-    set: Option<&ReplicaSetSeen>,
-    now: Timestamp,
-) -> Beside {
-    let follow = attempt
-        .and_then(|attempt| attempt.follows.first())
-        .filter(|follow| matches!(follow.relation, Relation::Successor | Relation::Rollback));
-    let facts = set.map(|set| &set.facts);
-    Beside {
-        replaces: follow.map(|follow| Ref { revision: follow.revision, number: follow.number }),
-        rollback: follow.is_some_and(|follow| follow.relation == Relation::Rollback),
-        hotfix: facts.is_some_and(|facts| facts.hotfix),
-        commit_time: facts.map(|facts| facts.commit_time.as_of(now)).unwrap_or_default(),
-    }
-}
-
-fn names(attempt: &Attempt, journal: &Journal) -> bool {
-    let identity = &journal.identity;
-    (attempt.hash.as_str(), attempt.revision, attempt.number)
-        == (identity.hash.as_str(), identity.revision, identity.number)
 }
 
 /// Whether an attempt that is over came after the ledger is known, and has no line that says so.

@@ -59,8 +59,7 @@ impl Engine {
         let Some(uid) = rollout.uid.clone() else {
             return;
         };
-        let waits =
-            rollout.write == Write::UnderWay || !rollout.exists() || rollout.retry.is_over();
+        let waits = rollout.write == Write::UnderWay || !rollout.exists();
         if waits || self.journals.has_unstored_end(key, now) {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
@@ -175,6 +174,9 @@ impl Engine {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
+        if rollout.retry.is_over() {
+            return;
+        }
         // One that was not stored is not tried again sooner because there is news.
         let due = rollout.retry.until.map_or(due, |until| until.max(due));
         if rollout.report_due.is_some_and(|earlier| earlier <= due) {

@@ -145,7 +145,7 @@ pub(super) fn unschedulable(message: &str) -> &str {
         .filter_map(|tail| message.find(tail))
         .min()
         .unwrap_or(message.len());
-    message[..end].trim()
+    message.get(..end).unwrap_or(message).trim()
 }
 
 /// Whether the scheduler names nothing but volumes: where other nodes lack something else, the

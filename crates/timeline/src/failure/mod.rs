@@ -116,6 +116,12 @@ pub enum AbortCause {
 }
 
 impl Failure {
+    /// Whether it is stored at once: what says it may be gone soon. That pods run and are not ready
+    /// can wait, as most get ready.
+    pub(crate) fn is_vital(&self) -> bool {
+        self.class != FailureClass::ProbeFailed
+    }
+
     /// A failure that no pod tells of.
     pub(crate) fn of(class: FailureClass, reason: String, message: &str, at: Moment) -> Self {
         let message = bounded(message, MESSAGE_BYTES);

@@ -186,7 +186,7 @@ fn proven_at(container: &ContainerSeen, now: Timestamp) -> Option<Timestamp> {
     }
     let last = container.terminated.as_ref()?;
     let finished = last.finished.filter(|at| at.duration_since(now) <= AHEAD)?;
-    let doublings = u32::try_from(container.restarts - 1).unwrap_or(0).min(8);
+    let doublings = u32::try_from(container.restarts.saturating_sub(1)).unwrap_or(0).min(8);
     let back_off = FIRST_BACK_OFF.saturating_mul(1 << doublings);
     let ran = last.started.map_or(SignedDuration::ZERO, |started| finished.duration_since(started));
     let proof = if container.restarts > 1 { back_off.max(ran) } else { back_off };

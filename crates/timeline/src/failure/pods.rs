@@ -111,7 +111,8 @@ fn best(
     let group = groups.into_values().min_by_key(|group| Reverse(group.len()))?;
     let mut said: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in &group {
-        *said.entry(&finding.words).or_default() += 1;
+        let times: &mut usize = said.entry(&finding.words).or_default();
+        *times = times.saturating_add(1);
     }
     let told = group.iter().min_by_key(|finding| {
         let words = finding.words.as_str();
@@ -140,9 +141,12 @@ impl Finding<'_> {
         }
         // The image is cut rather than what is wrong with it.
         let words = bounded(&self.words, WORDS_BYTES);
-        let separators = 3 * ": ".len();
-        let others = self.class.to_string().len() + name.len() + words.len() + count.len();
-        let image = bounded(&container.image, REASON_BYTES.saturating_sub(others + separators));
+        let separators = ": : : ".len();
+        let class = self.class.to_string();
+        let others = [class.as_str(), &name, &words, count]
+            .iter()
+            .fold(separators, |all, text| all.saturating_add(text.len()));
+        let image = bounded(&container.image, REASON_BYTES.saturating_sub(others));
         line(self.class, &[&name, &image, &words], count)
     }
 }

@@ -24,8 +24,10 @@ pub use of_analysis::of_analysis;
 pub use sink::Sink;
 
 use crate::base::{AttemptId, Moment, Phase, Source, SpanId, TraceId, Traceparent};
+use crate::chain::Relation;
 use crate::failure::Failure;
 use crate::seen::Strategy;
+use crate::seen::commit::{self, CommitTime};
 
 /// The timeline of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,6 +40,8 @@ pub struct Journal {
     pub phase: Phase,
     /// Whether users could have been hit by the new revision.
     pub exposed: bool,
+    /// Since when they could, as far as that is known.
+    pub exposed_at: Option<Moment>,
     /// When it began.
     pub started: Moment,
     /// When it was decided: promoted, aborted, superseded, reverted or deleted.
@@ -45,6 +49,9 @@ pub struct Journal {
     /// After a promotion, when the Rollout was first Healthy; after an abort, when traffic was back
     /// on what is stable.
     pub settled: Option<Moment>,
+    /// After an abort, when traffic was back on what is stable, if that was only after the root span
+    /// had closed: spans that have left say nothing of it.
+    pub recovered: Option<Moment>,
     /// Where its spans belong; decided once.
     pub placed: Option<Placement>,
     /// What its root span links to; frozen when the root closes.
@@ -98,8 +105,18 @@ pub struct Facts {
     pub environment: Option<String>,
     /// Commit of the source (`vcs.ref.head.revision`).
     pub commit: Option<String>,
-    /// When that commit was made.
+    /// When that commit was made, where that can be right.
     pub commit_time: Option<Timestamp>,
+    /// Who says so; none in what an earlier release stored.
+    pub commit_time_source: Option<commit::Source>,
+    /// Why what is said of that time was not used.
+    pub commit_time_refused: Option<commit::Refusal>,
+    /// It is declared to mend what it replaces.
+    pub hotfix: bool,
+    /// What was live when the attempt began.
+    pub replaces: Option<Replaces>,
+    /// Digest of the pod template without its labels and most annotations; 0 if it is not known.
+    pub spec_digest: u64,
     /// Repository of the source (`vcs.repository.url.full`).
     pub repository: Option<String>,
     /// Who made the change (`vcs.change` author or a person's name), as annotated.
@@ -112,6 +129,36 @@ pub struct Facts {
     pub upgrade: bool,
     /// The attempt was under way, or over, before anybody looked.
     pub rebuilt: bool,
+}
+
+/// What an attempt replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Replaces {
+    /// Revision of what was live.
+    pub revision: i64,
+    /// Number of that attempt within the revision.
+    pub number: u32,
+    /// `Successor` or `Rollback`.
+    pub relation: Relation,
+}
+
+impl Replaces {
+    /// Whether it goes back to what was live before.
+    pub fn goes_back(self) -> bool {
+        self.relation == Relation::Rollback
+    }
+}
+
+impl Facts {
+    /// What is known of the time of the commit.
+    pub fn told_commit_time(&self) -> CommitTime {
+        let source = self.commit_time_source.unwrap_or(commit::Source::Throughline);
+        match (self.commit_time, self.commit_time_refused) {
+            (Some(at), _) => CommitTime::At(at, source),
+            (None, Some(why)) => CommitTime::Refused(why),
+            (None, None) => CommitTime::Untold,
+        }
+    }
 }
 
 /// Where an attempt's spans belong.
@@ -177,9 +224,11 @@ impl Journal {
             facts: Facts::default(),
             phase: Phase::Progressing,
             exposed: false,
+            exposed_at: None,
             started: started.to_milliseconds(),
             ended: None,
             settled: None,
+            recovered: None,
             placed: None,
             links: Vec::new(),
             steps: Vec::new(),
@@ -240,13 +289,14 @@ impl Journal {
                 .all(|(at, entry)| !ended(entry) || ours.get(at) == Some(entry))
         }
         if stored.root_closed.is_some() {
-            // The root tells of all.
-            return *self
-                == Self {
-                    exported: self.exported.clone(),
-                    offsets: self.offsets.clone(),
-                    ..stored.clone()
-                };
+            // The root says it all, but when traffic came back.
+            let same = Self {
+                recovered: stored.recovered.or(self.recovered),
+                exported: self.exported.clone(),
+                offsets: self.offsets.clone(),
+                ..stored.clone()
+            };
+            return *self == same;
         }
         let placed = (&self.placed, &self.facts) == (&stored.placed, &stored.facts);
         self.identity == stored.identity

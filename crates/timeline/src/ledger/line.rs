@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use crate::base::text::bounded;
 use crate::base::{Phase, Source};
 use crate::failure::FailureClass;
-use crate::journal::{Journal, LinkKind, MarkKind, Service};
+use crate::journal::{Journal, LinkKind, MarkKind, Replaces, Service};
 use crate::seen::commit;
 use crate::seen::commit::{CommitTime, Refusal};
 
@@ -76,6 +76,9 @@ pub struct Line {
     pub commit: Option<Word>,
     /// When the commit was made.
     pub commit_time: CommitTime,
+    /// Digest of the pod template without what does not run: equal ones with the same version and
+    /// commit are the same thing deployed.
+    pub template: Option<u32>,
     /// What was live when it began.
     pub replaces: Option<Ref>,
     /// The failed attempt that it makes good, see [`crate::dora::judge`].
@@ -91,6 +94,8 @@ pub enum Kind {
     Hotfix,
     /// Back to a revision that was live before.
     Rollback,
+    /// What is live already, under another hash: only labels and annotations differ.
+    Redeploy,
     /// A revision that only a controller's upgrade made: its template is that of what was live.
     Upgrade,
     /// The first revision of a new Rollout.
@@ -106,19 +111,6 @@ pub enum Exposed {
     Unknown,
     /// Traffic reached it.
     Yes,
-}
-
-/// What is known of an attempt beside its journal.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Beside {
-    /// What was live when it began.
-    pub replaces: Option<Ref>,
-    /// It goes back to a revision that was live before (`Relation::Rollback`).
-    pub rollback: bool,
-    /// It is declared a hotfix ([`commit::HOTFIX`]).
-    pub hotfix: bool,
-    /// What is said of the time of its commit; the journal knows only a time that can be right.
-    pub commit_time: CommitTime,
 }
 
 impl Id {
@@ -169,13 +161,14 @@ impl Line {
             version: None,
             commit: None,
             commit_time: CommitTime::Untold,
+            template: None,
             replaces: None,
             recovers: None,
         }
     }
 
-    /// The attempt of a journal.
-    pub fn of_journal(journal: &Journal, beside: &Beside) -> Self {
+    /// The attempt of a journal. Nothing else decides: what was known beside it is among its facts.
+    pub fn of_journal(journal: &Journal) -> Self {
         let identity = &journal.identity;
         let started = whole(journal.started.at);
         let after = |at: Timestamp| whole(at).max(started);
@@ -187,22 +180,22 @@ impl Line {
         Self {
             id: Id::new(identity.revision, identity.number, &identity.hash),
             outcome: journal.phase,
-            kind: kind(journal, beside),
+            kind: kind(journal),
             started,
             ended: ended.map(|ended| after(ended.at)),
             inferred: ended.is_some_and(|ended| ended.source == Source::Inferred),
-            settled: journal.settled.map(|settled| after(settled.at)),
+            settled: journal.settled.or(journal.recovered).map(|settled| after(settled.at)),
             exposed: exposed(journal),
             exposed_at,
             class: class(journal),
             version: facts.version.as_deref().and_then(|version| Word::new(version, VERSION)),
             commit: facts.commit.as_deref().and_then(short),
-            commit_time: match (facts.commit_time, beside.commit_time) {
-                (None, told) => told,
-                (Some(_), CommitTime::At(at, source)) => CommitTime::At(whole(at), source),
-                (Some(at), _) => CommitTime::At(whole(at), commit::Source::Throughline),
+            commit_time: match facts.told_commit_time() {
+                CommitTime::At(at, source) => CommitTime::At(whole(at), source),
+                told => told,
             },
-            replaces: beside.replaces,
+            template: template(facts.spec_digest),
+            replaces: facts.replaces.map(|it| Ref { revision: it.revision, number: it.number }),
             recovers: None,
         }
     }
@@ -228,12 +221,26 @@ impl Line {
         let promoted = self.outcome == Phase::Promoted;
         self.class = first(self.class, other.class).filter(|_| !promoted);
         self.version = self.version.take().max(other.version.clone());
-        self.commit = self.commit.take().max(other.commit.clone());
-        if told(other.commit_time) > told(self.commit_time) {
+        // The time of one commit never stands beside the digits of another.
+        if (&other.commit, told(other.commit_time)) > (&self.commit, told(self.commit_time)) {
+            self.commit.clone_from(&other.commit);
             self.commit_time = other.commit_time;
         }
+        self.template = self.template.max(other.template);
         self.replaces = self.replaces.max(other.replaces);
         self.recovers = self.recovers.max(other.recovers);
+    }
+
+    /// Whether the same was deployed: template, version and commit are equal.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        // Who has no version is called by its hash.
+        fn version(line: &Line) -> Option<&Word> {
+            line.version.as_ref().filter(|version| **version != line.id.hash)
+        }
+        self.template.is_some()
+            && self.template == other.template
+            && version(self) == version(other)
+            && self.commit == other.commit
     }
 
     /// Whether it is still to be decided.
@@ -295,21 +302,28 @@ fn short(text: &str) -> Option<Word> {
     Word::new(digits, COMMIT)
 }
 
+/// The digest in the few digits that a line has room for: a Rollout has few templates.
+fn template(digest: u64) -> Option<u32> {
+    let folded = (digest >> 32) ^ (digest & u64::from(u32::MAX));
+    u32::try_from(folded).ok().filter(|_| digest != 0)
+}
+
 /// Of a promoted attempt none: its pods were not ready for a while, as any pod is that starts.
 fn class(journal: &Journal) -> Option<FailureClass> {
     let failure = journal.failure.as_ref().filter(|_| journal.phase != Phase::Promoted);
     failure.map(|failure| failure.class)
 }
 
-fn kind(journal: &Journal, beside: &Beside) -> Kind {
+fn kind(journal: &Journal) -> Kind {
+    let goes_back = journal.facts.replaces.is_some_and(Replaces::goes_back);
     let rolls_back = || journal.links.iter().any(|link| link.kind == LinkKind::RollsBack);
     if journal.identity.revision == 1 {
         Kind::Initial
     } else if journal.facts.upgrade {
         Kind::Upgrade
-    } else if beside.rollback || rolls_back() {
+    } else if goes_back || rolls_back() {
         Kind::Rollback
-    } else if beside.hotfix {
+    } else if journal.facts.hotfix {
         Kind::Hotfix
     } else {
         Kind::Change
@@ -332,9 +346,12 @@ fn exposed(journal: &Journal) -> Exposed {
     }
 }
 
-/// The first weight above 0, or the switch of the active service. A canary without a traffic
-/// router is exposed from its first available pod on, which nobody notes down.
+/// As the journal says it. One of release 0.1 does not: there it is the first weight above 0, or
+/// the switch of the active service.
 fn exposed_at(journal: &Journal) -> Option<Timestamp> {
+    if let Some(exposed_at) = journal.exposed_at {
+        return (exposed_at.source != Source::Inferred).then_some(exposed_at.at);
+    }
     let weight = journal.weights.iter().filter(|weight| weight.percent > 0);
     let weight = weight.map(|weight| weight.started);
     let switch = journal.switches.iter().filter(|it| it.to_new && it.service == Service::Active);

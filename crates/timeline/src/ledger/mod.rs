@@ -18,7 +18,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use smol_str::SmolStr;
 
-pub use line::{Beside, Exposed, Id, Kind, Line, Ref, Word};
+pub use line::{Exposed, Id, Kind, Line, Ref, Word};
 pub use packed::PackedLedger;
 pub use sum::{Day, Sum};
 pub use text::TextError;
@@ -132,8 +132,8 @@ impl Ledger {
     }
 
     /// Takes an attempt as its journal tells it; whether that changed anything.
-    pub fn take_journal(&mut self, journal: &Journal, beside: &Beside) -> Result<bool, Foreign> {
-        let line = Line::of_journal(journal, beside);
+    pub fn take_journal(&mut self, journal: &Journal) -> Result<bool, Foreign> {
+        let line = Line::of_journal(journal);
         let uid = &journal.identity.rollout_uid;
         if *uid != self.rollout_uid {
             let ledger = self.rollout_uid.clone();
@@ -230,6 +230,11 @@ impl Ledger {
     /// Since when no attempt is missing; none if that is since the creation of the Rollout.
     pub fn known_since(&self) -> Option<Timestamp> {
         self.known_since
+    }
+
+    /// Since when every attempt has a line; none if none is missing and none was summed up.
+    pub(crate) fn lines_since(&self) -> Option<Timestamp> {
+        self.known_since.max(self.compacted.as_ref().map(|mark| mark.at))
     }
 
     /// The attempts that are not summed up, newest first.

@@ -28,7 +28,8 @@ mod has {
     pub(super) const COMMITTED: u64 = 1 << 8;
     pub(super) const REPLACES: u64 = 1 << 9;
     pub(super) const RECOVERS: u64 = 1 << 10;
-    pub(super) const BITS: u32 = 11;
+    pub(super) const TEMPLATE: u64 = 1 << 11;
+    pub(super) const BITS: u32 = 12;
 }
 
 impl PackedLedger {
@@ -106,6 +107,7 @@ fn write_line(writer: &mut Writer, line: &Line, revision: i64) {
         version,
         commit,
         commit_time,
+        template,
         replaces,
         recovers,
     } = line;
@@ -119,6 +121,7 @@ fn write_line(writer: &mut Writer, line: &Line, revision: i64) {
         | flag(commit.is_some(), has::COMMIT)
         | flag(matches!(commit_time, CommitTime::Refused(_)), has::REFUSED)
         | flag(matches!(commit_time, CommitTime::At(..)), has::COMMITTED)
+        | flag(template.is_some(), has::TEMPLATE)
         | flag(replaces.is_some(), has::REPLACES)
         | flag(recovers.is_some(), has::RECOVERS);
     let of_three = place(&EXPOSED, exposed);
@@ -149,6 +152,9 @@ fn write_line(writer: &mut Writer, line: &Line, revision: i64) {
             writer.number(place(&SOURCES, source));
             writer.time(*at);
         }
+    }
+    if let Some(template) = template {
+        writer.number(u64::from(*template));
     }
     for other in [replaces, recovers].into_iter().flatten() {
         writer.signed(other.revision.wrapping_sub(id.revision));
@@ -183,6 +189,8 @@ fn read_line(reader: &mut Reader<'_>, revision: i64) -> Option<Line> {
     } else {
         CommitTime::Untold
     };
+    let template =
+        if has(has::TEMPLATE) { Some(u32::try_from(reader.number()?).ok()?) } else { None };
     let mut other = |is: bool| {
         if !is {
             return Some(None);
@@ -206,6 +214,7 @@ fn read_line(reader: &mut Reader<'_>, revision: i64) -> Option<Line> {
         version,
         commit,
         commit_time,
+        template,
         replaces,
         recovers,
     })

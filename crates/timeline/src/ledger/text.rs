@@ -67,8 +67,8 @@ pub(super) const OUTCOMES: [Phase; 7] = [
     Phase::Deleted,
     Phase::Unknown,
 ];
-pub(super) const KINDS: [Kind; 5] =
-    [Kind::Change, Kind::Hotfix, Kind::Rollback, Kind::Upgrade, Kind::Initial];
+pub(super) const KINDS: [Kind; 6] =
+    [Kind::Change, Kind::Hotfix, Kind::Rollback, Kind::Redeploy, Kind::Upgrade, Kind::Initial];
 pub(super) const CLASSES: [FailureClass; 18] = [
     FailureClass::ImagePullFailed,
     FailureClass::OutOfMemory,
@@ -189,6 +189,9 @@ impl fmt::Display for Line {
             CommitTime::At(at, Source::Throughline) => write!(f, "@{:+}", since(at))?,
             CommitTime::At(at, source) => write!(f, "@{:+}/{source}", since(at))?,
         }
+        if let Some(template) = self.template {
+            write!(f, " template={template:08x}")?;
+        }
         if let Some(replaces) = &self.replaces {
             write!(f, " replaces={replaces}")?;
         }
@@ -249,6 +252,10 @@ impl Line {
                 if !time.is_empty() {
                     self.commit_time = self.committed(time)?;
                 }
+            }
+            "template" => {
+                let digits = u32::from_str_radix(value, 16).ok();
+                self.template = Some(digits.ok_or_else(|| TextError::unknown("digest", value))?);
             }
             "replaces" => self.replaces = Some(value.parse()?),
             "recovers" => self.recovers = Some(value.parse()?),

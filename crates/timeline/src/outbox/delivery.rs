@@ -453,6 +453,8 @@ impl Delivery {
     fn stage(&self, sinks: &[Sink]) -> Stage {
         match self.journal.root_closed {
             None => Stage::Running,
+            // It is read again by the next process.
+            Some(_) if self.journal.awaits_recovery() => Stage::Running,
             Some(_) if !sinks.iter().all(|sink| self.journal.delivered_to(sink)) => {
                 Stage::Delivering
             }
@@ -461,6 +463,7 @@ impl Delivery {
     }
 
     fn snapshot(&self, resource_version: Option<String>, stage: Stage) -> Stored {
+        let over = self.journal.root_closed.is_some() && !self.journal.awaits_recovery();
         let mut hasher = DefaultHasher::new();
         self.journal.hash(&mut hasher);
         Stored {
@@ -468,7 +471,7 @@ impl Delivery {
             closed: self.journal.closed,
             placed: self.journal.placed.is_some(),
             stage,
-            ended: (!self.journal.open(), self.journal.root_closed.is_some()),
+            ended: (!self.journal.open(), over),
             news: pace::news(&self.journal),
             fingerprint: hasher.finish(),
         }

@@ -1,11 +1,9 @@
-//! The one way out to a sink: who goes next, who waits, and where.
+//! What is known of a sink: whether it takes anything now, and who goes next.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::delivery::Delivery;
-use super::{Ask, Outbox, WAITING_INSIDE};
 use crate::base::Key;
 use crate::base::time::{doubled, later, times};
 
@@ -19,68 +17,13 @@ const LONGEST_ASKED: SignedDuration = SignedDuration::from_mins(10);
 /// What is known of a sink, and the journals that have something for it.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
-    sending: usize,
+    pub(super) sending: usize,
     failures: u32,
     pub(super) resume: Option<Timestamp>,
     pub(super) problem: bool,
     /// By when the first of their entries ended that has not left: who waits longest goes first.
-    waiting: BTreeSet<(Timestamp, Key)>,
+    pub(super) waiting: BTreeSet<(Timestamp, Key)>,
     since: BTreeMap<Key, Timestamp>,
-}
-
-impl Outbox {
-    /// Drops journals that can be read again, until no more are left in memory than may wait there.
-    /// Those that wait longest stay. One whose object was deleted can be read nowhere: beyond that
-    /// number it is lost.
-    pub(super) fn let_wait_outside(&mut self) {
-        let mut dropped = Vec::new();
-        for gate in self.gates.values() {
-            let surplus = gate.waiting.len().saturating_sub(WAITING_INSIDE);
-            let newest_first = gate.waiting.iter().rev().map(|(_, key)| key);
-            let can = newest_first.filter(|key| {
-                let delivery = self.deliveries.get(*key);
-                delivery.is_some_and(|it| it.can_wait_outside() || it.waits_here_only())
-            });
-            dropped.extend(can.take(surplus).cloned());
-        }
-        for key in dropped {
-            let Some(delivery) = self.deliveries.get(&key) else { continue };
-            let outside = delivery.can_wait_outside().then(|| delivery.unsent());
-            self.remove(&key);
-            if let Some(unsent) = outside {
-                self.leave_outside(unsent);
-            }
-        }
-    }
-
-    /// Hands out what the sinks take.
-    pub(super) fn let_out(&mut self, now: Timestamp, asks: &mut Vec<Ask>) {
-        for (sink, gate) in &mut self.gates {
-            while let Some(key) = gate.next(now) {
-                if let Some(batch) = self.deliveries.get_mut(&key).and_then(|it| it.send(sink)) {
-                    gate.sending = gate.sending.saturating_add(1);
-                    asks.push(Ask::Send(sink.clone(), key, Box::new(batch)));
-                }
-            }
-        }
-        let room = self.gates.values().all(|gate| gate.waiting.is_empty() && !gate.problem);
-        if self.waiting_outside && !self.recalling && room {
-            self.waiting_outside = false;
-            self.recalling = true;
-            asks.push(Ask::Recall(WAITING_INSIDE));
-        }
-    }
-
-    /// Files a journal under those that wait for a sink, or takes it away from there.
-    pub(super) fn queue(&mut self, key: &Key) {
-        let delivery = self.deliveries.get(key);
-        for (sink, gate) in &mut self.gates {
-            match delivery.and_then(|delivery: &Delivery| delivery.waits_for(sink)) {
-                Some(since) => gate.wait(key, since),
-                None => gate.leave(key),
-            }
-        }
-    }
 }
 
 impl Gate {
@@ -124,7 +67,7 @@ impl Gate {
         }
     }
 
-    fn wait(&mut self, key: &Key, since: Timestamp) {
+    pub(super) fn wait(&mut self, key: &Key, since: Timestamp) {
         if self.since.get(key) != Some(&since) {
             self.leave(key);
             self.since.insert(key.clone(), since);
@@ -133,7 +76,7 @@ impl Gate {
     }
 
     /// The journal that has waited longest, if something of it may leave now.
-    fn next(&mut self, now: Timestamp) -> Option<Key> {
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<Key> {
         let at_once = if self.problem { 1 } else { SENDING_AT_ONCE };
         if self.sending >= at_once || self.resume.is_some_and(|resume| resume > now) {
             return None;

@@ -6,6 +6,7 @@
 mod announcement;
 mod delivery;
 mod gate;
+mod leaving;
 mod pace;
 mod state;
 mod way;

@@ -12,9 +12,11 @@ use crate::journal::Journal;
 pub(super) const GATHER: SignedDuration = SignedDuration::from_secs(1);
 /// A promotion is stored together with the health that follows.
 pub(super) const GATHER_END: SignedDuration = SignedDuration::from_secs(5);
-/// Something that began or ended is stored this soon, and its span leaves then; what lies closer
-/// together is stored together.
-const NEWS: SignedDuration = SignedDuration::from_mins(1);
+/// Something that began or ended is stored within a minute, and its span leaves then; what lies
+/// closer together is stored together. Sooner while an attempt is young: what a crash may cost
+/// stays in proportion.
+const NEWS: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_secs(30), SignedDuration::from_mins(1));
 /// What only goes on, such as measurements of an analysis, waits for other news. Without any it is
 /// stored each time that the attempt has taken twice as long, at least this often.
 const DETAIL: SignedDuration = SignedDuration::from_hours(1);
@@ -61,11 +63,9 @@ pub(super) fn due(
     let Some(last) = last else {
         return soon;
     };
-    let wait = if stored == Some(news(journal)) {
-        since(journal.started.at, last).clamp(NEWS, DETAIL)
-    } else {
-        NEWS
-    };
+    let (shortest, longest) = NEWS;
+    let longest = if stored == Some(news(journal)) { DETAIL } else { longest };
+    let wait = since(journal.started.at, last).clamp(shortest, longest);
     later(last, wait).max(soon)
 }
 

@@ -24,12 +24,13 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::fmt::strtime;
+use serde::{Deserialize, Serialize};
 
 use crate::base::Traceparent;
 use crate::base::text::bounded;
 
 /// Who says something about a commit, by the convention that the key belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Source {
     /// Keys of this project.
     Throughline,
@@ -127,7 +128,7 @@ pub enum CommitTime {
 }
 
 /// Why a time of a commit was not used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Refusal {
     /// It is no time.
     NotATime,

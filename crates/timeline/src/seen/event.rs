@@ -23,6 +23,8 @@ pub struct EventSeen {
     pub reason: String,
     /// `message`, cut to 1024 bytes.
     pub message: String,
+    /// `type` is Warning.
+    pub warning: bool,
     /// When it was seen last.
     pub at: Option<Timestamp>,
 }

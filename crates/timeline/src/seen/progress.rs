@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 /// The fields of a Rollout that tell how far its attempt is.
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing, as in Argo's status")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The status is of this generation of the spec, and of this generation of a workloadRef.
     pub up_to_date: bool,
+    /// Digest of `spec.template`; none with a workloadRef.
+    pub template: Option<u64>,
     /// `spec.strategy`
     pub strategy: Option<Strategy>,
     /// `spec.strategy.canary.steps`, at most 128.
@@ -27,8 +30,15 @@ pub struct Progress {
     pub controller_pause: bool,
     /// `status.promoteFull`
     pub promote_full: bool,
-    /// `status.canary.weights.canary.weight`: only with a traffic router.
+    /// A traffic router is configured, or has said something.
+    pub routed: bool,
+    /// `status.canary.weights.canary.weight` in percent of the whole, rounded up: only with a traffic
+    /// router.
     pub weight: Option<u32>,
+    /// `status.canary.weights.canary.podTemplateHash`: whose weight it is.
+    pub weight_hash: Option<SmolStr>,
+    /// An Experiment of the Rollout has a share of the traffic (`status.canary.weights.additional`).
+    pub experiment_weighted: bool,
     /// `status.blueGreen.previewSelector`
     pub preview: Option<SmolStr>,
     /// `status.blueGreen.activeSelector`
@@ -39,12 +49,17 @@ pub struct Progress {
     pub invalid_spec: Option<String>,
     /// When the condition Healthy last turned True, while it is.
     pub healthy_since: Option<Timestamp>,
+    /// The condition Healthy is there: Argo adds it when the Rollout is healthy for the first time.
+    pub was_healthy: bool,
     /// `spec.restartAt`
     pub restart_at: Option<Timestamp>,
     /// `spec.replicas`
     pub replicas: Option<i32>,
-    /// `status.canary.currentStepAnalysisRunStatus.name` and its like: the live AnalysisRuns.
-    pub runs: Vec<SmolStr>,
+    /// `status.canary.currentStepAnalysisRunStatus` is there: Argo takes it away in the version in
+    /// which it goes past the step.
+    pub step_run: bool,
+    /// Index and success of `status.canary.stepPluginStatuses`, at most 128.
+    pub plugins: Vec<(u32, bool)>,
 }
 
 /// A canary step as it is planned.
@@ -57,6 +72,9 @@ pub struct StepPlan {
     pub setting: SmolStr,
     /// Planned length of a pause in seconds; none if it waits for a person, or is no pause.
     pub seconds: Option<u64>,
+    /// A `setHeaderRoute`: requests that match go to the new revision from then on. One without a
+    /// match takes the route of its name away.
+    pub matches: bool,
 }
 
 /// A pause that holds the Rollout.

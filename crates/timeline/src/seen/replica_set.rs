@@ -26,6 +26,10 @@ pub struct ReplicaSetSeen {
     pub created: Option<Timestamp>,
     /// What Keptn sees in its template, as far as the template alone tells.
     pub template: Template,
+    /// `spec.replicas`
+    pub desired: Option<i32>,
+    /// `status.readyReplicas`: what is behind the Service, available or not.
+    pub ready: i32,
     /// `status.availableReplicas`
     pub available: i32,
     /// The condition ReplicaFailure, while it is true: reason and message, cut to 512 bytes.
@@ -61,6 +65,8 @@ pub struct RevisionFacts {
     /// Digest of the template without what Argo and its upgrades add to it: equal digests are
     /// equal deployments.
     pub template_digest: u64,
+    /// The same without labels and annotations that change nothing of what runs; 0 if not known.
+    pub spec_digest: u64,
 }
 
 /// What Keptn sees in a pod template.

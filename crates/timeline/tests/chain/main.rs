@@ -20,11 +20,79 @@ fn the_first_revision_is_promoted_when_it_is_healthy_for_the_first_time() {
 }
 
 #[test]
-fn the_first_revision_counts_as_live_when_the_second_comes_even_if_it_was_never_healthy() {
+fn a_first_revision_that_never_was_healthy_is_superseded_though_argo_calls_it_stable() {
     Story::begins()
         .applies("a")
         .applies("b")
+        .reads(&["1 a Superseded []", "2 b Progressing [Supersedes 1]"])
+        .told()
+        .reads(&["1 a Superseded []", "2 b Progressing [Supersedes 1]"])
+        .gets_aborted()
+        .reads(&["1 a Superseded []", "2 b Aborted [Supersedes 1]"])
+        .applies("c")
+        .gets_promoted()
+        .reads(&["1 a Superseded []", "2 b Aborted [Supersedes 1]", "3 c Promoted [After 2]"])
+        .applies("d")
+        .reads(&[
+            "1 a Superseded []",
+            "2 b Aborted [Supersedes 1]",
+            "3 c Promoted [After 2]",
+            "4 d Progressing [Successor 3]",
+        ]);
+}
+
+#[test]
+fn a_first_revision_that_was_healthy_while_nobody_looked_was_live() {
+    Story::begins()
+        .applies("a")
+        .while_away(|story| story.gets_promoted().applies("b"))
         .reads(&["1 a Promoted []", "2 b Progressing [Successor 1]"]);
+}
+
+#[test]
+fn a_return_to_a_first_revision_that_never_was_healthy_waits_for_its_health() {
+    Story::begins()
+        .applies("a")
+        .applies("b")
+        .gets_aborted()
+        .applies("a")
+        .reads(&["1 a Superseded []", "2 b Aborted [Supersedes 1]", "3 a Progressing [After 2]"])
+        .gets_promoted()
+        .reads(&["1 a Superseded []", "2 b Aborted [Supersedes 1]", "3 a Promoted [After 2]"]);
+}
+
+#[test]
+fn an_abort_that_argo_ignores_ends_nothing() {
+    let story = Story::of_a_live()
+        .applies("b")
+        .changes(|story| story.rollout.abort = true)
+        .reads(&["1 a Promoted []", "2 b Progressing [Successor 1]"])
+        .changes(|story| story.rollout.abort = false)
+        .gets_promoted();
+    story.reads(&["1 a Promoted []", "2 b Promoted [Successor 1]"]);
+}
+
+#[test]
+fn an_abort_that_only_the_condition_confirms_ends_the_attempt_of_its_revision() {
+    for (message, line) in [
+        ("Rollout aborted update to revision 2", "2 b Aborted [Successor 1]"),
+        ("Rollout aborted update to revision 2: why", "2 b Aborted [Successor 1]"),
+        ("Rollout aborted update to revision 1", "2 b Progressing [Successor 1]"),
+        ("Rollout aborted update to revision 20", "2 b Progressing [Successor 1]"),
+    ] {
+        Story::of_a_live()
+            .applies("b")
+            .changes(|story| {
+                story.rollout.abort = true;
+                story.rollout.progress.progressing = Some(timeline::seen::ConditionSeen {
+                    status: Some(false),
+                    reason: "RolloutAborted".to_owned(),
+                    message: message.to_owned(),
+                    since: None,
+                });
+            })
+            .reads(&["1 a Promoted []", line]);
+    }
 }
 
 #[test]

@@ -70,7 +70,9 @@ impl Story {
             None => self.sets.push(self.set(hash)),
         }
         let rollout = &mut self.rollout;
+        let nothing_in_flight = rollout.current_hash == rollout.stable_hash;
         rollout.current_hash = Some(hash.into());
+        rollout.progress.was_healthy |= rollout.healthy && nothing_in_flight;
         (rollout.abort, rollout.aborted_at, rollout.healthy) = (false, None, false);
         let first = rollout.stable_hash.is_none();
         let stable = rollout.stable_hash.get_or_insert(hash.into()) == hash;
@@ -86,7 +88,7 @@ impl Story {
             self.rollout.completed = Some((true, self.now));
         }
         self.rollout.stable_hash.clone_from(&self.rollout.current_hash);
-        self.rollout.healthy = true;
+        (self.rollout.healthy, self.rollout.progress.was_healthy) = (true, true);
         self.told()
     }
 
@@ -170,6 +172,8 @@ impl Story {
                 version: format!("version-{hash}").into(),
                 hashed: false,
             })),
+            desired: None,
+            ready: 0,
             available: 0,
             failure: None,
             facts: timeline::seen::RevisionFacts::default(),

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use timeline::base::AttemptId;
-use timeline::engine::ReportWrite;
-use timeline::journal::Journal;
-use timeline::outbox::{AttemptWrite, AttemptWritten, Stage};
+use timeline::engine::{ReportWrite, ReportWritten};
+use timeline::journal::{Journal, Memory};
+use timeline::outbox::{AttemptWrite, AttemptWritten, NotStored, Stage};
 use timeline::seen::Unavailable;
 use timeline::stored::{RolloutAttemptSeen, RolloutTraceSeen, Settings};
 use timeline::{Key, Kind, Observation};
@@ -35,6 +35,10 @@ pub(crate) struct ApiServer {
     /// Successful writes of each.
     pub(crate) writes: BTreeMap<Key, usize>,
     watches: BTreeMap<Kind, VecDeque<Observation>>,
+    /// The namespace is being deleted: what is there goes, and nothing new is let in.
+    pub(crate) terminating: bool,
+    /// Kinds that are not served now, or that the operator may not read.
+    pub(crate) refused: BTreeSet<Kind>,
 }
 
 impl ApiServer {
@@ -49,7 +53,20 @@ impl ApiServer {
         self.tell(kind, observation)
     }
 
+    /// An object changes that nobody watches.
+    pub(crate) fn put_unwatched(&mut self, observation: &Observation) {
+        let (kind, key) = name(observation);
+        if matches!(observation, Observation::Gone(..)) {
+            self.objects.remove(&(kind, key));
+        } else {
+            self.objects.insert((kind, key), observation.clone());
+        }
+    }
+
     fn tell(&mut self, kind: Kind, observation: Observation) -> Kind {
+        if self.refused.contains(&kind) {
+            return kind;
+        }
         self.watches.entry(kind).or_default().push_back(observation);
         kind
     }
@@ -105,6 +122,10 @@ impl ApiServer {
 
     /// Puts the list of a kind in place of all events of it that wait; says how many these are.
     pub(crate) fn list(&mut self, kind: Kind) -> usize {
+        if self.refused.contains(&kind) {
+            self.refuse(kind, Unavailable::Forbidden("list"));
+            return 1;
+        }
         let mut told = VecDeque::from([Observation::Listing(kind)]);
         let mut present = BTreeSet::new();
         for ((_, key), observation) in self.objects.iter().filter(|((of, _), _)| *of == kind) {
@@ -123,9 +144,9 @@ impl ApiServer {
         count
     }
 
-    /// The kind is not served.
-    pub(crate) fn refuse(&mut self, kind: Kind) {
-        let why = Observation::Unavailable(kind, Unavailable::NotInstalled);
+    /// The kind cannot be read.
+    pub(crate) fn refuse(&mut self, kind: Kind, why: Unavailable) {
+        let why = Observation::Unavailable(kind, why);
         self.watches.insert(kind, VecDeque::from([why]));
     }
 
@@ -143,9 +164,13 @@ impl ApiServer {
 
     /// A RolloutAttempt is created, or replaced if it still is of that version.
     pub(crate) fn store(&mut self, key: &Key, write: &AttemptWrite) -> AttemptWritten {
+        if self.refused.contains(&Kind::RolloutAttempt) {
+            return AttemptWritten::Failed;
+        }
         let there = self.attempts.get(key);
         match (&write.resource_version, there) {
             (Some(version), Some(there)) if *version == there.version.to_string() => {}
+            (None, None) if self.terminating => return AttemptWritten::NamespaceGone,
             (None, None) => {}
             (Some(_), None) => return AttemptWritten::Missing,
             (_, Some(there)) => return AttemptWritten::Conflict(Box::new(seen(key, there))),
@@ -159,7 +184,8 @@ impl ApiServer {
             self.made_again.insert(key.clone());
         }
         *self.writes.entry(key.clone()).or_default() += 1;
-        let journal = write.journal.clone();
+        // What only a process remembers is stored nowhere.
+        let journal = Journal { memory: Memory::default(), ..write.journal.clone() };
         let stored = StoredAttempt { version: self.version, stage: write.stage, journal, made };
         if write.stage != Stage::Done {
             let seen = Observation::RolloutAttempt(Box::new(seen(key, &stored)));
@@ -218,10 +244,16 @@ impl ApiServer {
     }
 
     /// A RolloutTrace is stored, with its times as precise as Kubernetes keeps them.
-    pub(crate) fn report(&mut self, key: &Key, write: &ReportWrite) -> bool {
+    pub(crate) fn report(&mut self, key: &Key, write: &ReportWrite) -> ReportWritten {
+        if self.refused.contains(&Kind::RolloutTrace) {
+            return ReportWritten::NotStored(NotStored::Failed);
+        }
         let there = self.objects.contains_key(&(Kind::RolloutTrace, key.clone()));
+        if !there && self.terminating {
+            return ReportWritten::NamespaceGone;
+        }
         if !there && !write.create {
-            return false;
+            return ReportWritten::NotStored(NotStored::Failed);
         }
         self.reports += 1;
         let seen = RolloutTraceSeen {
@@ -232,7 +264,19 @@ impl ApiServer {
             stored: Some(Box::new(write.report.clone())),
         };
         self.put(Observation::RolloutTrace(Box::new(seen)));
-        true
+        ReportWritten::Stored
+    }
+
+    /// The namespace controller deletes all that is there.
+    pub(crate) fn terminate(&mut self) {
+        self.terminating = true;
+        for key in self.attempts.keys().cloned().collect::<Vec<_>>() {
+            self.remove(&key);
+        }
+        let of = |(kind, key): &(Kind, Key)| (*kind == Kind::RolloutTrace).then(|| key.clone());
+        for rollout in self.objects.keys().filter_map(of).collect::<Vec<_>>() {
+            self.forget(&rollout);
+        }
     }
 
     /// Somebody takes a RolloutTrace away.

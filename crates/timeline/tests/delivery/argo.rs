@@ -5,16 +5,22 @@
 mod evidence;
 mod pods;
 mod progress;
+mod troubles;
+mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use timeline::base::{AttemptId, Phase};
+pub(crate) use pods::is_without_volume;
+use timeline::base::Phase;
+use timeline::failure::FailureClass;
+use timeline::seen::commit::{CommitTime, Source};
 use timeline::seen::{
     AnalysisRunSeen, ConditionSeen, OwnedMetadata, PodSeen, Progress, ReplicaSetSeen,
     RevisionFacts, RolloutSeen, StepPlan, Strategy, Template, Workload,
 };
 use timeline::{Key, Observation};
+pub(crate) use truth::{Purpose, Tried, commit_of, committed, version_of};
 
 pub(crate) const NAMESPACE: &str = "ns";
 
@@ -25,6 +31,12 @@ pub(crate) enum Plan {
     /// Seconds; none waits for a person.
     Pause(Option<u64>),
     Analysis,
+    /// Requests with a header go to the canary.
+    Header,
+    /// Requests are copied to the canary, its answers are thrown away.
+    Mirror,
+    /// Pods of the canary without regard to its weight.
+    Scale(u32),
 }
 
 /// Something in the cluster becomes another.
@@ -32,18 +44,6 @@ pub(crate) enum Plan {
 pub(crate) struct Change {
     pub(crate) at: Timestamp,
     pub(crate) what: Observation,
-    /// How many attempts of the Rollout had begun or ended when it came about.
-    pub(crate) turns: usize,
-}
-
-/// An attempt as it was.
-#[derive(Debug, Clone)]
-pub(crate) struct Tried {
-    pub(crate) identity: AttemptId,
-    /// Progressing until it is decided.
-    pub(crate) outcome: Phase,
-    /// At which turns it began and ended.
-    pub(crate) turns: (usize, Option<usize>),
 }
 
 /// One Rollout, its controller, and the people around it.
@@ -52,6 +52,8 @@ pub(crate) struct Argo {
     pub(crate) now: Timestamp,
     pub(crate) changes: Vec<Change>,
     pub(crate) truth: Vec<Tried>,
+    /// What happened that not everybody gets right.
+    pub(crate) kinds: BTreeSet<&'static str>,
     plan: Vec<Plan>,
     strategy: Strategy,
     /// A traffic router shifts weights.
@@ -64,14 +66,34 @@ pub(crate) struct Argo {
     pods: BTreeMap<Key, PodSeen>,
     /// Hashes whose pods never start.
     broken: BTreeSet<String>,
-    turns: usize,
-    /// Turns at which no attempt began or ended, with the UID of the Rollout.
-    pub(crate) silent: Vec<(String, usize)>,
+    /// Hashes that are declared to mend.
+    hotfixes: BTreeSet<String>,
+    /// Hashes that were healthy once.
+    healthy: BTreeSet<String>,
+    /// What is wrong with the pods of a hash now.
+    trouble: BTreeMap<String, FailureClass>,
+    /// Since when pods cannot start for something that only an Event says.
+    silent: Option<Timestamp>,
+    /// When pods that are up now crashed last.
+    crashed: Option<Timestamp>,
+    /// What Argo says now of the attempt under way.
+    says: Option<FailureClass>,
+    /// Whose weight the traffic router has.
+    weight_of: Option<String>,
+    /// After an abort the weight goes back only as pods of what is stable get ready.
+    slow: bool,
+    /// The annotations of the Rollout: commit, its time, and whether it is a hotfix.
+    annotated: (String, Timestamp, bool),
 }
 
 /// Kubernetes' times have no fraction.
 pub(crate) fn whole(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap()
+}
+
+/// What is deployed: other letters of a hash are a stamp.
+pub(crate) fn content(hash: &str) -> &str {
+    &hash[..1]
 }
 
 fn condition(status: Option<bool>, reason: &str, message: &str, at: Timestamp) -> ConditionSeen {
@@ -100,6 +122,7 @@ impl Argo {
             now,
             changes: Vec::new(),
             truth: Vec::new(),
+            kinds: BTreeSet::new(),
             plan: plan.to_vec(),
             strategy,
             routed: false,
@@ -110,8 +133,15 @@ impl Argo {
             runs: BTreeMap::new(),
             pods: BTreeMap::new(),
             broken: BTreeSet::new(),
-            turns: 0,
-            silent: Vec::new(),
+            hotfixes: BTreeSet::new(),
+            healthy: BTreeSet::new(),
+            trouble: BTreeMap::new(),
+            silent: None,
+            crashed: None,
+            says: None,
+            weight_of: None,
+            slow: false,
+            annotated: (String::new(), now, false),
         };
         argo.create();
         argo
@@ -119,6 +149,12 @@ impl Argo {
 
     pub(crate) fn routed(mut self) -> Self {
         self.routed = true;
+        self
+    }
+
+    /// With `dynamicStableScale`: traffic goes back only as fast as pods get ready.
+    pub(crate) fn slow(mut self) -> Self {
+        (self.routed, self.slow) = (true, true);
         self
     }
 
@@ -133,7 +169,8 @@ impl Argo {
     }
 
     fn put(&mut self, what: Observation) {
-        self.changes.push(Change { at: self.now, what, turns: self.turns });
+        self.changes.push(Change { at: self.now, what });
+        self.reckon();
     }
 
     /// The Rollout is written.
@@ -151,8 +188,16 @@ impl Argo {
                 Plan::Pause(None) => ("pause", String::new(), None),
                 Plan::Pause(Some(seconds)) => ("pause", format!("{seconds}s"), Some(*seconds)),
                 Plan::Analysis => ("analysis", "success-rate".to_owned(), None),
+                Plan::Header => ("setHeaderRoute", "beta".to_owned(), None),
+                Plan::Mirror => ("setMirrorRoute", "mirror".to_owned(), None),
+                Plan::Scale(pods) => ("setCanaryScale", pods.to_string(), None),
             };
-            StepPlan { kind: kind.to_owned().into(), setting: setting.into(), seconds }
+            StepPlan {
+                kind: kind.to_owned().into(),
+                setting: setting.into(),
+                seconds,
+                matches: true,
+            }
         });
         self.rollout = RolloutSeen {
             uid: format!("uid-{}-{}", self.rollout.key.name, self.made).into(),
@@ -188,47 +233,40 @@ impl Argo {
     fn moves(&self) -> bool {
         self.exists
             && !self.rollout.abort
+            && self.rollout.progress.invalid_spec.is_none()
             && self.rollout.current_hash.is_some()
             && self.rollout.current_hash != self.rollout.stable_hash
     }
 
-    fn open(&mut self) -> Option<&mut Tried> {
-        let uid = &self.rollout.uid;
-        self.truth
-            .last_mut()
-            .filter(|it| it.identity.rollout_uid == *uid && it.outcome == Phase::Progressing)
-    }
-
-    fn begins(&mut self) {
-        self.turns += 1;
-        let (hash, revision) = (self.current(), self.rollout.revision.unwrap());
-        let same = self.truth.iter().filter(|it| {
-            it.identity.rollout_uid == self.rollout.uid
-                && it.identity.hash == hash
-                && it.identity.revision == revision
-        });
-        let identity = AttemptId {
-            rollout: self.rollout.key.clone(),
-            rollout_uid: self.rollout.uid.clone(),
-            number: u32::try_from(same.count()).unwrap() + 1,
-            hash: hash.into(),
-            revision,
-        };
-        let outcome = Phase::Progressing;
-        self.truth.push(Tried { identity, outcome, turns: (self.turns, None) });
-    }
-
-    fn ends(&mut self, outcome: Phase) {
-        let turns = self.turns + 1;
-        if let Some(open) = self.open() {
-            (open.outcome, open.turns.1) = (outcome, Some(turns));
-            self.turns = turns;
-        }
-    }
-
-    /// A person applies a template, or makes the Rollout anew with it.
+    /// A pipeline applies a template with the annotations of its commit, or makes the Rollout anew.
     pub(crate) fn apply(&mut self, hash: &str) -> &mut Self {
-        if self.is(hash) {
+        self.annotated = (commit_of(hash), committed(hash), self.hotfixes.contains(hash));
+        self.applies(hash)
+    }
+
+    /// The same, declared to mend.
+    pub(crate) fn hotfix(&mut self, hash: &str) -> &mut Self {
+        if !self.sets.contains_key(hash) && self.exists {
+            self.hotfixes.insert(hash.to_owned());
+        }
+        self.apply(hash)
+    }
+
+    /// A person puts a template back, and leaves the annotations as they are.
+    pub(crate) fn undo(&mut self, hash: &str) -> &mut Self {
+        if !self.sets.contains_key(hash) {
+            return self;
+        }
+        if self.annotated.0 != commit_of(hash) {
+            self.kinds.insert("an undo keeps the annotations");
+        }
+        self.applies(hash)
+    }
+
+    fn applies(&mut self, hash: &str) -> &mut Self {
+        let never_live = |argo: &Self| !argo.healthy.contains(hash);
+        if self.is(hash) || (self.rollout.stable_hash.as_deref() == Some(hash) && never_live(self))
+        {
             return self;
         }
         if !self.exists {
@@ -246,14 +284,29 @@ impl Argo {
             template: Template::Decided(Ok(Workload {
                 app: "shop".into(),
                 name: format!("shop-{}", self.rollout.key.name).into(),
-                version: format!("version-{hash}").into(),
+                version: version_of(hash).into(),
                 hashed: false,
             })),
+            desired: None,
+            ready: 0,
             available: 0,
             failure: None,
             facts: RevisionFacts::default(),
         });
         set.revision = Some(revision);
+        // Argo copies what stands at the Rollout, also to a ReplicaSet that exists.
+        let template = hash.strip_suffix('u').unwrap_or(hash);
+        set.facts = RevisionFacts {
+            version: Some(version_of(hash).into()),
+            commit: Some(self.annotated.0.as_str().into()),
+            commit_time: CommitTime::At(whole(self.annotated.1), Source::Throughline),
+            hotfix: self.annotated.2,
+            images: vec![format!("cart=example/cart:{}", content(hash)).into()],
+            template_digest: template
+                .bytes()
+                .fold(7, |digest, byte| digest * 257 + u64::from(byte)),
+            ..RevisionFacts::default()
+        };
         let set = set.clone();
         self.put(Observation::ReplicaSet(set));
         self.shortly();
@@ -271,23 +324,13 @@ impl Argo {
 
     /// The status is of the new template.
     fn turns_to(&mut self, hash: &str) {
-        let was_first = self.rollout.stable_hash == self.rollout.current_hash;
+        let was = self.current();
         let back = self.rollout.stable_hash.as_deref() == Some(hash);
-        let ended = self.turns;
-        self.ends(match (was_first, back) {
-            (true, _) => Phase::Promoted,
-            (_, true) => Phase::Reverted,
-            _ => Phase::Superseded,
-        });
+        self.ends(if back { Phase::Reverted } else { Phase::Superseded });
         self.stop_runs();
         self.rollout.current_hash = Some(hash.to_owned().into());
         (self.rollout.abort, self.rollout.aborted_at) = (false, None);
         if back {
-            if self.turns == ended {
-                // Nothing ends, but what was before is seen no more.
-                self.turns += 1;
-                self.silent.push((self.rollout.uid.to_string(), self.turns));
-            }
             let steps = u32::try_from(self.plan.len()).unwrap();
             self.resets(if self.strategy == Strategy::Canary { Some(steps) } else { None });
             self.rollout.completed = Some((true, whole(self.now)));
@@ -298,10 +341,9 @@ impl Argo {
             self.shortly();
             self.rollout.healthy = true;
             self.write();
+            self.scales_down(&was);
             return;
         }
-        // The end of one and the beginning of the next are one version.
-        self.turns = ended;
         self.begins();
         let first = self.rollout.stable_hash.is_none();
         self.resets((self.strategy == Strategy::Canary).then_some(0));
@@ -318,11 +360,20 @@ impl Argo {
             }
             self.write();
         }
+        self.scales_down(&was);
+    }
+
+    /// Pods that neither are stable nor become so go.
+    fn scales_down(&mut self, hash: &str) {
+        if !hash.is_empty() && self.rollout.stable_hash.as_deref() != Some(hash) {
+            self.available(hash, 0);
+        }
     }
 
     fn resets(&mut self, step: Option<u32>) {
         let now = whole(self.now);
         let hash = self.current();
+        let words = format!("ReplicaSet \"{}-{hash}\" is progressing.", self.rollout.key.name);
         let progress = &mut self.rollout.progress;
         progress.up_to_date = true;
         progress.step = step;
@@ -331,13 +382,19 @@ impl Argo {
         progress.controller_pause = false;
         progress.promote_full = false;
         progress.healthy_since = None;
-        let words = format!("ReplicaSet \"{hash}\" is progressing.");
+        progress.invalid_spec = None;
         progress.progressing = Some(condition(Some(true), "ReplicaSetUpdated", &words, now));
         if self.strategy == Strategy::BlueGreen {
             progress.preview = Some(hash.into());
         }
-        if self.routed {
-            progress.weight = Some(0);
+        if self.routed && !(self.slow && self.rollout.progress.weight > Some(0)) {
+            self.weighs(0);
         }
+    }
+
+    /// The traffic router is given a weight of the revision at hand.
+    fn weighs(&mut self, percent: u32) {
+        self.rollout.progress.weight = Some(percent);
+        self.weight_of = self.rollout.current_hash.as_ref().map(ToString::to_string);
     }
 }

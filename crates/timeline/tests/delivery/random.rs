@@ -1,13 +1,14 @@
 //! Random stories, cut short at random points.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use timeline::Kind;
 
+use crate::acts::{self, Act, Manner};
 use crate::collector::Taste;
-use crate::story::{self, Act, Manner, Story, start};
+use crate::story::{Story, start};
 use crate::world::{Fault, InFlight, World};
 
 /// A story, and all that goes wrong in it.
@@ -47,11 +48,15 @@ fn faults() -> impl Strategy<Value = Vec<(prop::sample::Index, Fault)>> {
         Kind::RolloutAttempt,
     ])
     .prop_map(Fault::Relist);
+    let refused =
+        prop::sample::select(vec![Kind::Rollout, Kind::RolloutTrace, Kind::RolloutAttempt]);
     let dies = prop_oneof![
         5 => (in_flight(), down).prop_map(|(in_flight, down)| Fault::Crash(in_flight, down)),
         4 => answers(),
         1 => relist.clone(),
         1 => Just(Fault::NoTraces),
+        1 => (refused, any::<bool>(), 0u32..300_000)
+            .prop_map(|(kind, crashes, until)| Fault::Refused(kind, crashes, until)),
     ];
     let lives = prop_oneof![4 => answers(), 1 => relist, 1 => Just(Fault::NoAttempts)];
     let at = any::<prop::sample::Index>;
@@ -62,7 +67,7 @@ fn faults() -> impl Strategy<Value = Vec<(prop::sample::Index, Fault)>> {
 }
 
 pub(crate) fn case() -> impl Strategy<Value = Case> {
-    let told = || (story::manner(), prop::collection::vec(story::act(), 4..30));
+    let told = || (acts::manner(), prop::collection::vec(acts::act(), 4..30));
     let taste = prop_oneof![
         6 => Just(Taste::Everything),
         1 => Just(Taste::DropsPauses),
@@ -85,6 +90,13 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
 impl Case {
     /// Plays it, and says at how many points something went wrong.
     pub(crate) fn play(&self, prints: bool) -> usize {
+        let (count, wrong) = self.findings(prints);
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        count
+    }
+
+    /// The same, and what came out wrong, by rule: also where nothing went wrong.
+    pub(crate) fn findings(&self, prints: bool) -> (usize, BTreeMap<&'static str, String>) {
         let acts = |acts: &[Act]| -> Vec<Act> {
             let there = |act: &&Act| !(self.no_keptn && matches!(act, Act::Keptn(_)));
             acts.iter().filter(there).copied().collect()
@@ -92,10 +104,15 @@ impl Case {
         let first = acts(&self.first.1);
         let second = self.second.as_ref().map(|(manner, told)| (*manner, acts(told)));
         let second = second.as_ref().map(|(manner, acts)| (*manner, acts.as_slice()));
-        let story = story::random((self.first.0, &first), second);
+        let story = acts::random((self.first.0, &first), second);
         let story = Story { no_keptn: self.no_keptn, ..story };
-        let undisturbed = World::new(&story, Taste::Everything, BTreeMap::new()).run();
-        undisturbed.must_be_right(&undisturbed);
+        let mut undisturbed = World::new(&story, Taste::Everything, BTreeMap::new());
+        undisturbed.prints = prints;
+        let undisturbed = undisturbed.run();
+        let wrong = undisturbed.findings(&undisturbed, BTreeSet::new()).unknown();
+        if !wrong.is_empty() {
+            return (0, wrong);
+        }
         let at = |second: u16| start() + SignedDuration::from_secs(second.into());
         let away = self.away.iter().map(|(from, long)| (at(*from), at(from + long))).collect();
         let disturbed = Story { away, ..story.clone() };
@@ -104,7 +121,12 @@ impl Case {
         let count = plan.len();
         let mut world = World::new(&disturbed, self.taste, plan);
         world.prints = prints;
-        world.run().must_be_right(&undisturbed);
-        count
+        (count, world.run().findings(&undisturbed, BTreeSet::new()).unknown())
+    }
+
+    /// How long a person reads it.
+    pub(crate) fn length(&self) -> usize {
+        let second = self.second.as_ref().map_or(0, |second| second.1.len() + 10);
+        self.first.1.len() + second + self.faults.len()
     }
 }

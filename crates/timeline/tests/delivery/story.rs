@@ -1,9 +1,9 @@
 //! What happens in the cluster while the operator looks on: stories by name, and random ones that
 //! obey Argo's rules.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
-use proptest::prelude::*;
-use timeline::base::Phase;
 use timeline::seen::{AnalysisPhase, Strategy as Replacing};
 
 use crate::argo::{Argo, Change, Plan, Tried};
@@ -14,8 +14,10 @@ pub(crate) struct Story {
     pub(crate) name: &'static str,
     pub(crate) changes: Vec<Change>,
     pub(crate) truth: Vec<Tried>,
-    /// Turns of Rollouts, by UID, at which no attempt began or ended.
-    pub(crate) silent: Vec<(String, usize)>,
+    /// What happens in it that not everybody gets right.
+    pub(crate) kinds: BTreeSet<&'static str>,
+    /// When the namespace is deleted, with all that is in it.
+    pub(crate) namespace_goes: Option<Timestamp>,
     /// Keptn is not installed.
     pub(crate) no_keptn: bool,
     /// From when until when the collector is away.
@@ -27,7 +29,7 @@ pub(crate) fn start() -> Timestamp {
     Timestamp::new(1_800_000_000, 123_456_789).unwrap()
 }
 
-const CANARY: [Plan; 6] = [
+pub(crate) const CANARY: [Plan; 6] = [
     Plan::Weight(20),
     Plan::Pause(Some(10)),
     Plan::Weight(50),
@@ -35,23 +37,30 @@ const CANARY: [Plan; 6] = [
     Plan::Weight(80),
     Plan::Pause(Some(10)),
 ];
-const ASKING: [Plan; 3] = [Plan::Weight(25), Plan::Pause(None), Plan::Weight(75)];
-const TESTED: [Plan; 4] = [Plan::Weight(25), Plan::Analysis, Plan::Pause(Some(5)), Plan::Analysis];
+pub(crate) const ASKING: [Plan; 3] = [Plan::Weight(25), Plan::Pause(None), Plan::Weight(75)];
+pub(crate) const TESTED: [Plan; 4] =
+    [Plan::Weight(25), Plan::Analysis, Plan::Pause(Some(5)), Plan::Analysis];
+
+pub(crate) const ROUTES: [Plan; 5] =
+    [Plan::Scale(1), Plan::Header, Plan::Pause(None), Plan::Weight(50), Plan::Pause(None)];
+pub(crate) const MIRRORS: [Plan; 4] =
+    [Plan::Scale(1), Plan::Mirror, Plan::Pause(None), Plan::Weight(50)];
 
 impl Story {
-    fn of(name: &'static str, all: impl IntoIterator<Item = Argo>) -> Self {
+    pub(crate) fn of(name: &'static str, all: impl IntoIterator<Item = Argo>) -> Self {
         let mut story = Self {
             name,
             changes: Vec::new(),
             truth: Vec::new(),
-            silent: Vec::new(),
+            kinds: BTreeSet::new(),
+            namespace_goes: None,
             no_keptn: false,
             away: Vec::new(),
         };
         for argo in all {
             story.changes.extend(argo.changes);
             story.truth.extend(argo.truth);
-            story.silent.extend(argo.silent);
+            story.kinds.extend(argo.kinds);
         }
         story.changes.sort_by_key(|change| change.at);
         story
@@ -61,6 +70,12 @@ impl Story {
     pub(crate) fn without_collector(mut self, from: i64, until: i64) -> Self {
         let at = |second| start() + SignedDuration::from_secs(second);
         self.away.push((at(from), at(until)));
+        self
+    }
+
+    /// The namespace goes when the last Rollout goes.
+    fn with_its_namespace(mut self) -> Self {
+        self.namespace_goes = self.truth.iter().filter_map(|it| it.gone).max();
         self
     }
 
@@ -98,6 +113,10 @@ pub(crate) fn canary() -> Story {
 }
 
 pub(crate) fn all() -> Vec<Story> {
+    recorded().into_iter().chain(reported()).collect()
+}
+
+fn recorded() -> Vec<Story> {
     let blue_green = || live_as(Argo::new("cart", Replacing::BlueGreen, &[], start()));
     let passes = AnalysisPhase::Successful;
     vec![
@@ -178,6 +197,135 @@ pub(crate) fn all() -> Vec<Story> {
     ]
 }
 
+/// What people reported: each stands for a kind.
+#[expect(clippy::too_many_lines, reason = "a list")]
+fn reported() -> Vec<Story> {
+    let of = |name, argo, tell: fn(&mut Argo)| Story::of(name, [told(argo, tell)]);
+    let routed =
+        |plan: &[Plan]| live_as(Argo::new("cart", Replacing::Canary, plan, start()).routed());
+    let slow = || live_as(Argo::new("cart", Replacing::Canary, &ASKING, start()).slow());
+    let new = || Argo::new("cart", Replacing::Canary, &ASKING, start());
+    vec![
+        of("an abort that Argo ignores", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).loses_abort();
+        }),
+        of(
+            "back within the window, and an abort that Argo ignores",
+            live("cart", &ASKING),
+            |argo| {
+                argo.apply("b").wait(6).run().wait(5).resume().run().wait(60).returns_to("a");
+            },
+        ),
+        of("aborted, and shipped later", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).abort().wait(60).apply("c").wait(3).run();
+            argo.resume().run().wait(1000).apply("b").wait(4).run().resume().run();
+            argo.wait(90).apply("d").wait(4).run().resume().run();
+        }),
+        of("a first revision that is never healthy", new(), |argo| {
+            argo.cannot_pull("x").wait(2).apply("x").wait(50).stalls().wait(20).apply("b");
+            argo.wait(4).run().resume().run().wait(9).pods_get_ready().wait(60);
+            argo.apply("c").wait(4).run().resume().run();
+        }),
+        of("a first revision that is slow", new(), |argo| {
+            argo.wait(2).apply("a").wait(300).pods_get_ready().wait(60);
+            argo.apply("b").wait(4).run().resume().run();
+        }),
+        of("a header route, and no weight", routed(&ROUTES), |argo| {
+            argo.apply("b").wait(6).run().wait(45).abort();
+        }),
+        of("a mirror route", routed(&MIRRORS), |argo| {
+            argo.apply("b").wait(6).run().wait(45).abort();
+        }),
+        of("a hotfix for an aborted canary", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().resume().run().wait(100).apply("c").wait(4).run();
+            argo.wait(9).abort().wait(600).hotfix("d").wait(4).run().resume().run();
+        }),
+        of("a hotfix for what is live", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().resume().run().wait(100);
+            argo.hotfix("d").wait(4).run().resume().run();
+        }),
+        of("an undo keeps the annotations", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().resume().run().wait(100).undo("a").wait(5).run();
+            argo.resume().run().wait(1000).apply("b2").wait(5).run().resume().run();
+        }),
+        of("a chart with a timestamp", live("cart", &ASKING), |argo| {
+            for hash in ["a2", "b", "a3", "a4"] {
+                argo.apply(hash).wait(4).run().resume().run().wait(100);
+            }
+        }),
+        of("a controller's upgrade", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(4).run().resume().run().wait(100).apply("bu").wait(4).run();
+            argo.resume().run();
+        }),
+        of("traffic comes back slowly", slow(), |argo| {
+            argo.apply("b").wait(6).run().wait(5).resume().step().wait(9).abort().wait(100);
+            argo.shifts_back(50).wait(100).shifts_back(25).wait(100).shifts_back(0);
+        }),
+        of("traffic never comes back", slow(), |argo| {
+            argo.apply("b").wait(6).run().wait(5).abort().wait(100).shifts_back(10);
+        }),
+        of("traffic comes back after the old template is", slow(), |argo| {
+            argo.apply("b").wait(6).run().wait(5).apply("a").wait(100).shifts_back(10).wait(200);
+            argo.shifts_back(0);
+        }),
+        of("another revision over a canary that has the traffic", slow(), |argo| {
+            argo.apply("b").wait(6).run().wait(5).apply("c").wait(20).run().resume().run();
+        }),
+        of("promoted in full over a canary that has the traffic", slow(), |argo| {
+            argo.apply("b").wait(6).run().wait(5).apply("c").wait(2).promote_full();
+        }),
+        of("Argo refuses the spec midway", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).refuses().wait(20).apply("c").wait(5).run();
+            argo.times_out().wait(9).retry().wait(4).run().resume().run();
+        }),
+        of("a spec that is refused for a while", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).refuses().wait(20).accepts().wait(9).resume();
+            argo.run();
+        }),
+        of("stopped after a spec that was refused for a while", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).refuses().wait(20).accepts().wait(9).abort();
+        }),
+        of("two revisions at once, and back", live("cart", &CANARY), |argo| {
+            argo.apply("b").wait(2).apply("c").wait(2).apply("a");
+        }),
+        of("timed out, and then stopped by hand", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(60).stalls().wait(30).abort().wait(60).apply("c").wait(60);
+            argo.stalls().wait(30).apply("d").wait(4).run().resume().run();
+        }),
+        of("stopped while the crashing pods are up", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().crashes().wait(2).abort();
+        }),
+        of("an evicted pod was replaced", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().evicts(true).wait(40).abort();
+        }),
+        of("an evicted pod was not replaced", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().evicts(false).wait(40).abort();
+        }),
+        of("a volume that cannot be mounted", live("cart", &ASKING), |argo| {
+            argo.apply("m").wait(100).stalls().wait(60).abort().wait(60).apply("c").wait(4).run();
+            argo.resume().run();
+        }),
+        of("superseded at once, and applied again", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(1).apply("c").wait(1).apply("b").wait(4).run().resume().run();
+        }),
+        of("a step is skipped", live("cart", &TESTED), |argo| {
+            argo.apply("b").wait(6).step().skips().wait(3).run();
+        }),
+        of("two promotions, one after the other", live("cart", &CANARY), |argo| {
+            argo.apply("b").wait(1).promote_full().wait(1).apply("c").wait(1).promote_full();
+            argo.wait(1).apply("d").wait(4).step().wait(9).abort();
+        }),
+        of("a namespace that goes midway", live("cart", &ASKING), |argo| {
+            argo.apply("b").wait(6).run().wait(5).delete();
+        })
+        .with_its_namespace(),
+        of("the first revision goes with its Rollout", new(), |argo| {
+            argo.wait(2).apply("a").wait(9).delete().wait(30).apply("b").wait(4);
+            argo.pods_get_ready();
+        }),
+    ]
+}
+
 /// Many Rollouts at once, each with a revision that fails.
 pub(crate) fn crowd(rollouts: usize) -> Story {
     let of = |n: usize| {
@@ -187,112 +335,4 @@ pub(crate) fn crowd(rollouts: usize) -> Story {
         argo
     };
     Story::of("a crowd", (0..rollouts).map(of))
-}
-
-/// A step of somebody in a random story.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Act {
-    Apply(u8),
-    Ready,
-    Step,
-    Run,
-    Resume,
-    Abort,
-    TimesOut,
-    FailsAnalysis,
-    Retry,
-    PromoteFull,
-    Delete,
-    Flaps,
-    Background,
-    Previews,
-    Switches(bool),
-    Keptn(u8),
-    Wait(u16),
-}
-
-/// How a Rollout of a random story replaces its pods.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Manner {
-    Timed,
-    Asking,
-    Tested,
-    Routed,
-    BlueGreen,
-}
-
-pub(crate) fn act() -> impl Strategy<Value = Act> {
-    use Act::*;
-    prop_oneof![
-        4 => (0u8..4).prop_map(Apply),
-        3 => Just(Ready),
-        5 => Just(Step),
-        5 => Just(Run),
-        3 => Just(Resume),
-        2 => Just(Abort),
-        1 => Just(TimesOut),
-        1 => Just(FailsAnalysis),
-        3 => Just(Retry),
-        1 => Just(PromoteFull),
-        1 => Just(Delete),
-        2 => Just(Flaps),
-        1 => Just(Background),
-        2 => Just(Previews),
-        2 => any::<bool>().prop_map(Switches),
-        1 => any::<u8>().prop_map(Keptn),
-        6 => prop_oneof![0u16..10, 0u16..100, 0u16..4000].prop_map(Wait),
-    ]
-}
-
-pub(crate) fn manner() -> impl Strategy<Value = Manner> {
-    use Manner::*;
-    prop::sample::select(vec![Timed, Asking, Tested, Routed, BlueGreen])
-}
-
-fn played(name: &str, manner: Manner, acts: &[Act]) -> Argo {
-    let canary = |plan| Argo::new(name, Replacing::Canary, plan, start());
-    let mut argo = match manner {
-        Manner::Timed => canary(&CANARY),
-        Manner::Asking => canary(&ASKING),
-        Manner::Tested => canary(&TESTED),
-        Manner::Routed => canary(&ASKING).routed(),
-        Manner::BlueGreen => Argo::new(name, Replacing::BlueGreen, &[], start()),
-    };
-    for act in acts {
-        match *act {
-            Act::Apply(n) => argo.apply(["a", "b", "c", "d"][usize::from(n)]),
-            Act::Ready => argo.pods_get_ready(),
-            Act::Step => argo.step(),
-            Act::Run => argo.run(),
-            Act::Resume => argo.resume(),
-            Act::Abort => argo.abort(),
-            Act::TimesOut => argo.times_out(),
-            Act::FailsAnalysis => argo.fails_analysis(),
-            Act::Retry => argo.retry(),
-            Act::PromoteFull => argo.promote_full(),
-            Act::Delete => argo.delete(),
-            Act::Flaps => argo.flaps(),
-            Act::Background => argo.watches_in_background(),
-            Act::Previews => argo.previews(),
-            Act::Switches(pass) => {
-                argo.switches(if pass { AnalysisPhase::Successful } else { AnalysisPhase::Failed })
-            }
-            Act::Keptn(n) => argo.keptn(n),
-            Act::Wait(seconds) => argo.wait(seconds.into()),
-        };
-        argo.wait(1);
-    }
-    // In the end everything is decided.
-    argo.wait(200).abort();
-    if argo.truth.last().is_some_and(|it| it.outcome == Phase::Progressing) {
-        argo.wait(5).pods_get_ready();
-    }
-    argo
-}
-
-/// A random story.
-pub(crate) fn random(first: (Manner, &[Act]), second: Option<(Manner, &[Act])>) -> Story {
-    let mut all = vec![played("cart", first.0, first.1)];
-    all.extend(second.map(|(manner, acts)| played("pay", manner, acts)));
-    Story::of("random", all)
 }

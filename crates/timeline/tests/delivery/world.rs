@@ -11,18 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use smol_str::SmolStr;
 use timeline::base::AttemptId;
 use timeline::engine::{Effect, LedgerChange, Options};
 use timeline::ledger::Ledger;
 use timeline::outbox::Stage;
+use timeline::seen::Unavailable;
 use timeline::{Engine, Key, Kind, Observation};
 
 use crate::api_server::ApiServer;
 use crate::collector::{Collector, Taste};
 use crate::story::Story;
 pub(crate) use fault::{Fault, InFlight};
-use knowledge::Lists;
 use words::{described, wanted};
 use work::Work;
 
@@ -47,8 +46,6 @@ const STARTING: SignedDuration = SignedDuration::from_millis(60);
 /// Outbox in memory that wait for a collector.
 const WAITING: usize = 128;
 const SENDING: usize = 8;
-/// A story of minutes takes hundreds of steps.
-const ENDLESS: usize = 200_000;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -59,6 +56,10 @@ enum Step {
     Answer(u64),
     Collect(Key),
     Start,
+    /// The kind is served again.
+    Serve(Kind),
+    /// The namespace is deleted.
+    Terminate,
 }
 
 pub(crate) struct World<'a> {
@@ -81,23 +82,29 @@ pub(crate) struct World<'a> {
     /// The ledgers that it shows.
     pub(crate) shown: BTreeMap<Key, Arc<Ledger>>,
     pub(crate) rollouts: BTreeMap<Key, String>,
-    /// Turns of each Rollout that happened, that the operator knows, and that are stored.
-    happened: BTreeMap<Key, usize>,
-    told: BTreeMap<Key, usize>,
-    saved: BTreeMap<Key, usize>,
+    /// The names of all Rollouts of the story.
+    pub(crate) keys: BTreeSet<Key>,
+    /// When all that was known of each Rollout was stored.
+    safe: BTreeMap<Key, Timestamp>,
+    /// Since when nobody looks at it.
+    dark: BTreeMap<Key, Timestamp>,
+    /// From when until when nobody looked at it.
+    blind: BTreeMap<Key, Vec<(Timestamp, Timestamp)>>,
+    /// What a process that starts has not read yet.
+    unread: BTreeSet<Kind>,
     pub(crate) crashes: usize,
-    /// More than one turn of the Rollouts of these UIDs was forgotten or never told.
-    pub(crate) dropped: BTreeSet<SmolStr>,
-    /// What a process that starts has read so far: RolloutTraces, RolloutAttempts, Rollouts.
-    lists: Option<Lists>,
     /// The operator knew more than was stored when it died, or did not see every version.
     pub(crate) lossy: bool,
     /// A person took RolloutTraces away, and with them what was long ago.
     pub(crate) forgot: bool,
     /// A person took RolloutAttempts away.
     pub(crate) taken: bool,
+    /// What happened that not everybody gets right.
+    pub(crate) kinds: BTreeSet<&'static str>,
     /// How long it was away, in milliseconds.
     away: u32,
+    /// In the end nothing was left to do.
+    pub(crate) rests: bool,
     /// The most journals that the operator held at one time.
     pub(crate) most_held: usize,
     /// Tells each step to a person.
@@ -125,20 +132,25 @@ impl<'a> World<'a> {
             announced: BTreeSet::new(),
             shown: BTreeMap::new(),
             rollouts: BTreeMap::new(),
-            happened: BTreeMap::new(),
-            told: BTreeMap::new(),
-            saved: BTreeMap::new(),
+            keys: story.truth.iter().map(|it| it.identity.rollout.clone()).collect(),
+            safe: BTreeMap::new(),
+            dark: BTreeMap::new(),
+            blind: BTreeMap::new(),
+            unread: BTreeSet::new(),
             crashes: 0,
-            dropped: BTreeSet::new(),
-            lists: None,
             lossy: false,
             forgot: false,
             taken: false,
+            kinds: story.kinds.clone(),
             away: 0,
+            rests: false,
             most_held: 0,
             prints: false,
         };
         world.start();
+        if let Some(at) = story.namespace_goes {
+            world.schedule(at + SignedDuration::from_millis(1_000), Step::Terminate);
+        }
         for (n, change) in story.changes.iter().enumerate() {
             // After the operator has started.
             world.schedule(change.at + SignedDuration::from_secs(1), Step::Change(n));
@@ -148,9 +160,10 @@ impl<'a> World<'a> {
 
     /// Makes all steps until nothing is left to do.
     pub(crate) fn run(mut self) -> Self {
-        while self.next() {
-            assert!(self.steps < ENDLESS, "it never comes to rest");
-        }
+        // A story of minutes takes hundreds of steps.
+        let most = 4_000 + self.story.changes.len() * 100;
+        while self.steps < most && self.next() {}
+        self.rests = self.steps < most;
         self
     }
 
@@ -189,12 +202,23 @@ impl<'a> World<'a> {
             Step::Change(n) => self.change(n),
             Step::Start => self.start(),
             Step::Collect(rollout) => self.collect(&rollout),
+            Step::Terminate => {
+                let before = self.server.count();
+                self.server.terminate();
+                self.tell_since(&before);
+            }
+            Step::Serve(kind) => {
+                self.server.refused.remove(&kind);
+                if self.operator.is_some() {
+                    self.after(0, Step::List(kind));
+                }
+            }
             _ if self.operator.is_none() && !matches!(step, Step::Commit(_)) => {}
             Step::List(Kind::AppVersion | Kind::WorkloadVersion | Kind::AppContext)
                 if self.story.no_keptn =>
             {
                 let Step::List(kind) = step else { return };
-                self.server.refuse(kind);
+                self.server.refuse(kind, Unavailable::NotInstalled);
                 self.after(0, Step::Deliver(kind));
             }
             Step::List(kind) => {
@@ -228,15 +252,28 @@ impl<'a> World<'a> {
         self.lossy |= self.crashes > 0 && (self.operator.is_none() || starting);
         if let Observation::Rollout(seen) = &change.what {
             self.rollouts.insert(seen.key.clone(), seen.uid.to_string());
-            self.happened.insert(seen.key.clone(), change.turns);
         }
         if let Observation::Gone(Kind::Rollout, key) = &change.what {
             self.rollouts.remove(key);
-            self.happened.insert(key.clone(), change.turns);
             self.after(300, Step::Collect(key.clone()));
+        }
+        let pod = match &change.what {
+            Observation::Pod(pod) => Some(&pod.key),
+            Observation::Gone(Kind::Pod, key) => Some(key),
+            _ => None,
+        };
+        if pod.is_some_and(|pod| !self.is_watched(pod)) {
+            self.server.put_unwatched(&change.what);
+            return;
         }
         let kind = self.server.put(change.what.clone());
         self.after(WATCH, Step::Deliver(kind));
+    }
+
+    fn is_watched(&self, pod: &Key) -> bool {
+        self.pods_watched
+            .iter()
+            .any(|(rollout, hash)| pod.name.starts_with(&format!("{}-{hash}-", rollout.name)))
     }
 
     /// The garbage collector takes what a Rollout owned.
@@ -244,9 +281,6 @@ impl<'a> World<'a> {
         let uid = self.rollouts.get(rollout).map(String::as_str);
         let before = self.server.count();
         self.server.collect(rollout, uid);
-        if self.server.trace(rollout).is_none() {
-            self.saved.remove(rollout);
-        }
         self.tell_since(&before);
     }
 
@@ -263,7 +297,6 @@ impl<'a> World<'a> {
         let options = Options { observe_only: true, export: true };
         self.operator = Some(Engine::new(options));
         self.started = self.now;
-        self.lists = Some((None, None, None));
         self.pods_watched.clear();
         self.shown.clear();
         self.server.disconnect();
@@ -280,27 +313,34 @@ impl<'a> World<'a> {
         let Some(observation) = self.server.next_event(kind) else {
             return;
         };
-        match &observation {
-            Observation::Listing(kind) => self.reads(*kind),
-            Observation::Listed(Kind::Rollout, _) => self.told = self.happened.clone(),
-            Observation::Rollout(seen) => self.knows(&seen.key),
-            Observation::Gone(Kind::Rollout, key) => self.knows(key),
-            Observation::Pod(pod) => {
-                let watched = self.pods_watched.iter().any(|(rollout, hash)| {
-                    pod.key.name.starts_with(&format!("{}-{hash}-", rollout.name))
-                });
-                if !watched {
-                    return;
-                }
-            }
-            _ => {}
-        }
         self.note(|| format!("is told {}", described(&observation)));
         let now = self.now;
+        let of = match &observation {
+            Observation::Rollout(seen) => Some(seen.key.clone()),
+            Observation::Pod(seen) => self
+                .keys
+                .iter()
+                .find(|it| {
+                    it.namespace == seen.key.namespace
+                        && seen.key.name.starts_with(it.name.as_str())
+                })
+                .cloned(),
+            _ => None,
+        };
+        let listed = match &observation {
+            Observation::Listed(kind, _) => Some(*kind),
+            _ => None,
+        };
         if let Some(operator) = &mut self.operator {
             operator.observe(observation, now);
         }
         self.act();
+        if let Some(kind) = listed {
+            self.has_read(kind);
+        }
+        if let Some(rollout) = of {
+            self.looks_at(&rollout);
+        }
     }
 
     /// Lets the operator do what it wants to do now.
@@ -345,8 +385,8 @@ impl<'a> World<'a> {
                 effect => {
                     self.must_be_the_only_one(&effect);
                     self.count += 1;
-                    let (n, told) = (self.count, self.told.clone());
-                    let work = Work { effect, answer: None, told, orphan: false, fault: None };
+                    let n = self.count;
+                    let work = Work { effect, answer: None, orphan: false, fault: None };
                     self.work.insert(n, work);
                     self.after(REQUEST, Step::Commit(n));
                 }
@@ -356,10 +396,6 @@ impl<'a> World<'a> {
 
     pub(crate) fn was_away(&self) -> bool {
         self.away > 0
-    }
-
-    pub(crate) fn was_long_away(&self) -> bool {
-        self.away > 5_000
     }
 
     fn note(&self, what: impl FnOnce() -> String) {

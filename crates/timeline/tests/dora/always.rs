@@ -131,7 +131,7 @@ proptest! {
     #[test]
     fn an_attempt_is_deployed_at_most_once_and_fails_at_most_once(lines in vec(line(), 0..40)) {
         let ledger = ledger(lines);
-        let verdicts = judge(ledger.lines(), &Settings::default());
+        let verdicts = judge(&ledger, &Settings::default());
         let decided = ledger.lines().iter().filter(|line| !line.open() && line.ended.is_some());
         prop_assert_eq!(verdicts.len(), decided.count());
         for verdict in &verdicts {

@@ -39,6 +39,10 @@ enum What {
     Supersede,
     Revert(Exposed),
     Retry,
+    /// What was stopped before is shipped at last.
+    Reship(usize),
+    /// Back to what was live before anybody looked.
+    BackFar,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -53,6 +57,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(What::Supersede),
         1 => exposed().prop_map(What::Revert),
         2 => Just(What::Retry),
+        1 => (0usize..4).prop_map(What::Reship),
+        1 => Just(What::BackFar),
     ];
     let pause = prop_oneof![1 => 0i64..3, 3 => 0i64..600, 3 => 600i64..6000];
     let takes = prop_oneof![1 => Just(0i64), 4 => 1i64..300];
@@ -132,11 +138,27 @@ fn next(lines: &[Line], act: &Act, clock: i64) -> Line {
         }
         was.get(n + 1).map(|hash| Id::new(revision, 1, hash))
     };
+    // What never was live.
+    let stopped = |n: usize| {
+        let live = |hash: &str| {
+            lines.iter().any(|it| it.outcome == Phase::Promoted && it.id.hash.as_str() == hash)
+        };
+        let never = lines.iter().rev().map(|line| line.id.hash.as_str()).filter(|it| !live(it));
+        never.clone().nth(n).map(|hash| Id::new(revision, 1, hash))
+    };
     let retried = lines.last().filter(|last| last.outcome == Phase::Aborted);
     let (id, outcome, kind, exposed) = match act.what {
         What::Promote(kind) => (fresh, Phase::Promoted, kind, Exposed::Yes),
         What::Back(n) => match back(n) {
             Some(id) => (id, Phase::Promoted, Kind::Rollback, Exposed::Yes),
+            None => (fresh, Phase::Promoted, Kind::Change, Exposed::Yes),
+        },
+        What::BackFar => {
+            let id = Id::new(revision, 1, &format!("old{revision}"));
+            (id, Phase::Promoted, Kind::Rollback, Exposed::Yes)
+        }
+        What::Reship(n) => match stopped(n) {
+            Some(id) => (id, Phase::Promoted, Kind::Change, Exposed::Yes),
             None => (fresh, Phase::Promoted, Kind::Change, Exposed::Yes),
         },
         What::Abort(exposed) => (fresh, Phase::Aborted, Kind::Change, exposed),
@@ -156,7 +178,10 @@ fn next(lines: &[Line], act: &Act, clock: i64) -> Line {
     };
     let started = second(clock * 60);
     let ended = clock + act.takes;
+    let before = lines.iter().rev().find(|line| line.id.hash == id.hash);
+    let failed = !matches!(outcome, Phase::Promoted | Phase::Superseded);
     let commit = match lines.last() {
+        _ if before.is_some() => before.and_then(|before| before.commit.clone()),
         Some(last) if act.same_commit => last.commit.clone(),
         _ => Word::new(&format!("c{revision}"), 40),
     };
@@ -170,6 +195,7 @@ fn next(lines: &[Line], act: &Act, clock: i64) -> Line {
             .hits
             .filter(|_| exposed == Exposed::Yes)
             .map(|hits| second((clock + hits.min(act.takes)) * 60)),
+        class: failed.then_some(FailureClass::CrashLoop),
         commit,
         commit_time: act.age.map_or(CommitTime::Untold, |age| {
             CommitTime::At(second((clock - age * 60) * 60), Source::Throughline)

@@ -26,7 +26,7 @@ fn a_time_of_a_commit_that_cannot_be_right_is_counted_as_refused_and_never_as_a_
         (refused(Refusal::Future), Settings::default(), Refusal::Future),
     ] {
         let ledger = ledger([line]);
-        assert_eq!(judge(ledger.lines(), &settings)[0].lead, Lead::Refused(why));
+        assert_eq!(judge(&ledger, &settings)[0].lead, Lead::Refused(why));
         let week = figures([&ledger], Window::days(7, hour(5)).unwrap(), &settings);
         assert_eq!((week.lead.n, week.lead.refused, week.lead.median), (0, 1, None), "{why}");
         assert_eq!(week.frequency.n, 1);

@@ -5,9 +5,12 @@ use proptest::prelude::*;
 use timeline::Key;
 use timeline::base::Phase::{Aborted, Progressing, Promoted, Unknown};
 use timeline::base::{AttemptId, Moment};
+use timeline::chain::Relation;
 use timeline::failure::{Failure, FailureClass};
-use timeline::journal::{Journal, Link, LinkKind, Mark, MarkKind, Service, Switch, Weight};
-use timeline::ledger::{Beside, Exposed, Kind, Ledger, Line, Ref};
+use timeline::journal::{
+    Facts, Journal, Link, LinkKind, Mark, MarkKind, Replaces, Service, Switch, Weight,
+};
+use timeline::ledger::{Exposed, Kind, Ledger, Line};
 use timeline::seen::commit::{CommitTime, Refusal, Source};
 
 use crate::any::history;
@@ -25,7 +28,7 @@ fn journal(revision: i64) -> Journal {
 }
 
 fn of(journal: &Journal) -> Line {
-    Line::of_journal(journal, &Beside::default())
+    Line::of_journal(journal)
 }
 
 fn at(seconds: i64) -> Moment {
@@ -55,11 +58,14 @@ fn a_line_tells_what_its_journal_tells() {
     journal.facts.version = Some("2.0.0 beta".to_owned());
     journal.facts.commit = Some("main@sha1:6ec3dd4bd1ea1f9a0f8a3b9e9e8a6b1f3d7f2c11".to_owned());
     journal.facts.commit_time = Some(second(-7200));
-    let beside = Beside { replaces: Some(Ref { revision: 1, number: 1 }), ..Beside::default() };
+    let relation = Relation::Successor;
+    journal.facts.replaces = Some(Replaces { revision: 1, number: 1, relation });
+    journal.facts.spec_digest = 0xa000_0000_0000_000b;
     assert_eq!(
-        Line::of_journal(&journal, &beside).to_string(),
+        of(&journal).to_string(),
         "2.1@6d5694bbbf Aborted 2026-11-01T00:00:00Z ended=+95 settled=+97 exposed=+5 \
-         class=AnalysisFailed version=2.0.0_beta commit=6ec3dd4bd1ea@-7200 replaces=1.1"
+         class=AnalysisFailed version=2.0.0_beta commit=6ec3dd4bd1ea@-7200 \
+         template=a000000b replaces=1.1"
     );
 }
 
@@ -120,9 +126,13 @@ fn what_an_attempt_was_for_is_told_by_what_it_does() {
     let traceparent = "00-28e7c919c887709c210854f40838e0d7-bf5933e028d3fc36-01".parse().unwrap();
     back.links.push(Link { traceparent, kind: LinkKind::RollsBack });
     assert_eq!(of(&back).kind, Kind::Rollback);
-    let told = |beside| Line::of_journal(&journal(2), &beside).kind;
-    assert_eq!(told(Beside { rollback: true, ..Beside::default() }), Kind::Rollback);
-    assert_eq!(told(Beside { hotfix: true, ..Beside::default() }), Kind::Hotfix);
+    let told = |facts| of(&Journal { facts, ..journal(2) }).kind;
+    let replaces = |relation| Some(Replaces { revision: 1, number: 1, relation });
+    let back = Facts { replaces: replaces(Relation::Rollback), ..Facts::default() };
+    assert_eq!(told(back), Kind::Rollback);
+    let on = Facts { replaces: replaces(Relation::Successor), ..Facts::default() };
+    assert_eq!(told(on), Kind::Change);
+    assert_eq!(told(Facts { hotfix: true, ..Facts::default() }), Kind::Hotfix);
 }
 
 #[test]
@@ -139,18 +149,29 @@ fn an_end_that_nobody_saw_and_nothing_bounds_is_no_end() {
 }
 
 #[test]
-fn the_source_of_a_commits_time_is_told_beside_and_so_is_why_it_was_refused() {
-    let mut known = journal(2);
-    known.facts.commit_time = Some(second(-60));
-    let told = |journal, commit_time| {
-        Line::of_journal(journal, &Beside { commit_time, ..Beside::default() }).commit_time
-    };
-    let shift = CommitTime::At(second(-60), Source::OpenShift);
-    assert_eq!(told(&known, shift), shift);
-    let ours = CommitTime::At(second(-60), Source::Throughline);
-    assert_eq!(told(&known, CommitTime::Untold), ours);
-    let refused = CommitTime::Refused(Refusal::Future);
-    assert_eq!(told(&journal(2), refused), refused);
+fn the_source_of_a_commits_time_is_a_fact_and_so_is_why_it_was_refused() {
+    let told = |facts| of(&Journal { facts, ..journal(2) }).commit_time;
+    let known = Facts { commit_time: Some(second(-60)), ..Facts::default() };
+    // As the release before stored it.
+    assert_eq!(told(known.clone()), CommitTime::At(second(-60), Source::Throughline));
+    let shift = Facts { commit_time_source: Some(Source::OpenShift), ..known };
+    assert_eq!(told(shift), CommitTime::At(second(-60), Source::OpenShift));
+    let refused = Facts { commit_time_refused: Some(Refusal::Future), ..Facts::default() };
+    assert_eq!(told(refused), CommitTime::Refused(Refusal::Future));
+}
+
+#[test]
+fn the_digits_of_one_commit_never_stand_with_the_time_of_another() {
+    let one = attempt(2, "b", Promoted, hour(1), hour(2)).commit("bbbb", hour(-5));
+    let undated = Line { commit_time: CommitTime::Untold, ..one.clone().commit("cccc", hour(0)) };
+    for looks in [[&one, &undated], [&undated, &one]] {
+        let mut ledger = Ledger::new(UID, None);
+        looks.into_iter().for_each(|look| {
+            ledger.take(look.clone());
+        });
+        let line = &ledger.lines()[0];
+        assert_eq!(line.commit_time, CommitTime::Untold, "{line}");
+    }
 }
 
 #[test]
@@ -169,7 +190,7 @@ fn times_below_a_second_and_an_end_before_the_start_make_a_line_that_can_be_read
 #[test]
 fn an_attempt_of_another_rollout_is_refused() {
     let mut ledger = Ledger::new("another", None);
-    let refused = ledger.take_journal(&aborted(), &Beside::default()).unwrap_err();
+    let refused = ledger.take_journal(&aborted()).unwrap_err();
     assert_eq!(
         refused.to_string(),
         format!(
@@ -184,10 +205,10 @@ fn an_attempt_of_another_rollout_is_refused() {
 fn an_attempt_enters_when_it_begins_and_is_told_on_as_it_goes() {
     let mut ledger = Ledger::new(UID, None);
     let open = journal(2);
-    assert_eq!(ledger.take_journal(&open, &Beside::default()), Ok(true));
-    assert_eq!(ledger.take_journal(&open, &Beside::default()), Ok(false));
-    assert_eq!(ledger.take_journal(&aborted(), &Beside::default()), Ok(true));
-    assert_eq!(ledger.take_journal(&open, &Beside::default()), Ok(false));
+    assert_eq!(ledger.take_journal(&open), Ok(true));
+    assert_eq!(ledger.take_journal(&open), Ok(false));
+    assert_eq!(ledger.take_journal(&aborted()), Ok(true));
+    assert_eq!(ledger.take_journal(&open), Ok(false));
     assert_eq!((ledger.lines().len(), ledger.lines()[0].outcome), (1, Aborted));
     assert_eq!(open.phase, Progressing);
 }

@@ -1,10 +1,11 @@
 //! Histories whose figures are worked out by hand beside them.
 
 use timeline::base::Phase::{Aborted, Deleted, Progressing, Promoted, Reverted, Superseded};
-use timeline::dora::{Band, Counts, Rate, Settings, Window, figures, judge};
+use timeline::dora::{Band, Counts, Lead, Rate, Settings, Window, figures, judge};
 use timeline::ledger::{Exposed, Kind, Ledger, Line};
+use timeline::seen::commit::Refusal;
 
-use crate::build::{Told, attempt, hour, ledger, minute, over};
+use crate::build::{Told, UID, attempt, hour, ledger, minute, over};
 
 /// The life of one Rollout. The window is that of 7 days, of which all but the first revision are
 /// part.
@@ -91,7 +92,7 @@ fn a_life_of_a_rollout_gives_the_figures_that_are_worked_out_by_hand() {
 #[test]
 fn each_attempt_counts_once_and_says_as_what() {
     let ledger = everything();
-    let verdicts = judge(ledger.lines(), &Settings::default());
+    let verdicts = judge(&ledger, &Settings::default());
     let counts: Vec<_> =
         verdicts.iter().map(|it| (it.line.id.revision, it.counts, it.recovers)).collect();
     let id = |revision: i64, number: u32| {
@@ -157,6 +158,7 @@ fn a_rollback_after_the_failure_window_makes_nothing_a_failure() {
         assert_eq!((week.frequency.n, week.sum.rollbacks), (1, 1));
     }
     let ledger = ledger([
+        attempt(1, "a", Promoted, hour(0), hour(1)).kind(Kind::Initial),
         attempt(2, "b", Promoted, hour(10), hour(11)),
         attempt(3, "a", Promoted, hour(36), hour(37)).kind(Kind::Rollback),
     ]);
@@ -273,8 +275,12 @@ fn figures_over_several_rollouts_are_those_of_all_their_attempts() {
         attempt(n, &format!("h{n}"), Promoted, hour(40 * n), hour(40 * n + 1))
             .commit(&format!("c{n}"), hour(40 * n + 1 - lead))
     };
-    let one =
-        ledger([of(2, 1), attempt(3, "h1", Promoted, hour(82), hour(83)).kind(Kind::Rollback)]);
+    let initial = attempt(1, "h1", Promoted, hour(0), hour(1)).kind(Kind::Initial);
+    let one = ledger([
+        initial,
+        of(2, 1),
+        attempt(3, "h1", Promoted, hour(82), hour(83)).kind(Kind::Rollback),
+    ]);
     let other = ledger([of(2, 2), of(3, 3), of(4, 4)]);
     let window = Window::days(30, hour(200)).unwrap();
     let all = figures([&one, &other], window, &Settings::default());
@@ -309,13 +315,80 @@ fn what_was_never_live_is_a_deployment_and_fails_nobody() {
 #[test]
 fn a_return_that_was_stopped_stays_a_return_when_it_is_tried_again() {
     // What is gone from the ledger was live long ago.
-    let ledger = ledger([
+    let lines = [
         attempt(7, "v7", Promoted, hour(0), hour(1)),
         attempt(8, "old", Aborted, hour(2), hour(3)).kind(Kind::Rollback),
         attempt(8, "old", Promoted, hour(4), hour(5)).number(2).kind(Kind::Rollback),
-    ]);
+    ];
+    let mut ledger = Ledger::new(UID, Some(hour(-1)));
+    for line in lines.clone() {
+        ledger.take(line);
+    }
     let week = over(7, hour(20), &ledger);
     assert_eq!((week.frequency.n, week.sum.rollbacks, week.sum.failed_live), (1, 1, 1));
+    // Where nothing is missing, it was never live.
+    let whole = crate::build::ledger(lines);
+    let week = over(7, hour(20), &whole);
+    assert_eq!((week.frequency.n, week.sum.rollbacks, week.sum.failed_live), (2, 0, 0));
+}
+
+#[test]
+fn a_return_to_what_nobody_knows_takes_back_at_most_what_came_after_that() {
+    let mut ledger = Ledger::new(UID, Some(hour(5)));
+    ledger.take(attempt(7, "v7", Promoted, hour(2), hour(3)));
+    ledger.take(attempt(9, "v9", Promoted, hour(6), hour(7)));
+    ledger.take(attempt(10, "v8", Promoted, hour(8), hour(9)).kind(Kind::Rollback));
+    let verdicts = judge(&ledger, &Settings::default());
+    let counts: Vec<_> = verdicts.iter().map(|it| (it.line.id.revision, it.counts)).collect();
+    let counted = [(7, Counts::Deployment), (9, Counts::FailedDeployment), (10, Counts::Rollback)];
+    assert_eq!(counts, counted);
+}
+
+/// An attempt of a chart that stamps the time into the template: each has a hash of its own.
+fn stamped(revision: i64, template: u32, commit: &str) -> Line {
+    let at = revision * 2;
+    let line = attempt(revision, &format!("h{revision}"), Promoted, hour(at), hour(at + 1));
+    Line { template: Some(template), ..line.commit(commit, hour(-5)) }
+}
+
+#[test]
+fn the_same_under_another_hash_is_a_redeploy_or_a_rollback_and_no_deployment() {
+    let (a, b) = (0xa, 0xb);
+    let ledger = ledger([
+        stamped(1, a, "aaaa").kind(Kind::Initial),
+        stamped(2, a, "aaaa"),
+        stamped(3, b, "bbbb"),
+        stamped(4, a, "aaaa"),
+        stamped(5, a, "aaaa"),
+        // The commit again, with a switch turned off.
+        stamped(6, 0xc, "bbbb"),
+        // The template again, of another commit.
+        stamped(7, 0xc, "dddd"),
+    ]);
+    let verdicts = judge(&ledger, &Settings::default());
+    let told: Vec<_> = verdicts.iter().map(|it| (it.kind, it.counts)).collect();
+    assert_eq!(
+        told,
+        [
+            (Kind::Initial, Counts::Nothing),
+            (Kind::Redeploy, Counts::Nothing),
+            (Kind::Change, Counts::FailedDeployment),
+            (Kind::Rollback, Counts::Rollback),
+            (Kind::Redeploy, Counts::Nothing),
+            (Kind::Change, Counts::Deployment),
+            (Kind::Change, Counts::Deployment),
+        ]
+    );
+    let week = over(7, hour(20), &ledger);
+    assert_eq!((week.frequency.n, week.lead.n, week.lead.refused), (3, 3, 0));
+    assert_eq!(verdicts[4].lead, Lead::Refused(Refusal::Redeployed));
+}
+
+#[test]
+fn a_template_that_nobody_knows_is_like_no_other() {
+    let of = |revision| Line { template: None, ..stamped(revision, 0xa, "aaaa") };
+    let ledger = ledger([of(2), of(3)]);
+    assert_eq!(over(7, hour(20), &ledger).frequency.n, 2);
 }
 
 #[test]
@@ -339,7 +412,7 @@ fn a_hotfix_mends_the_abort_that_users_noticed_and_not_what_was_good_before_it()
         ]);
         let week = over(7, hour(20), &ledger);
         assert_eq!((week.frequency.n, week.sum.failed_live), (2, failed_live), "{case}");
-        let verdicts = judge(ledger.lines(), &Settings::default());
+        let verdicts = judge(&ledger, &Settings::default());
         let hotfix = verdicts.iter().find(|it| it.line.id.revision == 4).unwrap();
         assert_eq!(hotfix.counts, Counts::Deployment, "{case}");
         assert_eq!(hotfix.recovers == Some(id), exposed, "{case}");

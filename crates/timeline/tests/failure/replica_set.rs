@@ -15,6 +15,8 @@ pub(crate) fn set(failure: Option<(String, String)>) -> ReplicaSetSeen {
         revision: Some(2),
         created: None,
         template: Template::AskRollout(Vec::new()),
+        desired: None,
+        ready: 0,
         available: 0,
         failure,
         facts: RevisionFacts::default(),

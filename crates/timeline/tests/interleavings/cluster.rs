@@ -121,6 +121,8 @@ impl Cluster {
                 version: version_of(template).into(),
                 hashed: false,
             })),
+            desired: None,
+            ready: 0,
             available: 0,
             failure: None,
             facts: timeline::seen::RevisionFacts::default(),

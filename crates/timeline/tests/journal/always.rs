@@ -77,9 +77,16 @@ fn pause() -> impl Strategy<Value = PauseSeen> {
 
 fn plan() -> impl Strategy<Value = Vec<StepPlan>> {
     let seconds = prop::option::of(prop_oneof![Just(u64::MAX), 0u64..100]);
-    let step = (prop::sample::select(vec!["a", "\u{0}\n"]), seconds).prop_map(|(kind, seconds)| {
-        StepPlan { kind: kind.to_owned().into(), setting: kind.repeat(40).into(), seconds }
-    });
+    let step = (
+        prop::sample::select(vec!["a", "\u{0}\n", "setHeaderRoute", "pause", "analysis"]),
+        seconds,
+    )
+        .prop_map(|(kind, seconds)| StepPlan {
+            kind: kind.to_owned().into(),
+            setting: kind.repeat(40).into(),
+            seconds,
+            matches: seconds.is_some(),
+        });
     prop::collection::vec(step, 0..8)
 }
 
@@ -98,6 +105,7 @@ fn progress() -> impl Strategy<Value = Progress> {
         let reasons = ["RolloutAborted", "ProgressDeadlineExceeded"];
         Progress {
             up_to_date,
+            template: None,
             strategy: Some(if since.as_second() % 2 == 0 { Way::Canary } else { Way::BlueGreen }),
             steps,
             step_count,
@@ -107,7 +115,10 @@ fn progress() -> impl Strategy<Value = Progress> {
             auto_promotion: rest.0.map(|at| at.as_second().unsigned_abs()),
             controller_pause: pauses.1,
             promote_full: pauses.2,
+            routed: pauses.1,
             weight: traffic.0,
+            weight_hash: traffic.2.clone().map(Into::into),
+            experiment_weighted: pauses.2,
             preview: traffic.1.flatten().map(Into::into),
             active: traffic.2.map(Into::into),
             progressing: Some(ConditionSeen {
@@ -120,7 +131,9 @@ fn progress() -> impl Strategy<Value = Progress> {
             healthy_since: rest.0,
             restart_at: rest.0,
             replicas: rest.1,
-            runs: Vec::new(),
+            was_healthy: rest.2,
+            step_run: pauses.1,
+            plugins: vec![(u32::from(rest.2), pauses.2)],
         }
     })
 }
@@ -203,8 +216,8 @@ fn assert_sound(journal: &Journal) -> Result<(), TestCaseError> {
     }
     prop_assert!(journal.ended.is_none_or(|ended| journal.started.at <= ended.at));
     prop_assert!(journal.root_closed.is_none() || journal.placed.is_some());
-    prop_assert!(journal.steps.len() <= 64 && journal.pauses.len() <= 32);
-    prop_assert!(journal.analyses.len() <= 24 && journal.weights.len() <= 32);
+    prop_assert!(journal.steps.len() <= 128 && journal.pauses.len() <= 32);
+    prop_assert!(journal.analyses.len() <= 24 && journal.weights.len() <= 128);
     prop_assert!(journal.switches.len() <= 16 && journal.marks.len() <= 16);
     prop_assert!(journal.links.len() <= 8);
     let running = journal.steps.iter().filter(|step| step.ended.is_none()).count();
@@ -260,6 +273,8 @@ impl World {
             revision: Some(2),
             created: None,
             template: Template::Decided(Err(NoWorkload::Unnamed)),
+            desired: None,
+            ready: available,
             available,
             failure: None,
             facts: RevisionFacts::default(),
@@ -301,7 +316,9 @@ proptest! {
             world.now += jiff::SignedDuration::from_millis(passed);
             let before = world.journal.clone();
             let turn = world.take(&told);
-            prop_assert_eq!(turn == Turn::Same, world.journal == before);
+            // That the Rollout is gone is no fact of the attempt; nobody waits for recovery any more.
+            let gone = matches!(told, Told::Deleted);
+            prop_assert!((turn == Turn::Same) == (world.journal == before) || gone);
             assert_sound(&world.journal)?;
             let is = closed(&world.journal);
             prop_assert!(closed(&before).iter().all(|entry| is.contains(entry)));

@@ -64,29 +64,29 @@ fn a_clock_is_doubted_once() {
 
 #[test]
 fn what_there_is_no_room_for_is_counted_once() {
-    let plan = (0..100).map(|index| step("setWeight", &index.to_string())).collect();
+    let plan = (0..160).map(|index| step("setWeight", &index.to_string())).collect();
     let mut story = Story::begins(timeline::seen::Strategy::Canary, plan).gets_live("a");
     story = story.applies("b");
-    for index in 1..=100 {
+    for index in 1..=160 {
         story = story.after(1).reaches(index);
     }
-    assert_eq!((story.journal().steps.len(), story.journal().cut), (64, 36));
+    assert_eq!((story.journal().steps.len(), story.journal().cut), (128, 32));
     for second in 0..60 {
         story = story.after(2).paused(PauseKind::Timed).after(1).version(|_| {});
         story = story.version(|rollout| rollout.progress.pauses.clear());
         assert_eq!(story.journal().pauses.len(), 32.min(second + 1));
     }
-    assert_eq!(story.journal().cut, 36 + 28);
+    assert_eq!(story.journal().cut, 32 + 28);
 }
 
 #[test]
 fn what_an_earlier_process_counted_is_not_counted_again() {
-    let plan = (0..100).map(|index| step("setWeight", &index.to_string())).collect();
+    let plan = (0..160).map(|index| step("setWeight", &index.to_string())).collect();
     let mut story = Story::begins(timeline::seen::Strategy::Canary, plan).gets_live("a");
-    story = story.applies("b").reaches(80);
+    story = story.applies("b").reaches(144);
     assert_eq!(story.journal().cut, 17);
     story.journal_mut().memory = timeline::journal::Memory::default();
-    let story = story.while_away(|story| story.after(1).reaches(90));
+    let story = story.while_away(|story| story.after(1).reaches(154));
     assert_eq!(story.journal().cut, 27);
 }
 
@@ -161,6 +161,6 @@ fn of_five_hundred_steps_those_that_have_no_room_are_counted_and_the_attempt_sti
         story = story.after(1).reaches(index);
     }
     let story = story.promoted().healthy();
-    assert_eq!((story.journal().steps.len(), story.journal().cut), (64, 436));
+    assert_eq!((story.journal().steps.len(), story.journal().cut), (128, 372));
     assert!(story.journal().root_closed.is_some());
 }

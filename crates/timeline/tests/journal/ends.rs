@@ -20,12 +20,13 @@ fn paused() -> Story {
 #[test]
 fn an_abort_by_hand_is_dated_by_the_version_that_tells_it_and_explained_by_the_next() {
     let story = paused().after(5).version(|rollout| rollout.abort = true);
-    assert_eq!(story.turn, Turn::Vital);
+    // That is what the person asked for, and not yet what Argo did.
+    assert_eq!(story.turn, Turn::Same);
     let story = story.after_ms(200).aborted("").reads(&[
         "step 0 setWeight 20 Completed ~20..40.1",
-        "pause Timed ~40..45.1 End",
-        "step 1 pause 30s Stopped 40.1..45.1",
-        "Aborted ~20..45.1",
+        "pause Timed ~40..~45 End",
+        "step 1 pause 30s Stopped 40.1..~45",
+        "Aborted ~20..~45",
     ]);
     let failure = story.journal().failure.clone().unwrap();
     assert_eq!(
@@ -35,7 +36,7 @@ fn an_abort_by_hand_is_dated_by_the_version_that_tells_it_and_explained_by_the_n
     // The pods go down: traffic is back.
     let story = story.after(2).available(0);
     assert_eq!(story.turn, Turn::Vital);
-    assert_eq!(lines(story.journal())[3], "Aborted ~20..45.1 settled 47.3");
+    assert_eq!(lines(story.journal())[3], "Aborted ~20..~45 settled 47.3");
     assert_eq!(story.journal().root_closed, Some(4));
 }
 

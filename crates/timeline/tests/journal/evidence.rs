@@ -10,7 +10,7 @@ use timeline::seen::{
 };
 
 use crate::lines::lines;
-use crate::story::{Story, floor};
+use crate::story::{Story, floor, step};
 
 pub(crate) fn run(name: &str, kind: AnalysisKind, created: Timestamp) -> AnalysisRunSeen {
     AnalysisRunSeen {
@@ -187,7 +187,9 @@ fn an_analysis_without_times_was_some_time_between() {
 
 #[test]
 fn an_experiment_began_when_it_was_made_and_ended_when_that_was_seen() {
-    let story = Story::canary().after(10).applies("b").after(10).reaches(1);
+    let plan = [step("setWeight", "20"), step("experiment", "a"), step("setWeight", "50")];
+    let story = Story::begins(timeline::seen::Strategy::Canary, plan.to_vec()).gets_live("a");
+    let story = story.after(10).applies("b").after(10).reaches(1);
     let created = story.now;
     story
         .experimented(&experiment(AnalysisPhase::Pending, created))
@@ -200,7 +202,7 @@ fn an_experiment_began_when_it_was_made_and_ended_when_that_was_seen() {
         .reads(&[
             "step 0 setWeight 20 Completed ~20..30.1",
             "experiment cart-b-2-1 Successful ~30..91.1",
-            "step 1 pause 30s Completed 30.1..91.2",
+            "step 1 experiment a Completed 30.1..91.2",
             "step 2 setWeight 50 Running 91.2..",
         ]);
 }
@@ -350,4 +352,23 @@ fn a_journal_of_fifty_steps_and_twenty_analyses_is_small() {
     let (table, json) = (table(&entries).to_string().len(), entries.to_string().len());
     assert!(table < 8 * 1024, "{table} bytes");
     assert!(json < 32 * 1024, "{json} bytes");
+}
+
+#[test]
+fn a_new_template_that_argo_refuses_blames_the_attempt_under_way_for_nothing() {
+    let refused = "The Rollout \"cart\" is invalid: spec.template: not found";
+    for (template, blamed) in [(2, false), (1, true)] {
+        let story = Story::canary()
+            .version(|rollout| rollout.progress.up_to_date = true)
+            .applies("b")
+            .after(5)
+            .version(|rollout| rollout.progress.template = Some(1))
+            .after(5)
+            .version(|rollout| {
+                rollout.progress.template = Some(template);
+                rollout.progress.invalid_spec = Some(refused.to_owned());
+            });
+        let class = story.journal().failure.as_ref().map(|failure| failure.class);
+        assert_eq!(class, blamed.then_some(FailureClass::InvalidSpec));
+    }
 }

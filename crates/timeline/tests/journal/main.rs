@@ -264,7 +264,7 @@ fn weights_follow_each_other_and_end_with_the_attempt() {
     assert_eq!(story.journal().max_weight(), Some(50));
     story.reads(&[
         "step 0 setWeight 20 Completed ~10..35.1",
-        "step 1 pause 30s Completed 35.1..65.1",
+        "step 1 pause 30s Skipped 35.1..65.1",
         "weight 20 30.1..65.1",
         "step 2 setWeight 50 Stopped 65.1..~70",
         "weight 50 65.1..~70",

@@ -31,7 +31,12 @@ pub(crate) struct Story {
 
 pub(crate) fn step(kind: &str, setting: &str) -> StepPlan {
     let seconds = setting.strip_suffix('s').and_then(|seconds| seconds.parse().ok());
-    StepPlan { kind: kind.to_owned().into(), setting: setting.to_owned().into(), seconds }
+    StepPlan {
+        kind: kind.to_owned().into(),
+        setting: setting.to_owned().into(),
+        seconds,
+        matches: true,
+    }
 }
 
 /// setWeight 20, pause 30s, setWeight 50, pause for a person.
@@ -338,6 +343,8 @@ impl Story {
                 version: format!("version-{hash}").into(),
                 hashed: false,
             })),
+            desired: None,
+            ready: 0,
             available: 0,
             failure: None,
             facts: RevisionFacts { template_digest: digest, ..RevisionFacts::default() },

@@ -248,6 +248,7 @@ fn facts() -> impl Strategy<Value = Facts> {
                 images,
                 upgrade,
                 rebuilt,
+                ..Facts::default()
             }
         },
     )

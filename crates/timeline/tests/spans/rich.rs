@@ -143,6 +143,7 @@ pub(crate) fn canary_whose_analysis_fails() -> Journal {
         images: vec!["cart=example/cart:4.0.0".to_owned(), "proxy=example/proxy:1".to_owned()],
         upgrade: false,
         rebuilt: false,
+        ..Facts::default()
     };
     let links = [
         (0xbbbb, LinkKind::PreviousRevision),

@@ -166,6 +166,7 @@ impl Model {
             Effect::ReadAttempts(key, uid) => Some(Answer::Read(key, uid.to_string())),
             Effect::Recall(_)
             | Effect::Prune(..)
+            | Effect::ReadEvents(..)
             | Effect::WatchPods(..)
             | Effect::LeavePods(_) => None,
         }

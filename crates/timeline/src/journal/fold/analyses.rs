@@ -55,7 +55,7 @@ impl Journal {
             None => {
                 let analysis = self.new_analysis(uid, run, now);
                 self.analyses.push(analysis);
-                self.analyses.len() - 1
+                self.analyses.len().saturating_sub(1)
             }
         };
         let Some(analysis) = self.analyses.get(index).filter(|it| it.closed.is_none()) else {
@@ -169,8 +169,8 @@ impl Journal {
 pub(super) fn room(all: usize, phase: AnalysisPhase) -> usize {
     match phase.severity() {
         0 => all,
-        1 => all + UNDECIDED,
-        _ => all + FAILED,
+        1 => all.saturating_add(UNDECIDED),
+        _ => all.saturating_add(FAILED),
     }
 }
 

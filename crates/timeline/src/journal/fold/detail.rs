@@ -26,7 +26,7 @@ pub(super) fn fit(analysis: &mut Analysis, others: &[Analysis]) -> Vec<String> {
         let least = |long: bool| {
             let all = metrics.iter().enumerate();
             all.filter(|(_, metric)| !long || metric.measurements.len() > 1)
-                .min_by_key(|(index, metric)| (rank(metric), usize::MAX - index))
+                .min_by_key(|(index, metric)| (rank(metric), std::cmp::Reverse(*index)))
                 .map(|(index, _)| index)
         };
         if let Some(index) = least(true) {
@@ -41,13 +41,18 @@ pub(super) fn fit(analysis: &mut Analysis, others: &[Analysis]) -> Vec<String> {
     gone
 }
 
+fn sum(lengths: [usize; 4]) -> usize {
+    lengths.into_iter().fold(0, usize::saturating_add)
+}
+
 fn cost(message: &str, metrics: &[Metric]) -> usize {
     let of_metric = |metric: &Metric| {
         let measurements = metric.measurements.iter();
-        let words: usize = measurements.map(|it| it.value.len() + it.message.len() + ENTRY).sum();
-        metric.name.len() + metric.message.len() + words + ENTRY
+        let words = measurements
+            .fold(0_usize, |words, it| sum([words, it.value.len(), it.message.len(), ENTRY]));
+        sum([metric.name.len(), metric.message.len(), words, ENTRY])
     };
-    message.len() + metrics.iter().map(of_metric).sum::<usize>()
+    metrics.iter().fold(message.len(), |words, metric| words.saturating_add(of_metric(metric)))
 }
 
 /// How much a metric says about the outcome. One that is only tried out decides nothing; of those

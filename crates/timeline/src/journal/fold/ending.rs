@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::super::{Journal, MarkKind, ResumedBy, Service, StepResult};
 use super::clock::{milliseconds, sane, waited};
-use super::{EVIDENCE_WAIT, SETTLE_WAIT, View};
-use crate::base::{Moment, Phase, Source};
+use super::{EVIDENCE_WAIT, Look, SETTLE_WAIT, View};
+use crate::base::{Moment, Phase, Source, Turn};
 use crate::seen::Strategy;
 
 impl Journal {
@@ -105,11 +105,10 @@ impl Journal {
     /// After the end: when all is as it should be again.
     pub(super) fn follow_recovery(&mut self, view: &View<'_>) {
         let look = view.look;
-        let Some(ended) = self.ended.filter(|_| look.newest) else {
-            return;
-        };
+        let Some(ended) = self.ended else { return };
+        let healthy = look.newest && view.ours && look.rollout.healthy;
         match self.phase {
-            Phase::Promoted if self.settled.is_none() && view.ours && look.rollout.healthy => {
+            Phase::Promoted if self.settled.is_none() && healthy => {
                 self.settled = Some(healthy_moment(ended, view));
             }
             Phase::Aborted | Phase::Reverted => {
@@ -135,16 +134,42 @@ impl Journal {
         }
     }
 
-    /// Whether all traffic goes to what is stable.
+    /// Whether traffic has still to come back from an attempt that was stopped. Argo takes as long for
+    /// it as stable pods take to be ready, and may get stuck above 0 (argo-rollouts #4841): the root
+    /// span does not wait for that.
+    pub fn awaits_recovery(&self) -> bool {
+        self.root_closed.is_some()
+            && matches!(self.phase, Phase::Aborted | Phase::Reverted)
+            && self.exposed
+            && !self.facts.rebuilt
+            && self.settled.is_none()
+            && self.recovered.is_none()
+            && !self.memory.gone
+    }
+
+    /// Takes note that traffic is back, after the root span has closed.
+    pub(super) fn recover_late(&mut self, look: &Look<'_>) -> Turn {
+        let Some(ended) = self.ended.filter(|_| self.awaits_recovery()) else {
+            return Turn::Same;
+        };
+        let view = self.view(look);
+        if !self.is_back(&view) {
+            return Turn::Same;
+        }
+        self.recovered = Some(view.when().not_before(ended.at));
+        Turn::Vital
+    }
+
+    /// Whether all traffic goes to what is stable, or to a revision that came after this one.
     fn is_back(&self, view: &View<'_>) -> bool {
         let progress = view.progress;
         if progress.strategy == Some(Strategy::BlueGreen) {
             return progress.active.as_ref() != Some(&self.identity.hash);
         }
-        if progress.weight.is_some() || !self.weights.is_empty() {
-            return progress.weight.unwrap_or(0) == 0;
+        if progress.routed || !self.weights.is_empty() {
+            return self.own_weight(view).unwrap_or(0) == 0 && !progress.experiment_weighted;
         }
-        view.look.replica_set.is_some_and(|set| set.available == 0)
+        view.look.replica_set.is_some_and(|set| set.ready.max(set.available) == 0)
     }
 
     /// Analyses and experiments end by themselves.

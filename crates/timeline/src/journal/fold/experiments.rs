@@ -66,6 +66,6 @@ impl Journal {
             closed: None,
             below: None,
         });
-        self.experiments.len() - 1
+        self.experiments.len().saturating_sub(1)
     }
 }

@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::super::{Facts, Journal, Mark, MarkKind};
+use super::super::{Facts, Journal, Mark, MarkKind, Replaces};
 use super::View;
 use super::clock::COMMIT_TIME;
 use super::memory::LastLook;
 use super::text::{clean, clean_option};
 use crate::base::Moment;
+use crate::chain::Relation;
 use crate::seen::ReplicaSetSeen;
-use crate::seen::commit::CommitTime;
+use crate::seen::commit::{CommitTime, Refusal};
 
 const FACT: usize = 256;
 const IMAGES: usize = 16;
@@ -38,31 +39,33 @@ impl Journal {
         if let Some(name) = &look.attempt.replica_set {
             facts.replica_set = Some(clean(name, FACT));
         }
+        let live = look.attempt.follows.first();
+        let live =
+            live.filter(|it| matches!(it.relation, Relation::Successor | Relation::Rollback));
+        facts.replaces = live.map(|it| Replaces {
+            revision: it.revision,
+            number: it.number,
+            relation: it.relation,
+        });
         if let Some(workload) = workload {
             facts.app = Some(clean(&workload.app, FACT));
         }
         if let Some(set) = look.replica_set {
             facts.replica_set = Some(clean(&set.key.name, FACT));
+            let commit = facts.commit.take();
             facts.tell(set);
-            let told = set.facts.commit_time.as_of(view.now);
-            facts.commit_time = match told {
-                CommitTime::At(at, _) => Some(at),
-                CommitTime::Untold | CommitTime::Refused(_) => None,
-            };
+            refused = facts.date(commit, set.facts.commit_time.as_of(view.now));
             facts.upgrade = look.stable_set.is_some_and(|stable| {
                 let (was, is) = (stable.facts.template_digest, set.facts.template_digest);
                 is != 0 && is == was && stable.hash != set.hash
             });
-            if let CommitTime::Refused(why) = told {
-                refused = Some(why.to_string());
-            }
         }
         if let Some(workload) = workload.filter(|_| look.replica_set.is_some()) {
             facts.service.get_or_insert_with(|| clean(&workload.name, FACT));
             facts.version.get_or_insert_with(|| clean(&workload.version, FACT));
         }
         if let Some(why) = refused {
-            self.refuse_commit_time(&why, view.now);
+            self.refuse_commit_time(&why.to_string(), view.now);
         }
     }
 
@@ -86,6 +89,23 @@ impl Journal {
 }
 
 impl Facts {
+    /// Takes over what is said of the time of the commit; why it was not used, if so. A time that
+    /// lay in the future when it was first read stays refused for that commit: it does not become
+    /// right by waiting. `before` is the commit that was read before.
+    fn date(&mut self, before: Option<String>, told: CommitTime) -> Option<Refusal> {
+        let stays = self.commit_time_refused == Some(Refusal::Future) && before == self.commit;
+        let told = match told {
+            CommitTime::At(..) if stays => CommitTime::Refused(Refusal::Future),
+            told => told,
+        };
+        (self.commit_time, self.commit_time_source, self.commit_time_refused) = match told {
+            CommitTime::At(at, source) => (Some(at), Some(source), None),
+            CommitTime::Refused(why) => (None, None, Some(why)),
+            CommitTime::Untold => (None, None, None),
+        };
+        self.commit_time_refused
+    }
+
     fn tell(&mut self, set: &ReplicaSetSeen) {
         let told = &set.facts;
         self.service = clean_option(told.service.as_deref(), FACT);
@@ -95,6 +115,8 @@ impl Facts {
         self.repository = clean_option(told.repository.as_deref(), FACT);
         self.author = clean_option(told.author.as_deref(), FACT);
         self.origin = told.origin;
+        self.hotfix = told.hotfix;
+        self.spec_digest = told.spec_digest;
         let images = told.images.iter().take(IMAGES);
         self.images = images.map(|image| clean(image, FACT)).collect();
     }

@@ -69,6 +69,10 @@ impl Journal {
         let of_set = view.look.replica_set.and_then(|set| failure::of_replica_set(set, view.now));
         // Of an attempt that is over Argo's conditions tell no more, or tell of the next one.
         let concerns = view.ours && !over;
+        let progress = view.progress;
+        if view.ours && progress.up_to_date && progress.invalid_spec.is_none() {
+            self.memory.template = progress.template.or(self.memory.template);
+        }
         let argo = if concerns { self.said_by_argo(view) } else { None };
         let not_made = argo.as_ref().is_some_and(is_of_replica_set);
         if view.look.replica_set.is_some() && of_set.is_none() && !not_made {
@@ -95,7 +99,9 @@ impl Journal {
     fn said_by_argo(&self, view: &View<'_>) -> Option<Failure> {
         let found = failure::of_conditions(view.look.rollout, view.now)?;
         if found.class == FailureClass::InvalidSpec {
-            return Some(found);
+            // Argo gives a template that it refuses no hash: it is that of a revision to come.
+            let known = self.memory.template.zip(view.progress.template);
+            return known.is_none_or(|(ours, now)| ours == now).then_some(found);
         }
         let since = view.progress.progressing.as_ref().and_then(|condition| condition.since);
         let ours = since.is_none_or(|since| since.as_second() >= self.started.at.as_second());
@@ -223,12 +229,6 @@ impl Journal {
             _ => failure::decide(evidence, argo),
         }
     }
-}
-
-/// A failure that is stored at once: what says it may be gone soon. That pods run and are not ready
-/// can wait, as most get ready.
-pub(super) fn is_vital(failure: &Failure) -> bool {
-    failure.class != FailureClass::ProbeFailed
 }
 
 /// An earlier one explains a later one. Before all goes a spec that Argo refuses: it does nothing

@@ -23,6 +23,8 @@ pub struct Memory {
     pub(super) gone: bool,
     /// `status.currentStepHash` of the steps that were followed last.
     pub(super) step_hash: Option<SmolStr>,
+    /// Digest of the template that the attempt is of.
+    pub(super) template: Option<u64>,
     /// A failure was seen, and stored at once.
     pub(super) failed: bool,
     /// What Argo said of an abort before it gave its reason.

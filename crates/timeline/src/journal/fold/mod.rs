@@ -35,11 +35,11 @@ pub use memory::Memory;
 use super::{Journal, MarkKind};
 use crate::base::{Moment, Phase, Source, Turn};
 use crate::chain::Attempt;
+use crate::failure::Failure;
 use crate::seen::{
     AnalysisRunSeen, ExperimentSeen, PodSeen, Progress, ReplicaSetSeen, RolloutSeen,
 };
 use clock::{SECOND, milliseconds, not_after, sane};
-use failing::is_vital;
 
 /// How long Keptn is waited for. Its KeptnWorkloadVersion comes within seconds of the first pod.
 const PLACEMENT_WAIT: SignedDuration = SignedDuration::from_secs(30);
@@ -125,6 +125,9 @@ impl View<'_> {
 impl Journal {
     /// Takes in a version of the Rollout.
     pub fn observe(&mut self, look: &Look<'_>) -> Turn {
+        if self.root_closed.is_some() {
+            return self.recover_late(look);
+        }
         self.turn(|journal| journal.fold(look))
     }
 
@@ -137,6 +140,9 @@ impl Journal {
         pods: &[&PodSeen],
         look: &Look<'_>,
     ) -> Turn {
+        if self.root_closed.is_some() {
+            return self.recover_late(look);
+        }
         self.turn(|journal| {
             for run in runs {
                 journal.take_in_run(run, look.now);
@@ -155,6 +161,11 @@ impl Journal {
 
     /// The Rollout is gone: whatever is still open ends now or, what ends by itself, soon.
     pub fn deleted(&mut self, at: Moment) -> Turn {
+        if self.awaits_recovery() {
+            // Nobody will see it.
+            self.memory.gone = true;
+            return Turn::Vital;
+        }
         self.turn(|journal| {
             if journal.open() {
                 let at = at.to_milliseconds();
@@ -207,7 +218,8 @@ impl Journal {
         [placement, evidence, root, pods].into_iter().flatten().min()
     }
 
-    /// What a change is worth. A journal whose root has closed is over and never changes.
+    /// What a change is worth. A journal whose root has closed is over, and only takes note of a late
+    /// recovery.
     fn turn(&mut self, change: impl FnOnce(&mut Self)) -> Turn {
         if self.root_closed.is_some() {
             return Turn::Same;
@@ -221,7 +233,7 @@ impl Journal {
         let over = self.root_closed.is_some() || (before.open() && !self.open());
         let released = before.placed.is_none() && self.placed.is_some() && self.closed > 0;
         // The pods that tell it may be gone soon; once, because they may take it back again.
-        let vital = |journal: &Self| journal.failure.as_ref().is_some_and(is_vital);
+        let vital = |journal: &Self| journal.failure.as_ref().is_some_and(Failure::is_vital);
         let failed =
             !vital(&before) && vital(self) && !std::mem::replace(&mut self.memory.failed, true);
         if over || released || failed { Turn::Vital } else { Turn::Moved }

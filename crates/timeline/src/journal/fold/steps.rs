@@ -6,9 +6,9 @@ use super::super::{Analysis, Journal, MarkKind, Step, StepResult};
 use super::View;
 use super::text::clean;
 use crate::base::Moment;
-use crate::seen::{AnalysisKind, Strategy};
+use crate::seen::{AnalysisKind, AnalysisPhase, Strategy};
 
-const STEPS: usize = 64;
+const STEPS: usize = 128;
 const KIND: usize = 32;
 const SETTING: usize = 64;
 
@@ -116,8 +116,8 @@ impl Journal {
         let one = steps.end.saturating_sub(steps.start) == 1;
         let result = match (view.live, one && !view.promote_full()) {
             (false, _) => StepResult::Unobserved,
-            (true, true) => StepResult::Completed,
-            (true, false) => StepResult::Skipped,
+            (true, true) if self.is_done(steps.start, view) => StepResult::Completed,
+            (true, _) => StepResult::Skipped,
         };
         let at = view.when_stepped();
         for index in steps {
@@ -129,6 +129,44 @@ impl Journal {
             if !self.add_step(index, result, started, Some(at), view) {
                 break;
             }
+        }
+    }
+
+    /// Whether Argo had done a step when it went past it, by what Argo asks for
+    /// (argo-rollouts rollout/canary.go, `completedCurrentCanaryStep`). Otherwise a client raised the
+    /// index, or Argo goes back within `rollbackWindow`.
+    fn is_done(&self, index: u32, view: &View<'_>) -> bool {
+        let plan = usize::try_from(index).ok().and_then(|index| view.progress.steps.get(index));
+        let Some(plan) = plan else { return true };
+        let of_step = |step: Option<u32>| step == Some(index);
+        match plan.kind.as_str() {
+            // A pause that stands there still was not waited out.
+            "pause" => {
+                let pause = self.pauses.iter().rfind(|pause| of_step(pause.step));
+                pause.is_some_and(|pause| pause.ended.is_some())
+            }
+            // Argo takes the status of the run away as it goes on.
+            "analysis" => {
+                let of_kind = |run: &&Analysis| run.kind == AnalysisKind::Step;
+                let last = self.analyses.iter().rfind(|run| of_kind(run) && of_step(run.step));
+                let stopped = last.is_some_and(|run| {
+                    run.ended.is_some() && run.phase != AnalysisPhase::Successful
+                });
+                !view.progress.step_run && !stopped
+            }
+            "experiment" => {
+                let last = self.experiments.iter().rfind(|it| of_step(it.step));
+                last.is_none_or(|last| last.phase == AnalysisPhase::Successful)
+            }
+            "plugin" => {
+                let said = view.progress.plugins.iter().rfind(|(of, _)| *of == index);
+                said.is_none_or(|(_, successful)| *successful)
+            }
+            "setWeight" | "setCanaryScale" if !plan.setting.starts_with('0') => {
+                let waits = view.look.replica_set.filter(|set| set.desired > Some(0));
+                waits.is_none_or(|set| set.ready.max(set.available) > 0)
+            }
+            _ => true,
         }
     }
 

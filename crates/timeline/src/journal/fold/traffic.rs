@@ -3,15 +3,15 @@
 use super::super::{Journal, Service, Switch, Weight};
 use super::View;
 use crate::base::{Moment, Phase};
-use crate::seen::Strategy;
+use crate::seen::{Progress, Strategy};
 
-const WEIGHTS: usize = 32;
+const WEIGHTS: usize = 128;
 const SWITCHES: usize = 16;
 
 impl Journal {
     /// Follows `status.canary.weights`. That all traffic is elsewhere at first is no news.
     pub(super) fn follow_weights(&mut self, view: &View<'_>) {
-        let Some(percent) = view.progress.weight else { return };
+        let Some(percent) = self.own_weight(view) else { return };
         let running = self.weights.last().filter(|weight| weight.ended.is_none());
         match running {
             Some(running) if running.percent == percent => return,
@@ -19,12 +19,23 @@ impl Journal {
             _ => {}
         }
         let at = view.when();
-        self.end_weight(at);
-        if self.weights.len() < WEIGHTS {
-            self.weights.push(Weight { percent, started: at, ended: None, closed: None });
-        } else {
-            self.cut(&("weight", percent, at.at));
+        if self.weights.len() >= WEIGHTS {
+            // No room for more: the last one stands for all that follow, at their highest.
+            self.cut(&("weight", percent));
+            if let Some(last) = self.weights.last_mut().filter(|last| last.ended.is_none()) {
+                last.percent = last.percent.max(percent);
+            }
+            return;
         }
+        self.end_weight(at);
+        self.weights.push(Weight { percent, started: at, ended: None, closed: None });
+    }
+
+    /// The weight of the attempt's own revision: that of another one is none of its traffic.
+    pub(super) fn own_weight(&self, view: &View<'_>) -> Option<u32> {
+        let whose = view.progress.weight_hash.as_ref();
+        let ours = whose.is_none_or(|whose| *whose == self.identity.hash);
+        view.progress.weight.map(|weight| if ours { weight } else { 0 })
     }
 
     /// A new revision finds the weight of the one that it supersedes, until Argo has turned to its
@@ -75,17 +86,45 @@ impl Journal {
         }
     }
 
-    /// Whether users could be hit. The pods of a canary without a traffic router are behind the
-    /// same Service as all others.
+    /// Whether traffic of users could reach the new revision, and since when: pods of a canary without
+    /// a traffic router, which are ready behind the same Service as all others; a weight; a header
+    /// route; the weight of an Experiment; the active Service. Mirrored answers reach nobody.
     pub(super) fn follow_exposure(&mut self, view: &View<'_>) {
         let look = view.look;
-        let basic = self.facts.strategy == Some(Strategy::Canary)
-            && view.progress.weight.is_none()
-            && self.weights.is_empty()
-            && look.replica_set.is_some_and(|set| set.available > 0);
-        let active = view.ours && view.progress.active.as_ref() == Some(&self.identity.hash);
-        let weighted = self.weights.iter().any(|weight| weight.percent > 0);
+        let progress = view.progress;
+        let canary = self.facts.strategy == Some(Strategy::Canary);
+        let ready = look.replica_set.is_some_and(|set| set.ready.max(set.available) > 0);
+        let behind_service = canary && !progress.routed && self.weights.is_empty() && ready;
+        let active = view.ours && progress.active.as_ref() == Some(&self.identity.hash);
+        let weighted = self.weights.iter().find(|weight| weight.percent > 0);
+        let routed =
+            view.ours && self.open() && (header_route(progress) || progress.experiment_weighted);
         let promoted = look.attempt.phase == Phase::Promoted;
-        self.exposed |= basic || active || weighted || promoted;
+        let since = if let Some(weight) = weighted {
+            weight.started
+        } else if active || behind_service || promoted {
+            view.when()
+        } else if routed {
+            view.when_stepped()
+        } else {
+            return;
+        };
+        if !self.exposed {
+            self.exposed = true;
+            self.exposed_at = Some(since.not_before(self.started.at));
+        }
     }
+}
+
+/// Whether requests with a header go to the new revision: a step that asks for it is done, and none
+/// after it has taken the route of that name away (argo-rollouts rollout/trafficrouting.go).
+fn header_route(progress: &Progress) -> bool {
+    let done = progress.step.map_or(0, |step| step.min(progress.step_count));
+    let done = usize::try_from(done).unwrap_or(usize::MAX).min(progress.steps.len());
+    let steps = progress.steps.get(..done).unwrap_or_default();
+    let routes = || steps.iter().filter(|step| step.kind == "setHeaderRoute");
+    routes().enumerate().any(|(place, route)| {
+        let later = || routes().skip(place.saturating_add(1));
+        route.matches && !later().any(|it| it.setting == route.setting && !it.matches)
+    })
 }

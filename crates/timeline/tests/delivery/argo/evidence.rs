@@ -1,5 +1,6 @@
 //! What lies around a Rollout: AnalysisRuns, and the traces that Keptn makes.
 
+use timeline::failure::AbortCause;
 use timeline::seen::{
     AnalysisKind, AnalysisPhase, AnalysisRunSeen, AppVersionSeen, EvidenceOwner, MeasurementSeen,
     MetricSeen, WorkloadVersionSeen,
@@ -11,6 +12,7 @@ use super::{Argo, NAMESPACE, Plan, whole};
 impl Argo {
     /// The analysis of the step at hand fails, and Argo aborts for it.
     pub(crate) fn fails_analysis(&mut self) -> &mut Self {
+        self.steps_to_analysis();
         let step = self.rollout.progress.step.map(|step| step as usize);
         let plan = step.and_then(|step| self.plan.get(step));
         if !self.moves() || plan != Some(&Plan::Analysis) {
@@ -18,7 +20,8 @@ impl Argo {
         }
         self.pods_get_ready();
         self.analyses(AnalysisKind::Step, AnalysisPhase::Failed);
-        self.aborts(": Step-based analysis phase error/failed: Metric \"rate\" assessed Failed")
+        let why = ": Step-based analysis phase error/failed: Metric \"rate\" assessed Failed";
+        self.aborts(AbortCause::StepAnalysis, why)
     }
 
     /// An AnalysisRun is made, measures twice, and ends.
@@ -46,7 +49,7 @@ impl Argo {
             metric_count: 0,
         };
         self.tell_run(&run);
-        self.rollout.progress.runs = vec![name.into()];
+        self.rollout.progress.step_run = kind == AnalysisKind::Step;
         self.write();
         (run.phase, run.started) = (AnalysisPhase::Running, Some(whole(self.now)));
         for n in 0..2 {
@@ -77,7 +80,7 @@ impl Argo {
             }
             self.tell_run(&run);
         }
-        self.rollout.progress.runs.clear();
+        self.rollout.progress.step_run = false;
     }
 
     pub(super) fn tell_run(&mut self, run: &AnalysisRunSeen) {

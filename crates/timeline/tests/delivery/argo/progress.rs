@@ -1,6 +1,8 @@
 //! How a revision gets on, and what people do to it.
 
 use timeline::base::Phase;
+use timeline::failure::AbortCause;
+use timeline::journal::StepResult;
 use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind, PauseSeen, Strategy};
 use timeline::{Key, Kind, Observation};
 
@@ -14,7 +16,7 @@ impl Argo {
             return self;
         };
         let hash = self.current();
-        if self.broken.contains(&hash) || !self.rollout.progress.pauses.is_empty() {
+        if self.never_starts(&hash) || !self.rollout.progress.pauses.is_empty() {
             return self;
         }
         self.pods_get_ready();
@@ -22,7 +24,7 @@ impl Argo {
             None => return self.promotes(),
             Some(Plan::Weight(percent)) => {
                 if self.routed {
-                    self.rollout.progress.weight = Some(percent);
+                    self.weighs(percent);
                     self.write();
                 }
                 self.wait(1);
@@ -38,6 +40,7 @@ impl Argo {
             Some(Plan::Analysis) => {
                 self.analyses(AnalysisKind::Step, AnalysisPhase::Successful);
             }
+            Some(Plan::Header | Plan::Mirror | Plan::Scale(_)) => drop(self.wait(1)),
         }
         self.goes_on();
         self
@@ -56,11 +59,12 @@ impl Argo {
     /// The timer takes the pause away and goes to the next step in one version.
     pub(super) fn goes_on(&mut self) {
         let now = self.now;
+        self.step_is(StepResult::Completed);
         let progress = &mut self.rollout.progress;
         progress.step = progress.step.map(|step| step + 1);
         progress.pauses.clear();
         progress.controller_pause = false;
-        progress.runs.clear();
+        progress.step_run = false;
         progress.progressing = Some(condition(Some(true), "ReplicaSetUpdated", "", now));
         self.write();
     }
@@ -94,12 +98,13 @@ impl Argo {
     pub(super) fn promotes(&mut self) -> &mut Self {
         let hash = self.current();
         let was = self.rollout.stable_hash.replace(hash.into());
+        self.rollout.completed = Some((true, whole(self.now)));
         self.ends(Phase::Promoted);
         self.stop_runs();
         self.rollout.progress.promote_full = false;
         self.rollout.completed = Some((true, whole(self.now)));
         if self.routed {
-            self.rollout.progress.weight = Some(0);
+            self.weighs(0);
         }
         self.write();
         self.wait(2);
@@ -112,11 +117,12 @@ impl Argo {
 
     /// `promote --full`
     pub(crate) fn promote_full(&mut self) -> &mut Self {
-        if !self.moves() || self.broken.contains(&self.current()) {
+        if !self.moves() || self.never_starts(&self.current()) {
             return self;
         }
         self.rollout.progress.promote_full = true;
         self.write();
+        self.steps_are_skipped();
         let progress = &mut self.rollout.progress;
         progress.pauses.clear();
         progress.controller_pause = false;
@@ -138,13 +144,12 @@ impl Argo {
             return self;
         }
         self.rollout.abort = true;
-        self.ends(Phase::Aborted);
         self.write();
-        self.aborts("")
+        self.aborts(AbortCause::Manual, "")
     }
 
-    pub(super) fn aborts(&mut self, why: &str) -> &mut Self {
-        self.ends(Phase::Aborted);
+    pub(super) fn aborts(&mut self, cause: AbortCause, why: &str) -> &mut Self {
+        self.ends_for(Phase::Aborted, Some(cause));
         self.rollout.abort = true;
         self.rollout.aborted_at = Some(whole(self.now));
         let words = format!(
@@ -161,7 +166,9 @@ impl Argo {
         self.stop_runs();
         self.wait(1);
         let hash = self.current();
-        self.available(&hash, 0);
+        if !self.slow || self.rollout.progress.weight.unwrap_or(0) == 0 {
+            self.available(&hash, 0);
+        }
         self
     }
 
@@ -170,12 +177,13 @@ impl Argo {
         if !self.moves() {
             return self;
         }
-        let words = format!(": ReplicaSet \"{}\" has timed out progressing.", self.current());
-        self.aborts(&words)
+        let (name, hash) = (&self.rollout.key.name, self.current());
+        let words = format!(": ReplicaSet \"{name}-{hash}\" has timed out progressing.");
+        self.aborts(AbortCause::Deadline, &words)
     }
 
     pub(crate) fn retry(&mut self) -> &mut Self {
-        if !self.exists || !self.rollout.abort {
+        if !self.exists || !self.rollout.abort || self.rollout.progress.invalid_spec.is_some() {
             return self;
         }
         self.rollout.abort = false;
@@ -186,6 +194,7 @@ impl Argo {
         self.write();
         self.rollout.aborted_at = None;
         self.write();
+        self.starts_pods();
         self
     }
 
@@ -208,6 +217,14 @@ impl Argo {
             self.put(Observation::Gone(kind, key));
             self.shortly();
         }
+        let (now, uid) = (self.now, self.rollout.uid.clone());
+        for tried in self.truth.iter_mut().filter(|it| it.is_of(&uid)) {
+            tried.gone = Some(now);
+        }
+        self.trouble.clear();
+        (self.says, self.weight_of) = (None, None);
+        self.healthy.clear();
+        self.hotfixes.clear();
         self.rollout.revision = None;
         self.rollout.current_hash = None;
         self.rollout.stable_hash = None;
@@ -231,7 +248,8 @@ impl Argo {
 
     /// A blue-green Rollout gets on, until it waits for a person.
     pub(crate) fn previews(&mut self) -> &mut Self {
-        if self.moves() && self.strategy == Strategy::BlueGreen {
+        let broken = self.never_starts(&self.current());
+        if self.moves() && self.strategy == Strategy::BlueGreen && !broken {
             self.pods_get_ready();
             self.analyses(AnalysisKind::PrePromotion, AnalysisPhase::Successful);
             self.pauses(PauseKind::BlueGreen);
@@ -241,7 +259,7 @@ impl Argo {
 
     /// Argo points the active Service to the new revision, and looks how it does.
     pub(crate) fn switches(&mut self, outcome: AnalysisPhase) -> &mut Self {
-        let waits = !self.rollout.progress.pauses.is_empty();
+        let waits = !self.rollout.progress.pauses.is_empty() || self.never_starts(&self.current());
         if !self.moves() || self.strategy != Strategy::BlueGreen || waits {
             return self;
         }
@@ -252,6 +270,7 @@ impl Argo {
         match outcome {
             AnalysisPhase::Successful => self.promotes(),
             _ => self.aborts(
+                AbortCause::PostPromotionAnalysis,
                 ": Blue/green post-promotion analysis phase error/failed: Metric \"rate\" assessed",
             ),
         }

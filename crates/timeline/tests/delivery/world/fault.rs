@@ -1,7 +1,9 @@
 //! What goes wrong, and when.
 
 use timeline::Kind;
+use timeline::seen::Unavailable;
 
+use super::knowledge::READ;
 use super::{Step, WATCH, World};
 
 /// What goes wrong at a step, before it is made.
@@ -15,6 +17,9 @@ pub(crate) enum Fault {
     Fails,
     /// The watch of a kind breaks, and lists anew.
     Relist(Kind),
+    /// A kind is not served for so many milliseconds, or may not be read; if the operator dies too,
+    /// the next one finds it so.
+    Refused(Kind, bool, u32),
     /// A person takes the RolloutTraces away.
     NoTraces,
     /// A person takes the RolloutAttempts away that are under way.
@@ -54,7 +59,24 @@ impl World<'_> {
             }
             Fault::Relist(kind) => {
                 self.lossy |= kind == Kind::Rollout;
+                self.loses_watch();
                 self.after(0, Step::List(kind));
+            }
+            Fault::Refused(kind, crashes, until) => {
+                self.lossy = true;
+                self.server.refused.insert(kind);
+                self.kinds.insert(match kind {
+                    Kind::Rollout => "Rollouts cannot be listed",
+                    _ => "our own resources are away",
+                });
+                self.after(until.into(), Step::Serve(kind));
+                if crashes {
+                    self.crash(InFlight::Half, 0);
+                    return true;
+                }
+                self.goes_dark([kind]);
+                self.server.refuse(kind, Unavailable::Forbidden("watch"));
+                self.after(WATCH, Step::Deliver(kind));
             }
             Fault::NoTraces => {
                 self.forgot = true;
@@ -62,7 +84,6 @@ impl World<'_> {
                     if self.server.forget(&key) {
                         self.after(WATCH, Step::Deliver(Kind::RolloutTrace));
                     }
-                    self.saved.remove(&key);
                 }
             }
             Fault::NoAttempts => {
@@ -94,7 +115,7 @@ impl World<'_> {
                 InFlight::Late(late) => self.after(late.into(), Step::Commit(n)),
             }
         }
-        self.told = self.saved.clone();
+        self.goes_dark(READ);
         self.queue.retain(|_, step| !matches!(step, Step::Start | Step::List(_)));
         self.after(i64::from(down) + 1, Step::Start);
     }

@@ -1,127 +1,127 @@
-//! What a process knows, what is stored of that, and what nobody can find out any more.
+//! When nobody looked: what happened then, or was known and not stored yet, nobody may be able to
+//! tell any more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use jiff::{SignedDuration, Timestamp};
+use timeline::chain::Attempt;
+use timeline::{Key, Kind};
 
-use jiff::SignedDuration;
-use timeline::base::Phase;
-use timeline::{Key, Kind, Observation};
+use super::World;
+use crate::argo::Tried;
 
-use super::{World, attempt_key};
-use crate::api_server::ApiServer;
-
-/// What a process that starts has read so far: RolloutTraces, RolloutAttempts, Rollouts.
-pub(super) type Lists =
-    (Option<BTreeMap<Key, usize>>, Option<BTreeMap<Key, Phase>>, Option<BTreeMap<Key, usize>>);
+/// Times of the story come about so much later in the world.
+const LATER: SignedDuration = SignedDuration::from_secs(1);
+/// What a watch may take, and a second of a clock without fractions.
+const SLACK: SignedDuration = SignedDuration::from_millis(1_200);
+/// What is read when a process starts, before it knows all that is there.
+pub(super) const READ: [Kind; 5] =
+    [Kind::Rollout, Kind::ReplicaSet, Kind::AnalysisRun, Kind::RolloutTrace, Kind::RolloutAttempt];
 
 impl World<'_> {
+    /// Whether a new process would know all that this one knows of a Rollout.
+    fn is_stored_of(&self, rollout: &Key) -> bool {
+        let Some(operator) = &self.operator else {
+            return false;
+        };
+        let of = self.story.truth.iter().filter(|it| it.identity.rollout == *rollout);
+        of.map(|tried| &tried.key).all(|key| {
+            operator.journal(key).is_none_or(|journal| {
+                self.server.attempts.get(key).is_some_and(|stored| {
+                    let mut journal = journal.clone();
+                    journal.exported = stored.journal.exported.clone();
+                    journal == stored.journal
+                })
+            })
+        })
+    }
+
     /// Whether a new process would know all that this one knows.
     pub(super) fn is_stored(&self) -> bool {
         let Some(operator) = &self.operator else {
             return true;
         };
-        let stored = |key: &Key| self.server.attempts.get(key).map(|stored| &stored.journal);
-        let known = self.told == self.saved;
-        let journals = self.story.truth.iter().map(|tried| attempt_key(&tried.identity));
-        known
-            && self.server.is_quiet()
-            && journals.into_iter().all(|key| {
-                operator.journal(&key).is_none_or(|journal| {
-                    stored(&key).is_some_and(|stored| {
-                        let mut journal = journal.clone();
-                        journal.exported = stored.exported.clone();
-                        journal == *stored
-                    })
-                })
-            })
-    }
-
-    /// A list is read. A new process knows what is stored, at the time when it reads it.
-    pub(super) fn reads(&mut self, kind: Kind) {
-        let Some(lists) = &mut self.lists else {
-            if kind == Kind::Rollout {
-                let (told, happened) = (self.told.clone(), self.happened.clone());
-                self.miss(&told, &outcomes(&self.server), &happened, false);
-            }
-            return;
+        let line = |it: &Attempt| (it.revision, it.number, it.phase);
+        let newest = |attempts: &[std::sync::Arc<Attempt>]| -> Vec<_> {
+            attempts.iter().take(10).map(|it| line(it)).collect()
         };
-        match kind {
-            Kind::RolloutTrace => lists.0 = Some(self.saved.clone()),
-            Kind::RolloutAttempt => lists.1 = Some(outcomes(&self.server)),
-            Kind::Rollout => lists.2 = Some(self.happened.clone()),
-            _ => return,
-        }
-        if let Some((Some(saved), Some(outcomes), Some(happened))) = self.lists.clone() {
-            self.lists = None;
-            self.miss(&saved, &outcomes, &happened, true);
+        self.server.is_quiet()
+            && self.keys.iter().all(|rollout| {
+                let known = operator.chain(rollout).map(|chain| newest(chain.attempts()));
+                let stored = self.server.trace(rollout).map(|trace| newest(&trace.attempts));
+                self.is_stored_of(rollout)
+                    && known.unwrap_or_default() == stored.unwrap_or_default()
+            })
+    }
+
+    /// Something of a Rollout was seen or stored.
+    pub(super) fn looks_at(&mut self, rollout: &Key) {
+        if !self.faults.is_empty() && self.is_stored_of(rollout) {
+            self.safe.insert(rollout.clone(), self.now);
         }
     }
 
-    /// Of each Rollout, one turn that was neither told nor stored is found out from how things are.
-    /// More are lost, and so is what a Rollout that is gone did last.
-    fn miss(
-        &mut self,
-        known: &BTreeMap<Key, usize>,
-        outcomes: &BTreeMap<Key, Phase>,
-        happened: &BTreeMap<Key, usize>,
-        anew: bool,
-    ) {
-        let mut unknown: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-        for tried in &self.story.truth {
-            let identity = &tried.identity;
-            let uid = identity.rollout_uid.as_str();
-            let told = |turn: usize| {
-                let happened = happened.get(&identity.rollout).is_some_and(|it| turn <= *it);
-                !happened || known.get(&identity.rollout).is_some_and(|it| turn <= *it)
-            };
-            let stored = outcomes.get(&attempt_key(identity));
-            let gone =
-                self.rollouts.get(&identity.rollout) != Some(&identity.rollout_uid.to_string());
-            // With a Rollout that is gone goes its RolloutTrace: a new process has nothing of it.
-            let began = stored.is_some() || (told(tried.turns.0) && !(gone && anew));
-            let ended = tried.turns.1.is_none_or(told)
-                || stored == Some(&tried.outcome)
-                || (gone && tried.outcome == Phase::Deleted);
-            let turns = [(began, Some(tried.turns.0)), (ended, tried.turns.1)];
-            let turns = turns.into_iter().filter(|(known, _)| !known).filter_map(|(_, turn)| turn);
-            let unknown = unknown.entry(uid).or_default();
-            unknown.extend(turns);
-            let silent = self.story.silent.iter().filter(|(of, _)| of == uid);
-            unknown.extend(silent.map(|(_, turn)| *turn).filter(|turn| !told(*turn)));
-            if unknown.len() > 1 || (gone && !unknown.is_empty()) {
-                self.dropped.insert(identity.rollout_uid.to_string().into());
+    /// Nobody looks from now on; and what was not stored is lost.
+    pub(super) fn goes_dark(&mut self, unread: impl IntoIterator<Item = Kind>) {
+        for rollout in &self.keys {
+            let safe = self.safe.get(rollout).copied().unwrap_or(self.now);
+            let dark = self.dark.entry(rollout.clone()).or_insert(safe);
+            *dark = (*dark).min(safe);
+        }
+        self.unread.extend(unread);
+    }
+
+    /// A list was read.
+    pub(super) fn has_read(&mut self, kind: Kind) {
+        self.unread.remove(&kind);
+        if self.unread.is_empty() && self.operator.is_some() {
+            for (rollout, since) in std::mem::take(&mut self.dark) {
+                self.blind.entry(rollout.clone()).or_default().push((since, self.now));
+                self.safe.insert(rollout, self.now);
             }
         }
     }
 
-    /// A version of the Rollout is told: it is the one after those that wait still.
-    pub(super) fn knows(&mut self, rollout: &Key) {
-        // Versions are told one by one, so the last change up to now that is not waiting.
-        let waiting = self
-            .server
-            .waiting(Kind::Rollout)
-            .filter(|waiting| match waiting {
-                Observation::Rollout(seen) => seen.key == *rollout,
-                Observation::Gone(_, key) => key == rollout,
-                _ => false,
-            })
-            .count();
-        let until = self.now - SignedDuration::from_secs(1);
-        let of_rollout = self.story.changes.iter().filter(|change| match &change.what {
-            Observation::Rollout(seen) => seen.key == *rollout,
-            Observation::Gone(Kind::Rollout, key) => key == rollout,
-            _ => false,
-        });
-        let happened: Vec<usize> =
-            of_rollout.filter(|change| change.at <= until).map(|change| change.turns).collect();
-        if let Some(told) = happened.len().checked_sub(waiting + 1).map(|at| happened[at]) {
-            let known = self.told.entry(rollout.clone()).or_default();
-            *known = (*known).max(told);
+    /// A watch begins anew: what waited still is seen no more.
+    pub(super) fn loses_watch(&mut self) {
+        let since = self.now - SignedDuration::from_millis(100);
+        for rollout in &self.keys {
+            self.blind.entry(rollout.clone()).or_default().push((since, self.now));
         }
     }
-}
 
-/// What is stored of the attempts.
-fn outcomes(server: &ApiServer) -> BTreeMap<Key, Phase> {
-    let stored = server.ever.iter();
-    stored.map(|(key, stored)| (key.clone(), stored.journal.phase)).collect()
+    /// Whether somebody may have looked away at a time of the story; until when.
+    pub(crate) fn unseen(&self, rollout: &Key, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        self.unseen_within(rollout, at, at)
+    }
+
+    /// The same of any time between two.
+    pub(crate) fn unseen_within(
+        &self,
+        rollout: &Key,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let blind = self.blind.get(rollout)?;
+        let mut within = blind
+            .iter()
+            .filter(|(since, to)| *since - SLACK <= until + LATER && from + LATER <= *to + SLACK);
+        let first = *within.next()?;
+        let all = within.fold(first, |all, it| (all.0.min(it.0), all.1.max(it.1)));
+        Some((all.0 - LATER, all.1 - LATER))
+    }
+
+    /// The same of all that is known of an attempt.
+    pub(crate) fn partly_unseen(&self, tried: &Tried) -> bool {
+        let until = tried.settled.or(tried.ended).unwrap_or(tried.began);
+        let until = until.max(tried.ended.unwrap_or(until)) + SignedDuration::from_secs(3);
+        self.unseen_within(&tried.identity.rollout, tried.began, until).is_some()
+    }
+
+    pub(crate) fn never_blind(&self, rollout: &Key) -> bool {
+        self.blind.get(rollout).is_none_or(Vec::is_empty)
+    }
+
+    /// The stored journal of an attempt, if it was ever stored.
+    pub(crate) fn stored(&self, tried: &Tried) -> Option<&timeline::journal::Journal> {
+        self.server.ever.get(&tried.key).map(|it| &it.journal)
+    }
 }

@@ -1,23 +1,21 @@
 //! Effects on their way, and the answers on their way back.
 
-use std::collections::BTreeMap;
-
-use timeline::engine::Effect;
+use timeline::Observation;
+use timeline::engine::{Effect, ReportWritten};
 use timeline::journal::Journal;
-use timeline::outbox::{AttemptWritten, Sent, Told};
+use timeline::outbox::{AttemptWritten, NotStored, Sent, Told};
 use timeline::stored::RolloutAttemptSeen;
-use timeline::{Key, Observation};
 
 use super::words::{told_of, wanted};
 use super::{ANSWER, Fault, Step, World};
+use crate::argo::is_without_volume;
+use timeline::seen::{EventSeen, EventsSeen};
 
 /// An effect on its way, or its answer on the way back.
 #[derive(Debug, Clone)]
 pub(super) struct Work {
     pub(super) effect: Effect,
     pub(super) answer: Option<Answer>,
-    /// Turns of each Rollout that the operator had been told when it asked for it.
-    pub(super) told: BTreeMap<Key, usize>,
     /// The operator that asked for it is dead.
     pub(super) orphan: bool,
     pub(super) fault: Option<Fault>,
@@ -26,10 +24,11 @@ pub(super) struct Work {
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
     Attempt(AttemptWritten),
-    Report(bool),
+    Report(ReportWritten),
     Sent(Sent, u64),
     Recalled(Vec<RolloutAttemptSeen>, bool),
     Read(Option<Vec<Journal>>),
+    Events(EventsSeen),
 }
 
 impl World<'_> {
@@ -59,7 +58,9 @@ impl World<'_> {
             (Effect::WriteAttempt(..), _) if lost || fails => {
                 Some(Answer::Attempt(AttemptWritten::Failed))
             }
-            (Effect::WriteReport(..), _) if lost || fails => Some(Answer::Report(false)),
+            (Effect::WriteReport(..), _) if lost || fails => {
+                Some(Answer::Report(ReportWritten::NotStored(NotStored::Failed)))
+            }
             (Effect::Send(..), _) if lost || fails => Some(Answer::Sent(Sent::Later(None), 0)),
             (Effect::ReadAttempts(..), _) if lost || fails => Some(Answer::Read(None)),
             (Effect::Recall(_), None) => Some(Answer::Recalled(Vec::new(), true)),
@@ -79,10 +80,6 @@ impl World<'_> {
             }
             Effect::WriteReport(key, write) => {
                 let stored = self.server.report(key, write);
-                if stored && self.rollouts.get(key) == Some(&write.report.rollout_uid.to_string()) {
-                    let told = work.told.get(key).copied().unwrap_or_default();
-                    self.saved.insert(key.clone(), told);
-                }
                 Some(Answer::Report(stored))
             }
             Effect::Send(key, batch) => {
@@ -95,6 +92,19 @@ impl World<'_> {
                 Some(Answer::Recalled(found, more))
             }
             Effect::ReadAttempts(_, uid) => Some(Answer::Read(Some(self.server.left_of(uid)))),
+            Effect::ReadEvents(_, set, pods) => {
+                let fails = pods.iter().filter(|pod| is_without_volume(pod));
+                let event = |pod: &smol_str::SmolStr| EventSeen {
+                    warning: true,
+                    pod_uid: pod.clone(),
+                    reason: "FailedMount".to_owned(),
+                    message: "Unable to attach or mount volumes".to_owned(),
+                    at: Some(self.now),
+                };
+                let events = fails.map(event).collect();
+                let (replica_set_uid, pods) = (set.clone(), pods.clone());
+                Some(Answer::Events(EventsSeen { replica_set_uid, pods, events }))
+            }
             Effect::Prune(identity, keep) => {
                 self.server.prune(identity, *keep);
                 None
@@ -121,6 +131,10 @@ impl World<'_> {
         let Some(operator) = &mut self.operator else {
             return;
         };
+        let of = match &effect {
+            Effect::WriteAttempt(_, write) => Some(write.journal.identity.rollout.clone()),
+            _ => None,
+        };
         match (effect, answer) {
             (Effect::WriteAttempt(key, _), Answer::Attempt(written)) => {
                 for told in operator.attempt_written(&key, written, now) {
@@ -132,8 +146,8 @@ impl World<'_> {
                     assert!(anew, "{key} is told twice: {:?}", told.told);
                 }
             }
-            (Effect::WriteReport(key, _), Answer::Report(stored)) => {
-                operator.reported(&key, stored, now);
+            (Effect::WriteReport(key, _), Answer::Report(written)) => {
+                operator.reported(&key, written, now);
             }
             (Effect::Send(key, _), Answer::Sent(sent, spans)) => {
                 let jitter = u32::try_from(n * 37 % 1001).unwrap();
@@ -148,8 +162,14 @@ impl World<'_> {
                 }
                 operator.recalled(more);
             }
+            (Effect::ReadEvents(key, ..), Answer::Events(seen)) => {
+                operator.events_read(&key, &seen, now);
+            }
             (effect, answer) => panic!("{answer:?} is no answer to {effect:?}"),
         }
         self.act();
+        if let Some(rollout) = of {
+            self.looks_at(&rollout);
+        }
     }
 }

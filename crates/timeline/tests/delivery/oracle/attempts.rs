@@ -1,0 +1,328 @@
+//! What is stored of each attempt, against what really happened.
+
+use jiff::{SignedDuration, Timestamp};
+use timeline::base::{Moment, Phase, Source};
+use timeline::failure::{AbortCause, FailureClass};
+use timeline::journal::{Journal, LinkKind, MarkKind, StepResult};
+
+use super::Findings;
+use crate::argo::{Purpose, Tried};
+use crate::world::World;
+
+/// The world is a second later than the story, and Kubernetes' times have no fractions.
+const EARLY: SignedDuration = SignedDuration::from_millis(2_100);
+const LATE: SignedDuration = SignedDuration::from_millis(3_200);
+
+/// Whether a time that is stored is one of the story.
+pub(super) fn is_about(stored: Timestamp, real: Timestamp) -> bool {
+    (real - EARLY..=real + LATE).contains(&stored)
+}
+
+impl World<'_> {
+    pub(super) fn judge_attempts(&self, findings: &Findings, undisturbed: &World<'_>) {
+        for tried in &self.story.truth {
+            let Some(stored) = self.journal_of(tried) else {
+                findings.rule("missing", self.may_be_missing(tried), || {
+                    let trace = self.server.trace(&tried.identity.rollout);
+                    let since = trace
+                        .and_then(|it| it.ledger.as_deref())
+                        .map(timeline::ledger::Ledger::known_since);
+                    format!("{} was never stored, known since {since:?}: {tried}", tried.key)
+                });
+                continue;
+            };
+            if self.judge_outcome(findings, tried, stored) {
+                self.judge_times(findings, tried, stored);
+                self.judge_exposure(findings, tried, stored);
+                self.judge_failure(findings, tried, stored);
+                self.judge_facts(findings, tried, stored);
+                let same = stored.identity == tried.identity;
+                if let Some(expected) = undisturbed.stored(tried).filter(|_| same) {
+                    self.judge_likeness(findings, tried, stored, expected);
+                }
+            }
+        }
+        for (key, ever) in &self.server.ever {
+            let identity = &ever.journal.identity;
+            let real = self.story.truth.iter().any(|it| it.identity == *identity);
+            // Argo numbers a revision anew when somebody goes back to it, which nobody saw here.
+            let began = ever.journal.started.at;
+            let unseen = self.unseen_within(&identity.rollout, began - EARLY, began + LATE);
+            let tried = self.story.truth.iter().any(|it| {
+                it.identity.rollout_uid == identity.rollout_uid && it.identity.hash == identity.hash
+            });
+            findings.rule("phantom", real || (unseen.is_some() && tried), || {
+                format!("{key} never was: {:?}", ever.journal)
+            });
+        }
+    }
+
+    /// The journal that is of an attempt. Where nobody saw that it was stopped and tried again, two
+    /// attempts are one, and later ones have the number of an earlier.
+    fn journal_of(&self, tried: &Tried) -> Option<&Journal> {
+        let own = self.stored(tried);
+        let ended = |it: &Tried, journal: &Journal| {
+            let both = journal.ended.zip(it.ended);
+            journal.phase == it.outcome && both.is_some_and(|(is, was)| is_about(is.at, was))
+        };
+        if own.is_some_and(|own| ended(tried, own)) {
+            return own;
+        }
+        let rollout = &tried.identity.rollout;
+        let family: Vec<_> = self.story.truth.iter().filter(|it| is_try(tried, it)).collect();
+        let merged = |it: &&Tried| it.ended.is_some_and(|at| self.unseen(rollout, at).is_some());
+        if !family.iter().any(merged) {
+            return own;
+        }
+        let others = family.iter().filter_map(|it| self.stored(it));
+        let mut journals = others.filter(|journal| ended(tried, journal));
+        journals.next().or(own
+            .filter(|own| family.iter().all(|it| it.identity == tried.identity || !ended(it, own))))
+    }
+
+    /// Nobody looked from its beginning to its end: then somebody has to say that.
+    fn may_be_missing(&self, tried: &Tried) -> bool {
+        let rollout = &tried.identity.rollout;
+        if self.server.terminating && tried.outcome == Phase::Deleted {
+            return true;
+        }
+        let Some((from, until)) = self.unseen(rollout, tried.began) else {
+            return false;
+        };
+        let over = tried.ended.or(tried.gone);
+        if tried.gone.is_some_and(|gone| is_within(gone, from, until)) {
+            return true;
+        }
+        // It was retried or numbered anew unseen, and is there under another number.
+        let known = |it: &Journal| {
+            it.identity.rollout_uid == tried.identity.rollout_uid
+                && it.identity.hash == tried.identity.hash
+                && (it.phase == tried.outcome || it.phase == Phase::Unknown)
+        };
+        if self.server.ever.values().any(|it| known(&it.journal)) {
+            return true;
+        }
+        over.is_some_and(|over| is_within(over, from, until))
+            && (tried.gone.is_some() || self.is_known_only_since(tried, over))
+    }
+
+    /// The ledger says that it does not know what was before.
+    fn is_known_only_since(&self, tried: &Tried, over: Option<Timestamp>) -> bool {
+        let ledger = self.server.trace(&tried.identity.rollout).and_then(|it| it.ledger.as_deref());
+        let since = ledger.and_then(timeline::ledger::Ledger::known_since);
+        since.zip(over).is_some_and(|(since, over)| since + LATE >= over)
+    }
+
+    fn judge_outcome(&self, findings: &Findings, tried: &Tried, stored: &Journal) -> bool {
+        let mut honest = vec![tried.outcome];
+        if self.server.terminating && tried.outcome == Phase::Deleted {
+            // Nobody could store the end.
+            honest.push(Phase::Progressing);
+        }
+        if let Some((from, until)) =
+            tried.ended.and_then(|at| self.unseen(&tried.identity.rollout, at))
+        {
+            honest.push(Phase::Unknown);
+            if tried.gone.is_some_and(|gone| is_within(gone, from, until)) {
+                honest.push(Phase::Deleted);
+            }
+            if matches!(tried.outcome, Phase::Aborted | Phase::Reverted) {
+                // What stopped it was cleared when another revision was applied.
+                honest.push(Phase::Superseded);
+                // It was tried again, and nobody saw that it had been stopped.
+                honest.extend(self.next_tries(tried).map(|it| it.outcome));
+            }
+        }
+        if tried.outcome == Phase::Superseded && stored.phase == Phase::Reverted && honest.len() > 1
+        {
+            return findings.rule("reverted unseen", false, || tried.to_string());
+        }
+        if tried.outcome == Phase::Promoted && stored.phase == Phase::Superseded {
+            // Another one became stable before anybody looked again.
+            let unseen = honest.len() > 1;
+            return findings.rule("promoted unseen", !unseen, || tried.to_string())
+                && findings.rule("outcome", unseen, || tried.to_string());
+        }
+        let forgotten = self.forgot && self.crashes > 0 && stored.phase == Phase::Unknown;
+        findings.rule("outcome", forgotten || honest.contains(&stored.phase), || {
+            format!("{} is {:?}, and was {honest:?}: {tried}", tried.key, stored.phase)
+        }) && stored.phase == tried.outcome
+    }
+
+    /// Later tries of the same revision.
+    fn next_tries<'a>(&'a self, tried: &'a Tried) -> impl Iterator<Item = &'a Tried> {
+        let later = |it: &&Tried| is_try(tried, it) && tried.identity.number < it.identity.number;
+        self.story.truth.iter().filter(later)
+    }
+
+    /// Whether a time that is stored is right: about the real one, or a bound if nobody looked.
+    fn is_honest(&self, tried: &Tried, stored: Option<Moment>, real: Option<Timestamp>) -> bool {
+        let rollout = &tried.identity.rollout;
+        match (stored, real) {
+            (None, None) => true,
+            (Some(stored), Some(real)) if is_about(stored.at, real) => true,
+            (stored, Some(real)) => self.unseen(rollout, real).is_some_and(|(from, until)| {
+                stored.is_none_or(|it| is_within(it.at, from, until) || holds(it, real))
+            }),
+            (Some(_), None) => false,
+        }
+    }
+
+    fn judge_times(&self, findings: &Findings, tried: &Tried, stored: &Journal) {
+        let words = |what, is: Option<Moment>, was: Option<Timestamp>| {
+            format!("{what} {is:?}, and not {was:?}: {tried}")
+        };
+        let started = Some(stored.started);
+        let began = Some(tried.began);
+        // Of two tries that are one the first began.
+        let merged = stored.identity != tried.identity
+            || self.story.truth.iter().any(|it| {
+                is_try(tried, it)
+                    && is_about(stored.started.at, it.began)
+                    && it.ended.is_some_and(|at| self.unseen(&it.identity.rollout, at).is_some())
+            });
+        findings.rule("began", merged || self.is_honest(tried, started, began), || {
+            words("began", started, began)
+        });
+        let (is, was) = (stored.ended, tried.ended);
+        findings.rule("ended", self.is_honest(tried, is, was), || words("ended", is, was));
+        let (is, was) = (stored.settled, tried.settled);
+        let recovers = matches!(tried.outcome, Phase::Promoted | Phase::Aborted | Phase::Reverted);
+        let end = was.or(tried.gone).unwrap_or(Timestamp::MAX - SignedDuration::from_hours(24));
+        let unseen = || self.unseen_within(&tried.identity.rollout, tried.began, end).is_some();
+        let unknown = is.is_none() && (tried.crowded || unseen());
+        let late = tried.crowded && is.is_some_and(|is| was.is_none_or(|was| is.at < was + LATE));
+        // With the next try nobody can tell whose traffic it is: only never before the end.
+        let apart = late && tried.settled.is_none() && tried.hit.is_none();
+        findings.rule(
+            "recovery",
+            !recovers || unknown || apart || self.is_honest(tried, is, was),
+            || words("recovered", is, was),
+        );
+    }
+
+    fn judge_exposure(&self, findings: &Findings, tried: &Tried, stored: &Journal) {
+        let (rollout, hit) = (&tried.identity.rollout, tried.hit.is_some());
+        let end = tried.ended.unwrap_or(tried.began);
+        let unseen = self.unseen_within(rollout, tried.began, end).is_some();
+        let exposed = stored.exposed || stored.phase == Phase::Promoted;
+        let gap = stored.facts.rebuilt
+            || stored
+                .marks
+                .iter()
+                .any(|mark| matches!(mark.kind, MarkKind::Gap | MarkKind::FirstSight))
+            || (stored.phase == Phase::Deleted
+                && stored.ended.is_some_and(|ended| ended.source == Source::Inferred));
+        let honest = exposed == hit || (hit && unseen && gap);
+        let rule = match stored.phase {
+            Phase::Deleted if unseen => "deleted unseen",
+            _ => "exposed",
+        };
+        findings.rule(rule, honest, || {
+            format!("{} is exposed: {exposed}, and not {hit}: {stored:?} {tried}", tried.key)
+        });
+        let weight = stored.max_weight().unwrap_or(0);
+        let honest = weight == tried.weight || (unseen && weight < tried.weight);
+        findings.rule("weight", honest, || {
+            format!("{} had weight {weight}, and not {}: {stored:?}", tried.key, tried.weight)
+        });
+    }
+
+    fn judge_failure(&self, findings: &Findings, tried: &Tried, stored: &Journal) {
+        let failure = stored.failure.as_ref();
+        let (class, cause) = (failure.map(|it| it.class), failure.and_then(|it| it.cause));
+        let unseen = self.partly_unseen(tried);
+        // What Argo says of an abort is right even where nobody saw the reason.
+        let said = match tried.cause {
+            Some(AbortCause::Manual) => Some(FailureClass::ManualAbort),
+            Some(AbortCause::Deadline) => Some(FailureClass::DeadlineExceeded),
+            _ => None,
+        };
+        let less = class.is_none() || class == said || class == Some(FailureClass::Unknown);
+        let goes = tried.outcome == Phase::Deleted;
+        let was = class.is_some_and(|class| unseen && tried.troubles.contains(&class));
+        let either = was || (unseen || tried.doubtful) && less;
+        findings.rule("class", class == tried.class || either || goes, || {
+            format!("{} failed for {failure:?}, and not {:?}: {tried}", tried.key, tried.class)
+        });
+        let less = cause.is_none() || cause == Some(AbortCause::Unknown);
+        let manual = cause == Some(AbortCause::Manual);
+        findings.rule("cause", cause == tried.cause || (unseen && (less || manual)), || {
+            format!("{} was stopped for {failure:?}, and not {:?}", tried.key, tried.cause)
+        });
+    }
+
+    fn judge_facts(&self, findings: &Findings, tried: &Tried, stored: &Journal) {
+        let rollout = &tried.identity.rollout;
+        let unseen = self.unseen_within(rollout, tried.began, tried.ended.unwrap_or(tried.began));
+        let steps = stored.steps.iter().filter(|step| {
+            !(unseen.is_some()
+                && matches!(step.result, StepResult::Unobserved | StepResult::Stopped))
+        });
+        let wrong: Vec<_> = steps
+            .filter(|step| tried.steps.get(&step.index) != Some(&step.result))
+            .map(|step| (step.index, step.result))
+            .collect();
+        let first = tried.purpose == Purpose::Initial || stored.facts.strategy.is_none();
+        let whole = unseen.is_some() || first || stored.steps.len() == tried.steps.len();
+        findings.rule("steps", wrong.is_empty() && whole, || {
+            let is: Vec<_> = stored.steps.iter().map(|step| (step.index, step.result)).collect();
+            format!("{}: steps {is:?}, and not {:?}: {tried}", tried.key, tried.steps)
+        });
+        if stored.facts.rebuilt || unseen.is_some() {
+            return;
+        }
+        let commit = stored.facts.commit.as_deref();
+        let returns = tried.purpose == Purpose::Rollback;
+        findings.rule(
+            "commit",
+            commit == Some(&tried.commit) || (commit.is_none() && returns),
+            || format!("{} has commit {commit:?}, and not {}", tried.key, tried.commit),
+        );
+        let version = stored.facts.version.as_deref();
+        findings.rule("version", version == Some(&tried.version), || {
+            format!("{} has version {version:?}, and not {}", tried.key, tried.version)
+        });
+        if self.never_blind(rollout) && !self.forgot && !self.taken {
+            judge_links(findings, tried, stored);
+        }
+    }
+}
+
+fn judge_links(findings: &Findings, tried: &Tried, stored: &Journal) {
+    let has = |kind| stored.links.iter().any(|link| link.kind == kind);
+    let (back, previous) = (has(LinkKind::RollsBack), has(LinkKind::PreviousRevision));
+    let was = tried.replaces.is_some();
+    let rolls_back = tried.purpose == Purpose::Rollback;
+    findings.rule("links", (back, previous) == (was && rolls_back, was && !rolls_back), || {
+        format!("{} links to {:?}: {tried}", tried.key, stored.links)
+    });
+    let same = |hash: &str| hash == tried.identity.hash;
+    let wanted = tried.after.as_ref().map(|(last, outcome)| match outcome {
+        Phase::Superseded => LinkKind::Supersedes,
+        Phase::Aborted if same(&last.hash) => LinkKind::RetryOf,
+        _ => LinkKind::After,
+    });
+    let kinds = [LinkKind::Supersedes, LinkKind::RetryOf, LinkKind::After];
+    let is = kinds.into_iter().find(|kind| has(*kind));
+    findings.rule("follows", is == wanted, || {
+        format!("{} follows by {is:?}, and not {wanted:?}: {tried}", tried.key)
+    });
+}
+
+/// Whether both are tries of the same revision.
+fn is_try(one: &Tried, other: &Tried) -> bool {
+    let (one, other) = (&one.identity, &other.identity);
+    (&one.rollout_uid, one.revision, &one.hash) == (&other.rollout_uid, other.revision, &other.hash)
+}
+
+fn is_within(at: Timestamp, from: Timestamp, until: Timestamp) -> bool {
+    (from - EARLY..=until + LATE).contains(&at)
+}
+
+/// Whether the bounds of a time that nobody saw are right.
+fn holds(stored: Moment, real: Timestamp) -> bool {
+    stored.source == Source::Inferred
+        && real <= stored.at + LATE
+        && stored.after.is_none_or(|after| after <= real + LATE)
+}
