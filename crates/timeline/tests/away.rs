@@ -51,6 +51,8 @@ fn replica_set(uid: &str, hash: &str, revision: i64, hotfix: bool) -> Observatio
         revision: Some(revision),
         created: None,
         template: Template::AskRollout(Vec::new()),
+        desired: None,
+        ready: 0,
         available: 0,
         failure: None,
         facts: RevisionFacts { hotfix, ..RevisionFacts::default() },
