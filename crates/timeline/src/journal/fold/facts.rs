@@ -136,6 +136,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_time_that_lay_in_the_future_stays_refused_until_the_commit_is_another() {
+        let at = CommitTime::At(Timestamp::UNIX_EPOCH, crate::seen::commit::Source::Throughline);
+        let future = CommitTime::Refused(Refusal::Future);
+        let mut facts = Facts { commit: Some("a".to_owned()), ..Facts::default() };
+        facts.date(None, future);
+        facts.date(Some("a".to_owned()), at);
+        assert_eq!(facts.told_commit_time(), future);
+        facts.commit = Some("b".to_owned());
+        facts.date(Some("a".to_owned()), at);
+        assert_eq!(facts.told_commit_time(), at);
+    }
+
+    #[test]
     fn the_tag_of_an_image_is_neither_a_port_nor_a_digest() {
         assert_eq!(tag("cart=example/cart:2.0.0"), Some("2.0.0"));
         assert_eq!(tag("cart=registry:5000/example/cart:2.0.0@sha256:abc"), Some("2.0.0"));
