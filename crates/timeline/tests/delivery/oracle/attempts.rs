@@ -128,7 +128,7 @@ impl World<'_> {
             }
             if matches!(tried.outcome, Phase::Aborted | Phase::Reverted) {
                 // What stopped it was cleared when another revision was applied.
-                honest.push(Phase::Superseded);
+                honest.extend([Phase::Superseded, Phase::Reverted]);
                 // It was tried again, and nobody saw that it had been stopped.
                 honest.extend(self.next_tries(tried).map(|it| it.outcome));
             }

@@ -104,10 +104,10 @@ impl World<'_> {
                 journal.exported = Exported::default();
                 if self.crashes > 0 || self.forgot {
                     journal.marks.retain(|mark| mark.kind != MarkKind::Gap);
-                    // A new process sees pods when it looks at them.
-                    if let Some(failure) = journal.failure.as_mut() {
-                        failure.at = Moment::observed(Timestamp::UNIX_EPOCH);
-                    }
+                }
+                // A new process sees pods when it looks at them, and Events when they can be read.
+                if let Some(failure) = journal.failure.as_mut() {
+                    failure.at = Moment::observed(Timestamp::UNIX_EPOCH);
                 }
             }
             findings.rule("alike", stored == expected, || {
