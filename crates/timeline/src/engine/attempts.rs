@@ -183,17 +183,9 @@ impl Engine {
                 sets.iter().filter(|set| set.hash == hash).max_by_key(|set| set.created).copied()
             };
             let older = attempts.get(index.saturating_add(1)..).unwrap_or_default();
-            let mut attempt = linked_to_spans(&attempts[index], older);
             let frozen = self.journals.journal(name).filter(|journal| journal.placed.is_some());
-            let back = match frozen {
-                Some(journal) => journal.facts.replaces.is_some_and(Replaces::goes_back),
-                None => goes_back(&attempt, older, by_hash),
-            };
-            let goes_on = |it: &Follow| it.relation == Relation::Successor;
-            if back && attempt.follows.first().is_some_and(goes_on) {
-                attempt.to_mut().follows[0].relation = Relation::Rollback;
-            }
-            let attempt = &*attempt;
+            let attempt = linked_to_spans(&attempts[index], older);
+            let attempt = &*related(attempt, older, frozen, by_hash);
             let set = by_hash(&attempt.hash);
             let own = set.filter(|_| frozen.is_none());
             let own = own.and_then(|set| self.with_own_facts(key, set, attempt));
@@ -209,11 +201,7 @@ impl Engine {
                     && (attempt.replica_set.is_none() || attempt.workload.is_some()),
                 now,
             };
-            let tries: Vec<&Attempt> = attempts
-                .iter()
-                .map(Arc::as_ref)
-                .filter(|a| a.revision == attempt.revision)
-                .collect();
+            let tries = tries_of(attempts, attempt.revision);
             let controls = |owner: &EvidenceOwner| match owner {
                 EvidenceOwner::Rollout(_, uid) => *uid == seen.uid,
                 EvidenceOwner::Experiment(..) => false,
@@ -377,6 +365,28 @@ fn linked_to_spans<'a>(attempt: &'a Attempt, older: &[Arc<Attempt>]) -> Cow<'a, 
     Cow::Owned(attempt)
 }
 
+/// The attempt, as a rollback if it goes back to what was live under another hash. It stays what the
+/// journal has frozen.
+fn related<'a, 'b>(
+    mut attempt: Cow<'a, Attempt>,
+    older: &[Arc<Attempt>],
+    frozen: Option<&Journal>,
+    by_hash: impl Fn(&str) -> Option<&'b ReplicaSetSeen>,
+) -> Cow<'a, Attempt> {
+    let back = match frozen {
+        Some(journal) => journal.facts.replaces.is_some_and(Replaces::goes_back),
+        None => goes_back(&attempt, older, by_hash),
+    };
+    let goes_on = |it: &Follow| it.relation == Relation::Successor;
+    if back
+        && attempt.follows.first().is_some_and(goes_on)
+        && let Some(live) = attempt.to_mut().follows.first_mut()
+    {
+        live.relation = Relation::Rollback;
+    }
+    attempt
+}
+
 /// Whether what was live earlier comes back under another hash, in place of something else: a chart
 /// may stamp the time into the template.
 fn goes_back<'a>(
@@ -406,6 +416,10 @@ fn is(identity: &AttemptId, uid: &str, attempt: &Attempt) -> bool {
         && identity.hash == attempt.hash
         && identity.revision == attempt.revision
         && identity.number == attempt.number
+}
+
+fn tries_of(attempts: &[Arc<Attempt>], revision: i64) -> Vec<&Attempt> {
+    attempts.iter().map(Arc::as_ref).filter(|attempt| attempt.revision == revision).collect()
 }
 
 /// Which try of a revision something belongs to that was made at this time: the last one that had
