@@ -52,6 +52,8 @@ fn replica_set(uid: &str, hash: &str, revision: i64, hotfix: bool) -> Observatio
         created: None,
         template: Template::AskRollout(Vec::new()),
         available: 0,
+        desired: None,
+        ready: 0,
         failure: None,
         facts: RevisionFacts { hotfix, ..RevisionFacts::default() },
     })
