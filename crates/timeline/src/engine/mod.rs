@@ -14,6 +14,7 @@
 //! [`Engine::reported`].
 
 mod attempts;
+mod belonging;
 mod effect;
 mod evidence;
 mod folding;
