@@ -181,6 +181,10 @@ impl World<'_> {
                     && is_about(stored.started.at, it.began)
                     && it.ended.is_some_and(|at| self.unseen(&it.identity.rollout, at).is_some())
             });
+        // The first may be known by its ReplicaSet alone.
+        let end = tried.ended.unwrap_or(tried.began);
+        let unseen = self.unseen_within(&tried.identity.rollout, tried.began, end).is_some();
+        let merged = merged || (tried.purpose == Purpose::Initial && unseen);
         findings.rule("began", merged || self.is_honest(tried, started, began), || {
             words("began", started, began)
         });
