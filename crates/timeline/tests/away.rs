@@ -54,8 +54,6 @@ fn replica_set(uid: &str, hash: &str, revision: i64, hotfix: bool) -> Observatio
         desired: None,
         ready: 0,
         available: 0,
-        desired: None,
-        ready: 0,
         failure: None,
         facts: RevisionFacts { hotfix, ..RevisionFacts::default() },
     })
