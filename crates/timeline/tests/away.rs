@@ -1,6 +1,6 @@
 //! What a kind that cannot be watched, or a write that fails, does not take away.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what is missing fails the test")]
+#![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
 use std::collections::BTreeSet;
 
