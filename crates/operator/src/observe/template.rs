@@ -120,6 +120,36 @@ mod tests {
         digest(&set, metadata, &template.spec.unwrap_or_default()).value()
     }
 
+    fn spec_digest_of(template: &Value) -> u64 {
+        let template: argo::PodTemplate = serde_json::from_value(template.clone()).unwrap();
+        let metadata = template.metadata.unwrap_or_default();
+        let (annotations, labels) = (metadata.annotations, metadata.labels);
+        let metadata = Metadata {
+            annotations: &annotations.unwrap_or_default(),
+            labels: &labels.unwrap_or_default(),
+        };
+        spec_digest(&ObjectMeta::default(), metadata, &template.spec.unwrap_or_default()).value()
+    }
+
+    #[test]
+    fn a_time_in_the_template_is_no_other_deployment_and_a_checksum_of_its_configuration_is() {
+        let with = |key: &str, value: &str| {
+            spec_digest_of(&json!({
+                "metadata": { "annotations": { key: value }, "labels": { "build": value } },
+                "spec": { "containers": [{ "name": "cart", "image": "example/cart:1.0.0" }] },
+            }))
+        };
+        let plain = with("example.com/rendered-at", "2026-11-26T10:00:00Z");
+        assert_eq!(plain, with("example.com/rendered-at", "2026-11-27T10:00:00Z"));
+        assert_eq!(plain, with("rollme", "x7Kq2"));
+        assert_ne!(with("checksum/config", "1"), with("checksum/config", "2"));
+        assert_ne!(with("example.com/values", &"a".repeat(64)), plain);
+        let env = json!({ "spec": { "containers": [{
+            "name": "cart", "image": "example/cart:1.0.0", "env": [{ "name": "A", "value": "1" }],
+        }] } });
+        assert_ne!(spec_digest_of(&env), plain);
+    }
+
     fn digest_of(template: &Value) -> u64 {
         digest_with(&json!({}), template)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use super::{Effect, Engine, REPORT_DELAY, Rollout};
+use super::{Effect, Engine, REPORT_DELAY, Rollout, Write};
 use crate::base::time::later;
 use crate::base::{Key, Phase, attempt_name};
 use crate::chain::Attempt;
@@ -164,7 +164,8 @@ impl Engine {
                 None => Some(LedgerChange { rollout: key, stored: None }),
                 Some(rollout) => {
                     // One whose write is under way or failed is told of again.
-                    let report = rollout.report.as_ref().filter(|_| !rollout.reporting)?;
+                    let report =
+                        rollout.report.as_ref().filter(|_| rollout.write == Write::Stored)?;
                     let ledger = Arc::clone(report.ledger.as_ref()?);
                     Some(LedgerChange { rollout: key, stored: Some((ledger, report.dora)) })
                 }
@@ -225,13 +226,17 @@ impl Engine {
                 Arc::make_mut(ledger).take(line);
             }
         }
-        let missing = rollout.chain.attempts().iter().find(|attempt| lacks(ledger, attempt));
-        if rollout.book.is_whole
-            && let Some(attempt) = missing
-            && attempt.phase == Phase::Unknown
-        {
-            // Nobody has a journal of it.
-            Arc::make_mut(ledger).missed(now);
+        // What ended without a journal or a line, nobody can look up any more.
+        let journals = &self.journals;
+        let has_journal = |attempt: &Attempt| {
+            let of_uid = journals.of_uid(key, uid);
+            of_uid.iter().any(|journal| is_told_by(journal, attempt))
+        };
+        let attempts = rollout.chain.attempts().iter();
+        let missing = attempts.filter(|it| lacks(ledger, it) && !has_journal(it));
+        let until = missing.map(|it| it.ended.unwrap_or(now)).max();
+        if let Some(until) = until.filter(|_| rollout.book.is_whole) {
+            Arc::make_mut(ledger).missed(until);
             is_over = true;
         }
         if is_over {
@@ -322,12 +327,18 @@ fn recoveries(own: &Verdict<'_>, all: &[Verdict<'_>]) -> Vec<u32> {
     by_this.filter_map(|failure| took(&failure)).collect()
 }
 
+fn is_told_by(journal: &Journal, attempt: &Attempt) -> bool {
+    let identity = &journal.identity;
+    identity.hash == attempt.hash
+        && (identity.revision, identity.number) == (attempt.revision, attempt.number)
+}
+
 /// Whether an attempt that is over came after the ledger is known, and has no line that says so.
 fn lacks(ledger: &Ledger, attempt: &Attempt) -> bool {
     let tells = |line: &Line| !line.open() && is_of(line, attempt);
     let over = attempt.ended.unwrap_or(attempt.started);
     !attempt.open()
-        && ledger.known_since().is_none_or(|known| over >= known)
+        && ledger.known_since().is_none_or(|known| over > known)
         && ledger.compacted().is_none_or(|mark| over > mark.at)
         && !ledger.lines().iter().any(tells)
 }

@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 pub use line::{Exposed, Id, Kind, Line, Ref, Word};
@@ -24,8 +24,11 @@ pub use sum::{Day, Sum};
 pub use text::TextError;
 
 use crate::base::Phase;
+use crate::base::time::later;
 use crate::journal::Journal;
 use line::whole;
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// The attempts of one Rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -164,9 +167,10 @@ impl Ledger {
         }
     }
 
-    /// Attempts passed unseen until now: from here on none is missing.
-    pub fn missed(&mut self, now: Timestamp) {
-        self.known_since = self.known_since.max(Some(whole(now)));
+    /// Attempts passed unseen until then: from the next whole second on none is missing.
+    pub fn missed(&mut self, until: Timestamp) {
+        let known = if whole(until) < until { whole(later(until, SECOND)) } else { until };
+        self.known_since = self.known_since.max(Some(known));
     }
 
     /// Whether `newer` would tell nobody anything of what is over.

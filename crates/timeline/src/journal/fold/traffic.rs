@@ -3,7 +3,7 @@
 use super::super::{Journal, Service, Switch, Weight};
 use super::View;
 use crate::base::{Moment, Phase};
-use crate::seen::{Progress, StepPlan, Strategy};
+use crate::seen::{AnalysisPhase, Progress, StepPlan, Strategy};
 
 const WEIGHTS: usize = 128;
 const SWITCHES: usize = 16;
@@ -117,7 +117,7 @@ impl Journal {
 
     /// Whether traffic of users could reach the new revision, and since when: pods of a canary without
     /// a traffic router, or of a first revision, which are ready behind the same Service as all others;
-    /// a weight; a header route; the weight of an Experiment; the active Service. Mirrored answers reach nobody.
+    /// a weight; a header route; an Experiment; the active Service. Mirrored answers reach nobody.
     pub(super) fn follow_exposure(&mut self, view: &View<'_>) {
         let look = view.look;
         let progress = view.progress;
@@ -126,6 +126,11 @@ impl Journal {
         let basic = !progress.routed && self.weights.is_empty();
         let stable = look.rollout.stable_hash.as_ref() == Some(&self.identity.hash);
         let behind_service = canary && ready && (basic || (stable && self.open()));
+        // Without a router its pods are behind the same Service, by the labels of the template.
+        let experiment = canary
+            && !progress.routed
+            && self.open()
+            && self.experiments.iter().any(|it| it.phase == AnalysisPhase::Running);
         let active = view.ours && progress.active.as_ref() == Some(&self.identity.hash);
         let weighted = self.weights.iter().find(|weight| weight.percent > 0);
         let routed = view.ours
@@ -139,7 +144,7 @@ impl Journal {
         let left = progress.weight > Some(0) && hash == Some(&self.identity.hash);
         let since = if let Some(weight) = weighted {
             weight.started
-        } else if promoted || (own && (left || active || behind_service)) {
+        } else if promoted || experiment || (own && (left || active || behind_service)) {
             view.when()
         } else if routed {
             view.when_stepped()

@@ -1,0 +1,204 @@
+//! What a revision that comes back tells of itself.
+//!
+//! `kubectl argo rollouts undo` changes the pod template only, and Argo copies the annotations of the
+//! Rollout to the ReplicaSet, over those that it had: then it says the commit, its time and the run of
+//! what is taken back (kubernetes issue 23087, argo-rollouts issue 412). What another ReplicaSet says
+//! too is such a copy. What none says was written for the return, and holds.
+
+use smol_str::SmolStr;
+
+use super::Engine;
+use crate::base::Key;
+use crate::chain::Attempt;
+use crate::journal::Facts;
+use crate::ledger::Line;
+use crate::seen::commit::CommitTime;
+use crate::seen::{ReplicaSetSeen, RevisionFacts};
+
+impl Engine {
+    /// The ReplicaSet of a return with the facts that are its own; none if they are so already.
+    pub(super) fn with_own_facts(
+        &self,
+        key: &Key,
+        set: &ReplicaSetSeen,
+        attempt: &Attempt,
+    ) -> Option<ReplicaSetSeen> {
+        let of_rollout = self.index.replica_sets_of(key);
+        let others: Vec<_> = of_rollout
+            .filter(|other| other.rollout_uid == set.rollout_uid && other.hash != set.hash)
+            .collect();
+        let uid = set.rollout_uid.as_str();
+        let rollout = self.rollouts.get(key)?;
+        let chain = rollout.chain.attempts();
+        let ledger = rollout.book.ledger().filter(|ledger| ledger.rollout_uid() == uid);
+        let place = (attempt.revision, attempt.number);
+        let lines = ledger.map(|ledger| ledger.lines()).unwrap_or_default().iter();
+        let is_earlier = |line: &&Line| {
+            line.id.hash.as_str() == set.hash && (line.id.revision, line.id.number) < place
+        };
+        // Lines are newest first.
+        let line = lines.rev().find(is_earlier);
+        let stable = attempt.follows.first().map(|follow| follow.hash.as_str());
+        let is_older = |other: &&ReplicaSetSeen| {
+            Some(other.hash.as_str()) == stable
+                && set.created.zip(other.created).is_some_and(|(this, stable)| this < stable)
+        };
+        let comes_back = line.is_some()
+            || chain.iter().any(|it| it.hash == set.hash && (it.revision, it.number) < place)
+            || others.iter().copied().any(|other| is_older(&other));
+        if !comes_back {
+            return None;
+        }
+        let journals = self.journals.of_uid(key, uid).into_iter();
+        let journal = journals
+            .map(|journal| (&journal.identity, &journal.facts))
+            .find(|(id, _)| id.hash == set.hash && (id.revision, id.number) < place);
+        let said = self.index.first_facts(&set.key).map(of_set);
+        let in_line = line.map(of_line);
+        let first = match (journal, said, in_line) {
+            // The first attempt is often gone, and a later one may have got facts of its own.
+            (Some((id, facts)), _, _) if line.is_none_or(|it| it.id.revision >= id.revision) => {
+                facts.clone()
+            }
+            // A line has but the first digits.
+            (_, Some(said), Some(line)) if !begins(&said, &line) => line,
+            (_, Some(said), _) => said,
+            (_, None, line) => line.unwrap_or_default(),
+        };
+        let facts = own(&set.facts, &others, &first);
+        (facts != set.facts).then(|| ReplicaSetSeen { facts, ..set.clone() })
+    }
+}
+
+/// What a ReplicaSet said.
+fn of_set(told: &RevisionFacts) -> Facts {
+    let text = |text: &Option<SmolStr>| text.as_ref().map(ToString::to_string);
+    Facts {
+        version: text(&told.version),
+        commit: text(&told.commit),
+        author: text(&told.author),
+        repository: text(&told.repository),
+        origin: told.origin,
+        ..dated(told.commit_time)
+    }
+}
+
+fn begins(said: &Facts, line: &Facts) -> bool {
+    let commits = said.commit.as_deref().zip(line.commit.as_deref());
+    commits.is_some_and(|(said, line)| said.starts_with(line))
+}
+
+fn dated(told: CommitTime) -> Facts {
+    let mut facts = Facts::default();
+    match told {
+        CommitTime::Untold => {}
+        CommitTime::Refused(why) => facts.commit_time_refused = Some(why),
+        CommitTime::At(at, source) => {
+            facts.commit_time = Some(at);
+            facts.commit_time_source = Some(source);
+        }
+    }
+    facts
+}
+
+/// What a line knows of its revision.
+fn of_line(line: &Line) -> Facts {
+    let version = line.version.as_ref().filter(|version| **version != line.id.hash);
+    Facts {
+        version: version.map(|version| version.as_str().to_owned()),
+        commit: line.commit.as_ref().map(|commit| commit.as_str().to_owned()),
+        ..dated(line.commit_time)
+    }
+}
+
+/// What the ReplicaSet says, without copies of what `others` say: instead what is known of its first
+/// attempt, or nothing.
+fn own(told: &RevisionFacts, others: &[&ReplicaSetSeen], first: &Facts) -> RevisionFacts {
+    let copied = |is: &dyn Fn(&RevisionFacts) -> bool| others.iter().any(|it| is(&it.facts));
+    let has_commit = told.commit.is_some() || told.commit_time != CommitTime::Untold;
+    let same_commit = |other: &RevisionFacts| {
+        (&other.commit, other.commit_time) == (&told.commit, told.commit_time)
+    };
+    let mut own = told.clone();
+    if has_commit && !copied(&same_commit) {
+        return own;
+    }
+    if has_commit {
+        own.commit = first.commit.as_deref().map(Into::into);
+        own.commit_time = first.told_commit_time();
+    }
+    if told.version.is_some() && first.version.is_some() {
+        let same = |other: &RevisionFacts| other.version == told.version;
+        own.version = first.version.as_deref().filter(|_| copied(&same)).map(Into::into);
+        own.version = own.version.or_else(|| told.version.clone());
+    }
+    if told.author.is_some() && copied(&|other| other.author == told.author) {
+        own.author = first.author.as_deref().map(Into::into);
+    }
+    if told.repository.is_some() && copied(&|other| other.repository == told.repository) {
+        own.repository = first.repository.as_deref().map(Into::into);
+    }
+    if told.origin.is_some() && copied(&|other| other.origin == told.origin) {
+        own.origin = first.origin;
+    }
+    own.hotfix = told.hotfix && !copied(&|other| other.hotfix);
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::seen::Template;
+    use crate::seen::commit::Source;
+
+    const SECOND: i64 = 1_793_491_200;
+
+    fn facts(commit: &str, author: &str, origin: u8) -> RevisionFacts {
+        let at = Timestamp::from_second(SECOND + i64::from(origin)).unwrap();
+        RevisionFacts {
+            commit: Some(commit.into()),
+            commit_time: CommitTime::At(at, Source::Throughline),
+            author: Some(author.into()),
+            origin: format!("00-{origin:032x}-{origin:016x}-01").parse().ok(),
+            version: Some("1.0.0".into()),
+            ..RevisionFacts::default()
+        }
+    }
+
+    fn set(facts: RevisionFacts) -> ReplicaSetSeen {
+        ReplicaSetSeen {
+            key: Key::new("shop", "cart-b"),
+            uid: "b".into(),
+            rollout: "cart".into(),
+            rollout_uid: "u".into(),
+            hash: "b".into(),
+            revision: Some(2),
+            created: None,
+            template: Template::AskRollout(Vec::new()),
+            desired: None,
+            ready: 0,
+            available: 0,
+            failure: None,
+            facts,
+        }
+    }
+
+    #[test]
+    fn what_another_revision_says_too_is_a_copy_and_what_none_says_is_new() {
+        let b = set(facts("bbbb", "ada", 2));
+        let line = Facts { commit: Some("aaaa".to_owned()), ..Facts::default() };
+        let copy = own(&b.facts, &[&b], &line);
+        assert_eq!(copy.commit.as_deref(), Some("aaaa"));
+        assert_eq!((copy.commit_time, copy.author, copy.origin), (CommitTime::Untold, None, None));
+        let unknown = own(&b.facts, &[&b], &Facts::default());
+        assert_eq!(unknown.commit, None);
+        // A revert of the pipeline is a commit of its own, by the same person.
+        let revert = facts("cccc", "ada", 3);
+        assert_eq!(own(&revert, &[&b], &line), revert);
+        // Nothing is annotated but the run.
+        let run = RevisionFacts { origin: b.facts.origin, ..RevisionFacts::default() };
+        assert_eq!(own(&run, &[&b], &line).origin, None);
+    }
+}
