@@ -186,7 +186,7 @@ impl Writer {
                 Sent::Refused(message)
             }
             Delivered::Later { after, message } => {
-                tracing::debug!(%key, spans, message, "the collector takes no spans now");
+                tracing::debug!(%key, spans, message, "the collector does not accept spans now; trying again");
                 self.metrics.failed("send", SPANS, "unavailable");
                 Sent::Later(after.and_then(|after| after.try_into().ok()))
             }

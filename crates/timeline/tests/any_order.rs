@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use timeline::engine::Options;
+use timeline::engine::{Effect, Options};
+use timeline::outbox::AttemptWritten;
 use timeline::seen::{
     AppVersionSeen, OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, Workload,
     WorkloadVersionSeen,
@@ -156,5 +157,63 @@ proptest! {
         let (traces, wanted) = told(order);
         prop_assert_eq!(traces, [Some(trace(1)), Some(trace(2)), Some(trace(5))]);
         prop_assert_eq!(wanted, [trace(5)]);
+    }
+}
+
+/// All is known of three attempts, and everything that followed is done.
+fn at_rest() -> Engine {
+    let mut engine = Engine::new(Options { observe_only: true, ..Options::default() });
+    for kind in Kind::ALL {
+        engine.observe(Observation::Listed(kind, BTreeSet::new()), at(-1));
+    }
+    for observation in everything_else().into_iter().chain(versions_of_the_rollout()) {
+        engine.observe(observation, at(1000));
+    }
+    rest(&mut engine, at(1000));
+    engine
+}
+
+/// Answers everything that is asked for the next hour; says how much that was.
+fn rest(engine: &mut Engine, mut now: Timestamp) -> usize {
+    let until = now + SignedDuration::from_hours(1);
+    let mut asked = 0;
+    loop {
+        let effects = engine.effects(now);
+        asked += effects.len();
+        for effect in effects {
+            match effect {
+                Effect::WriteReport(key, _) => engine.reported(&key, true, now),
+                Effect::WriteAttempt(key, _) => {
+                    let stored = AttemptWritten::Stored("1".to_owned());
+                    engine.attempt_written(&key, stored, now);
+                }
+                Effect::ReadAttempts(key, uid) => {
+                    engine.attempts_read(&key, &uid, Some(Vec::new()), now);
+                }
+                _ => {}
+            }
+        }
+        match engine.due().filter(|due| *due <= until) {
+            Some(due) => now = now.max(due),
+            None => return asked,
+        }
+    }
+}
+
+#[test]
+fn a_rollout_is_looked_at_again_only_for_an_app_version_that_can_say_something_about_it() {
+    for (what, version, looks) in [
+        ("a version of another workload", app_version("k8", "c", 2000, 8), false),
+        ("another replay of what it is", app_version("k8", "a", 2000, 8), false),
+        ("what it was between", app_version("k8", "b", 2000, 8), false),
+        ("its own, as it is", app_version("k5", "a", 201, 5), false),
+        ("its own, changed", app_version("k5", "a", 201, 50), true),
+        ("one from before it", app_version("k0", "z", 150, 9), true),
+    ] {
+        let mut engine = at_rest();
+        let before = engine.due();
+        engine.observe(version, at(5000));
+        engine.effects(at(5000));
+        assert_eq!(engine.due() != before, looks, "{what}");
     }
 }

@@ -118,7 +118,7 @@ impl Metrics {
         );
         registry.register(
             "collector_away",
-            "1 while the collector takes no spans",
+            "1 while the collector does not accept spans",
             collector_away.clone(),
         );
         registry.register(

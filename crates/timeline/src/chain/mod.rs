@@ -76,6 +76,9 @@ impl Chain {
         if self.attempts.is_empty() {
             turn = self.first_sight(&view);
         }
+        if self.is_applied_again(&view) {
+            turn = turn.max(self.open(&view));
+        }
         turn = turn.max(self.catch_up(&view));
         turn = turn.max(if rollout.stable_hash.as_deref() == Some(current) {
             self.settled(&view)
@@ -133,6 +136,20 @@ impl Chain {
             self.push(attempt);
         }
         if self.attempts.is_empty() { Turn::Same } else { Turn::Vital }
+    }
+
+    /// Whether others came between while nobody looked: Argo numbers a revision anew only for a return
+    /// to it (argo-rollouts rollout/sync.go, `getNewReplicaSet`). The Rollout alone may be ahead of its
+    /// status.
+    fn is_applied_again(&self, view: &View<'_>) -> bool {
+        let of_set = view.replica_set(view.current).and_then(|set| set.revision);
+        self.newest().filter(|newest| newest.open() && newest.hash == view.current).is_some_and(
+            |newest| {
+                newest.revision > 0
+                    && of_set > Some(newest.revision)
+                    && view.rollout.revision >= of_set
+            },
+        )
     }
 
     /// Makes the live attempt agree with `stableRS` where that changed while nobody looked.

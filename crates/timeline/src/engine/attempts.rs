@@ -323,7 +323,7 @@ impl Engine {
             let open = self.journals.of_attempt(&identity(key, uid, newest));
             let open = open.is_some_and(Journal::open);
             let set = newest.replica_set.as_ref().filter(|_| open)?;
-            let uid = self.index.uid(&Key::new(key.namespace.clone(), set.clone()))?;
+            let uid = self.index.uid(&Key::new(key.namespace.clone(), set.clone()), uid)?;
             Some((newest.hash.clone(), uid.clone()))
         });
         let watched = self.pods_watched.get(key);
@@ -332,11 +332,13 @@ impl Engine {
         }
         if let Some((_, uid)) = watched {
             self.evidence.forget_pods(uid);
+            self.watched_sets.remove(uid);
             effects.push(Effect::LeavePods(key.clone()));
         }
         match wanted {
             Some((hash, uid)) => {
                 self.evidence.expect_pods(&uid);
+                self.watched_sets.insert(uid.clone(), key.clone());
                 self.pods_watched.insert(key.clone(), (hash.clone(), uid));
                 effects.push(Effect::WatchPods(key.clone(), hash.clone()));
             }

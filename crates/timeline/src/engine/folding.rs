@@ -1,6 +1,6 @@
 //! A version of a Rollout folded beside all that lies around it, and what follows for its apps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
@@ -11,7 +11,8 @@ use crate::base::groups::forget;
 use crate::base::time::later;
 use crate::base::{Key, Traceparent, Turn};
 use crate::chain::Chain;
-use crate::keptn::attribution::{KeptnObjects, attribute};
+use crate::keptn::attribution::attribute;
+use crate::keptn::objects::KeptnObjects;
 use crate::seen::RolloutSeen;
 
 impl Engine {
@@ -91,6 +92,19 @@ impl Engine {
             .map(|workload| workload.app.clone())
             .collect();
         let before = std::mem::replace(&mut rollout.apps, apps.clone());
+        let workloads = rollout.chain.attempts().iter().filter(|_| exists);
+        let workloads: BTreeSet<SmolStr> = workloads
+            .filter_map(|attempt| attempt.workload.as_ref())
+            .map(|workload| workload.name.clone())
+            .collect();
+        let had = std::mem::replace(&mut rollout.workloads, workloads.clone());
+        let named = |name: &SmolStr| Key::new(key.namespace.clone(), name.clone());
+        for workload in had.difference(&workloads) {
+            forget(&mut self.rollouts_of_workload, &named(workload), key);
+        }
+        for workload in workloads.difference(&had) {
+            self.rollouts_of_workload.entry(named(workload)).or_default().insert(key.clone());
+        }
         for app in before.difference(&apps) {
             let app = Key::new(key.namespace.clone(), app.clone());
             forget(&mut self.rollouts_of_app, &app, key);
@@ -102,8 +116,8 @@ impl Engine {
                 // Its objects may have arrived before the Rollout that they belong to.
                 self.attribute(key);
             }
-            self.touched_apps.insert(app);
         }
+        self.tell_apps(key);
         if self.rollouts.get(key).map(|rollout| traces(&rollout.chain)) != known {
             self.fold_again(key, now);
         }
@@ -125,7 +139,8 @@ impl Engine {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
-        let mut keptn = BTreeMap::new();
+        let nothing = KeptnObjects::default();
+        let owner = rollout.uid.clone();
         // Oldest first: what an attempt follows has to be known before.
         for index in (0..rollout.chain.attempts().len()).rev() {
             let attempt = &rollout.chain.attempts()[index];
@@ -134,11 +149,10 @@ impl Engine {
                 .replica_set
                 .as_ref()
                 .map(|set| Key::new(key.namespace.clone(), set.clone()));
-            let uid = set.and_then(|set| self.index.uid(&set)).map(SmolStr::as_str);
-            let keptn = keptn.entry(app).or_insert_with_key(|app| match app {
-                Some(app) => self.index.keptn(&Key::new(key.namespace.clone(), app.clone())),
-                None => KeptnObjects::default(),
-            });
+            let uid = set.zip(owner.as_deref()).and_then(|(set, uid)| self.index.uid(&set, uid));
+            let uid = uid.map(SmolStr::as_str);
+            let app = app.map(|app| Key::new(key.namespace.clone(), app));
+            let keptn = app.and_then(|app| self.index.keptn(&app)).unwrap_or(&nothing);
             attribute(rollout.chain.attempts_mut(), index, uid, keptn);
         }
     }

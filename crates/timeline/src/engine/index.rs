@@ -7,18 +7,21 @@ use smol_str::SmolStr;
 
 use crate::base::Key;
 use crate::base::groups::forget;
-use crate::keptn::attribution::{KeptnObjects, in_order};
+use crate::keptn::objects::KeptnObjects;
 use crate::seen::{AppVersionSeen, Kind, ReplicaSetSeen, Workload, WorkloadVersionSeen};
 
 /// The objects that chains are made from, by what they belong to.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     replica_sets: Grouped<ReplicaSetSeen>,
-    app_versions: Grouped<AppVersionSeen>,
-    workload_versions: Grouped<WorkloadVersionSeen>,
+    apps: BTreeMap<Key, KeptnObjects>,
+    /// App of each KeptnAppVersion.
+    app_versions: BTreeMap<Key, Key>,
+    /// App, workload and version of each KeptnWorkloadVersion.
+    workload_versions: BTreeMap<Key, (Key, SmolStr, SmolStr)>,
 }
 
-/// Objects, and which of them belong to one Rollout or app.
+/// Objects, and which of them belong to one Rollout.
 #[derive(Debug)]
 struct Grouped<T> {
     objects: BTreeMap<Key, (Key, T)>,
@@ -33,26 +36,48 @@ impl Index {
         new.then_some(owner)
     }
 
-    /// Keeps a KeptnAppVersion; says which app that touches.
-    pub(crate) fn app_version(&mut self, seen: AppVersionSeen) -> Key {
+    /// Keeps a KeptnAppVersion; says the short names of the workloads that it lists or has listed,
+    /// none if it says nothing new.
+    pub(crate) fn app_version(&mut self, seen: &AppVersionSeen) -> BTreeSet<SmolStr> {
         let app = Key::new(seen.key.namespace.clone(), seen.app.clone());
-        self.app_versions.insert(seen.key.clone(), app.clone(), seen);
-        app
+        let known = self.app_versions.get(&seen.key).and_then(|app| self.apps.get(app));
+        let known = known.and_then(|app| app.app_version(&seen.key.name));
+        if known == Some(seen) {
+            return BTreeSet::new();
+        }
+        let listed = [Some(seen), known].into_iter().flatten().flat_map(|it| &it.workloads);
+        let listed = listed.map(|(name, _)| name.clone()).collect();
+        self.remove(Kind::AppVersion, &seen.key);
+        self.apps.entry(app.clone()).or_default().insert_app_version(seen.clone());
+        self.app_versions.insert(seen.key.clone(), app);
+        listed
     }
 
-    /// Keeps a KeptnWorkloadVersion; says which app that touches.
-    pub(crate) fn workload_version(&mut self, seen: WorkloadVersionSeen) -> Key {
+    /// Keeps a KeptnWorkloadVersion; says which one it was until now.
+    pub(crate) fn workload_version(&mut self, seen: &WorkloadVersionSeen) {
+        self.remove(Kind::WorkloadVersion, &seen.key);
         let app = Key::new(seen.key.namespace.clone(), seen.app.clone());
-        self.workload_versions.insert(seen.key.clone(), app.clone(), seen);
-        app
+        self.apps.entry(app.clone()).or_default().insert_workload_version(seen.clone());
+        let of = (app, seen.workload.clone(), seen.version.clone());
+        self.workload_versions.insert(seen.key.clone(), of);
     }
 
     /// Forgets an object. What was found out from it stays in the chains.
     pub(crate) fn remove(&mut self, kind: Kind, key: &Key) {
         match kind {
             Kind::ReplicaSet => self.replica_sets.remove(key),
-            Kind::AppVersion => self.app_versions.remove(key),
-            Kind::WorkloadVersion => self.workload_versions.remove(key),
+            Kind::AppVersion => {
+                if let Some(app) = self.app_versions.remove(key) {
+                    self.change(&app, |objects| objects.remove_app_version(&key.name));
+                }
+            }
+            Kind::WorkloadVersion => {
+                if let Some((app, workload, version)) = self.workload_versions.remove(key) {
+                    self.change(&app, |objects| {
+                        objects.remove_workload_version(&workload, &version, &key.name);
+                    });
+                }
+            }
             _ => {}
         }
     }
@@ -61,8 +86,8 @@ impl Index {
     pub(crate) fn keys(&self, kind: Kind) -> Vec<Key> {
         match kind {
             Kind::ReplicaSet => self.replica_sets.objects.keys().cloned().collect(),
-            Kind::AppVersion => self.app_versions.objects.keys().cloned().collect(),
-            Kind::WorkloadVersion => self.workload_versions.objects.keys().cloned().collect(),
+            Kind::AppVersion => self.app_versions.keys().cloned().collect(),
+            Kind::WorkloadVersion => self.workload_versions.keys().cloned().collect(),
             _ => Vec::new(),
         }
     }
@@ -72,27 +97,33 @@ impl Index {
         self.replica_sets.of(rollout)
     }
 
-    /// UID of a ReplicaSet.
-    pub(crate) fn uid(&self, replica_set: &Key) -> Option<&SmolStr> {
-        self.replica_sets.objects.get(replica_set).map(|(_, seen)| &seen.uid)
+    /// UID of a ReplicaSet of the Rollout of this UID. One that was made again names its
+    /// ReplicaSets as before.
+    pub(crate) fn uid(&self, replica_set: &Key, rollout_uid: &str) -> Option<&SmolStr> {
+        let seen = self.replica_sets.objects.get(replica_set).map(|(_, seen)| seen);
+        seen.filter(|seen| seen.rollout_uid == rollout_uid).map(|seen| &seen.uid)
     }
 
-    /// Keptn's objects of an app.
-    pub(crate) fn keptn(&self, app: &Key) -> KeptnObjects<'_> {
-        let mut app_versions: Vec<_> = self.app_versions.of(app).collect();
-        in_order(&mut app_versions);
-        KeptnObjects { app_versions, workload_versions: self.workload_versions.of(app).collect() }
+    /// Keptn's objects of an app, if there are any.
+    pub(crate) fn keptn(&self, app: &Key) -> Option<&KeptnObjects> {
+        self.apps.get(app)
     }
 
     /// The KeptnAppVersion for a workload that holds something else than a traceparent, in words.
     pub(crate) fn broken_trace(&self, app: &Key, workload: &Workload) -> Option<String> {
-        let lists = |(name, version): &(SmolStr, SmolStr)| {
-            name == workload.short_name() && *version == workload.version
-        };
-        self.app_versions.of(app).find_map(|version| {
-            let broken = version.broken.as_ref().filter(|_| version.workloads.iter().any(lists))?;
+        self.apps.get(app)?.listing(workload).find_map(|version| {
+            let broken = version.broken.as_ref()?;
             Some(format!("KeptnAppVersion {}: {broken}", version.key.name))
         })
+    }
+
+    fn change(&mut self, app: &Key, change: impl FnOnce(&mut KeptnObjects)) {
+        if let Some(objects) = self.apps.get_mut(app) {
+            change(objects);
+            if objects.is_empty() {
+                self.apps.remove(app);
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use super::{Effect, Engine, REPORT_DELAY, Rollout};
+use super::{Effect, Engine, REPORT_DELAY, Rollout, Write};
 use crate::base::time::later;
 use crate::base::{Key, Phase, attempt_name};
 use crate::chain::Attempt;
@@ -164,7 +164,8 @@ impl Engine {
                 None => Some(LedgerChange { rollout: key, stored: None }),
                 Some(rollout) => {
                     // One whose write is under way or failed is told of again.
-                    let report = rollout.report.as_ref().filter(|_| !rollout.reporting)?;
+                    let report =
+                        rollout.report.as_ref().filter(|_| rollout.write == Write::Stored)?;
                     let ledger = Arc::clone(report.ledger.as_ref()?);
                     Some(LedgerChange { rollout: key, stored: Some((ledger, report.dora)) })
                 }

@@ -1,12 +1,34 @@
 //! The way of a link: from the chains of an app's Rollouts to the write of its KeptnAppContext.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use super::{Effect, Engine, REPORT_DELAY};
 use crate::base::time::later;
 use crate::base::{Key, Traceparent};
-use crate::keptn::app_context::AppContext;
+use crate::keptn::app_context::{AppContext, Standing};
+use crate::keptn::attribution::concerns;
 use crate::keptn::links::{bounded, wanted_of};
+use crate::seen::AppVersionSeen;
+
+/// What an app wants, and how it stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AppLinks {
+    wanted: Vec<Traceparent>,
+    left_out: usize,
+    standing: Standing,
+}
+
+/// What a Rollout wants of its apps.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Wants {
+    /// Those that it is live in or tries to be.
+    apps: Vec<SmolStr>,
+    links: Vec<Traceparent>,
+    only_observed: bool,
+}
 
 impl Engine {
     /// The links that an app wants, each trace once; and how many there was no room for.
@@ -20,7 +42,7 @@ impl Engine {
 
     /// Asks for the write that brings an app's links about, if one is due.
     pub(super) fn converge(&mut self, app: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
-        let wanted = self.wanted(app).0;
+        let (wanted, left_out) = self.wanted(app);
         if self.may_link()
             && !self.options.observe_only
             && (!wanted.is_empty() || self.holds_ours(app))
@@ -37,8 +59,28 @@ impl Engine {
             Some(_) => self.waiting.insert(app.clone()),
             None => self.waiting.remove(app),
         };
-        for key in self.rollouts_of_app.get(app).cloned().unwrap_or_default() {
-            self.schedule_report(&key, later(now, REPORT_DELAY));
+        let Some(rollouts) = self.rollouts_of_app.get(app) else {
+            self.links.remove(app);
+            return;
+        };
+        let nothing = AppContext::default();
+        let standing = self.contexts.get(app).unwrap_or(&nothing).standing(&wanted, now);
+        let links = AppLinks { wanted, left_out, standing };
+        if self.links.get(app) != Some(&links) {
+            for key in rollouts.clone() {
+                self.schedule_report(&key, later(now, REPORT_DELAY));
+            }
+            self.links.insert(app.clone(), links);
+        }
+    }
+
+    /// How an app's links stand, and how many there was no room for.
+    pub(super) fn app_standing(&self, app: &Key, now: Timestamp) -> (Standing, usize) {
+        let nothing = AppContext::default();
+        let context = self.contexts.get(app).unwrap_or(&nothing);
+        match self.links.get(app) {
+            Some(links) => (context.standing(&links.wanted, now), links.left_out),
+            None => (context.standing(&[], now), 0),
         }
     }
 
@@ -51,9 +93,31 @@ impl Engine {
             || self.traces.get(key).is_some_and(|trace| trace.settings.observe_only)
     }
 
-    pub(super) fn touch_app(&mut self, app: &Key) {
-        self.touched_rollouts.extend(self.rollouts_of_app.get(app).into_iter().flatten().cloned());
-        self.touched_apps.insert(app.clone());
+    /// Looks again at the Rollouts that a KeptnAppVersion can say something about.
+    pub(super) fn touch_listed(&mut self, seen: &AppVersionSeen, listed: &BTreeSet<SmolStr>) {
+        let app = Key::new(seen.key.namespace.clone(), seen.app.clone());
+        let Some(keptn) = self.index.keptn(&app) else { return };
+        for name in listed {
+            let workload = Key::new(app.namespace.clone(), format!("{}-{name}", app.name));
+            for key in self.rollouts_of_workload.get(&workload).into_iter().flatten() {
+                let attempts = self.rollouts.get(key).map_or(&[][..], |it| it.chain.attempts());
+                if (0..attempts.len()).any(|index| concerns(attempts, index, seen, keptn)) {
+                    self.touched_rollouts.insert(key.clone());
+                }
+            }
+        }
+    }
+
+    /// Touches the apps of a Rollout if it wants other links there than before.
+    pub(super) fn tell_apps(&mut self, key: &Key) {
+        let only_observed = self.only_observed(key);
+        let Some(rollout) = self.rollouts.get_mut(key) else { return };
+        let apps = rollout.apps.iter().filter(|app| rollout.is_in(app)).cloned().collect();
+        let wants = Wants { apps, links: wanted_of(&rollout.chain).collect(), only_observed };
+        if rollout.wants != wants {
+            rollout.wants = wants;
+            self.touch_apps_of(key);
+        }
     }
 
     pub(super) fn touch_apps_of(&mut self, key: &Key) {

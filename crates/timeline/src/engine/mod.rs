@@ -31,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
+use crate::base::groups::forget;
 use crate::base::{Key, Moment};
 use crate::chain::Chain;
 use crate::journal::Sink;
@@ -44,6 +45,7 @@ use evidence::Evidence;
 use index::Index;
 use ledgers::Book;
 pub use ledgers::LedgerChange;
+use linking::{AppLinks, Wants};
 pub use observation::Observation;
 use watches::Watch;
 
@@ -64,14 +66,20 @@ pub struct Options {
 pub struct Engine {
     options: Options,
     watches: BTreeMap<Kind, Watch>,
+    /// Every kind was listed once, or cannot be.
+    looked: bool,
     rollouts: BTreeMap<Key, Rollout>,
+    /// How many of them are in the cluster.
+    existing: usize,
     traces: BTreeMap<Key, RolloutTraceSeen>,
     index: Index,
     journals: Outbox,
     evidence: Evidence,
     /// Hash and ReplicaSet's UID of the pods that are watched, by Rollout.
     pods_watched: BTreeMap<Key, (SmolStr, SmolStr)>,
-    /// Journals whose Rollout was gone at the start were ended.
+    /// Rollout of the ReplicaSets whose pods are watched, by UID.
+    watched_sets: BTreeMap<SmolStr, Key>,
+    /// Rollouts were listed, and journals whose Rollout was gone by then were ended.
     started: bool,
     /// Rollouts that went before every kind was listed.
     gone_early: BTreeSet<Key>,
@@ -79,6 +87,10 @@ pub struct Engine {
     /// Contexts that wait for a moment.
     waiting: BTreeSet<Key>,
     rollouts_of_app: BTreeMap<Key, BTreeSet<Key>>,
+    /// By the name of a Keptn workload that an attempt of theirs is.
+    rollouts_of_workload: BTreeMap<Key, BTreeSet<Key>>,
+    /// What each app wants, and how it stands, since something of that changed last.
+    links: BTreeMap<Key, AppLinks>,
     touched_rollouts: BTreeSet<Key>,
     /// Folded since the last effects, and nothing else has touched them.
     folded_rollouts: BTreeSet<Key>,
@@ -88,6 +100,16 @@ pub struct Engine {
     /// their Rollout.
     early_lines: BTreeMap<Key, Vec<(SmolStr, Line)>>,
     ledgers_changed: BTreeSet<Key>,
+}
+
+/// Whether the last report stands in the cluster.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    /// It does not.
+    #[default]
+    Owed,
+    UnderWay,
+    Stored,
 }
 
 /// One Rollout: what was seen of it last, its chain, and what was stored of that.
@@ -105,14 +127,19 @@ struct Rollout {
     former: Option<(SmolStr, Chain)>,
     /// The apps of all its attempts.
     apps: BTreeSet<SmolStr>,
+    /// Names of the Keptn workloads that its attempts are.
+    workloads: BTreeSet<SmolStr>,
+    /// What its apps know of it.
+    wants: Wants,
     problem: Option<String>,
     report: Option<Report>,
+    /// Where that report stands.
+    write: Write,
     /// What was told to stand there since.
     told: Option<Report>,
     report_due: Option<Timestamp>,
     /// Until then its last end waits for what follows from it.
     settles_by: Option<Timestamp>,
-    reporting: bool,
     /// Writes of its RolloutTrace that did not come through.
     retry: Retry,
     book: Book,
@@ -147,17 +174,19 @@ impl Engine {
                 self.touched_rollouts.extend(self.index.replica_set(seen));
             }
             Observation::AppVersion(seen) => {
-                let app = self.index.app_version(seen);
-                self.touch_app(&app);
+                let listed = self.index.app_version(&seen);
+                self.touch_listed(&seen, &listed);
             }
             Observation::WorkloadVersion(seen) => {
-                let app = self.index.workload_version(seen);
-                self.touch_app(&app);
+                self.index.workload_version(&seen);
+                let workload = Key::new(seen.key.namespace, seen.workload);
+                let rollouts = self.rollouts_of_workload.get(&workload);
+                self.touched_rollouts.extend(rollouts.into_iter().flatten().cloned());
             }
             Observation::AppContext(seen) => {
                 let key = seen.key.clone();
                 self.contexts.entry(key.clone()).or_default().observed(seen, now);
-                self.touch_app(&key);
+                self.touched_apps.insert(key);
             }
             Observation::RolloutTrace(seen) => self.trace_seen(*seen, now),
             Observation::RolloutAttempt(seen) => self.attempt_seen(*seen, now),
@@ -169,8 +198,7 @@ impl Engine {
             }
             Observation::Pod(seen) => {
                 let set = self.evidence.pod(*seen);
-                let watched = self.pods_watched.iter().find(|(_, (_, uid))| *uid == set);
-                self.touched_rollouts.extend(watched.map(|(rollout, _)| rollout.clone()));
+                self.touched_rollouts.extend(self.watched_sets.get(&set).cloned());
             }
             Observation::Listing(Kind::Rollout) => {
                 for rollout in self.rollouts.values_mut() {
@@ -180,6 +208,8 @@ impl Engine {
             Observation::Gone(kind, key) => self.gone(kind, &key, now),
             Observation::Invalid(Kind::Rollout, seen) => {
                 let rollout = self.rollouts.entry(seen.key.clone()).or_default();
+                let comes = usize::from(!rollout.exists());
+                self.existing = self.existing.saturating_add(comes);
                 rollout.problem = Some(seen.problem);
                 // One that was never read has no other name to be reported under.
                 rollout.uid = rollout.uid.take().or(seen.uid.map(Into::into));
@@ -204,7 +234,7 @@ impl Engine {
     /// A write to a KeptnAppContext came back.
     pub fn written(&mut self, app: &Key, result: ContextWritten, now: Timestamp) {
         self.contexts.entry(app.clone()).or_default().written(result, now);
-        self.touch_app(app);
+        self.touched_apps.insert(app.clone());
     }
 
     /// What has to be done now. Each effect is given once; its answer comes back by
@@ -225,7 +255,8 @@ impl Engine {
             self.watch_pods(key, &mut effects);
             self.ask_for_events(key, now, &mut effects);
         }
-        if !std::mem::replace(&mut self.started, true) {
+        if !self.started && self.has_all_rollouts() {
+            self.started = true;
             for key in std::mem::take(&mut self.gone_early) {
                 self.gone(Kind::Rollout, &key, now);
             }
@@ -273,7 +304,7 @@ impl Engine {
 
     /// How many Rollouts are known.
     pub fn rollouts(&self) -> usize {
-        self.rollouts.values().filter(|rollout| rollout.exists()).count()
+        self.existing
     }
 
     fn rollout_seen(&mut self, seen: RolloutSeen, now: Timestamp) {
@@ -281,17 +312,20 @@ impl Engine {
         let key = seen.key.clone();
         // What is there at the first revision is looked at from its creation on.
         let is_new = looked
+            && self.has_all_rollouts()
             && seen.revision.unwrap_or(0) <= 1
             && self
                 .rollouts
                 .get(&key)
                 .is_none_or(|it| it.uid.as_ref().is_some_and(|uid| *uid != seen.uid));
         let rollout = self.rollouts.entry(key.clone()).or_default();
+        self.existing = self.existing.saturating_add(usize::from(!rollout.exists()));
         rollout.problem = None;
         if rollout.uid.as_ref().is_some_and(|uid| *uid != seen.uid) {
             // Deleted and made again under the same name: another Rollout, another chain.
             let former = std::mem::take(rollout);
-            rollout.apps = former.apps;
+            (rollout.apps, rollout.workloads) = (former.apps, former.workloads);
+            rollout.wants = former.wants;
             rollout.former = former.uid.map(|uid| (uid, former.chain));
         }
         if is_new {
@@ -340,6 +374,9 @@ impl Engine {
             }
             rollout.uid = Some(stored.rollout_uid.clone());
             rollout.report = Some(*stored);
+            if rollout.write == Write::Owed {
+                rollout.write = Write::Stored;
+            }
             self.touched_rollouts.insert(key);
         } else if rollout.uid.as_ref() == Some(&stored.rollout_uid) {
             rollout.told = Some(*stored);
@@ -361,11 +398,15 @@ impl Engine {
                 self.ledgers_changed.insert(key.clone());
                 self.touched_rollouts.insert(key.clone());
                 if let Some(rollout) = self.rollouts.remove(key) {
+                    let goes = usize::from(rollout.exists());
+                    self.existing = self.existing.saturating_sub(goes);
+                    for workload in rollout.workloads {
+                        let workload = Key::new(key.namespace.clone(), workload);
+                        forget(&mut self.rollouts_of_workload, &workload, key);
+                    }
                     for app in rollout.apps {
                         let app = Key::new(key.namespace.clone(), app);
-                        if let Some(rollouts) = self.rollouts_of_app.get_mut(&app) {
-                            rollouts.remove(key);
-                        }
+                        forget(&mut self.rollouts_of_app, &app, key);
                     }
                 }
             }
@@ -386,7 +427,9 @@ impl Engine {
             Kind::RolloutTrace => {
                 self.traces.remove(key);
                 if let Some(rollout) = self.rollouts.get_mut(key) {
-                    rollout.report = None;
+                    if rollout.write == Write::Stored {
+                        rollout.write = Write::Owed;
+                    }
                     self.touched_rollouts.insert(key.clone());
                 }
                 if self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {

@@ -150,6 +150,8 @@ mod tests {
             revision: Some(2),
             created: None,
             template: Template::AskRollout(Vec::new()),
+            desired: None,
+            ready: 0,
             available: 0,
             failure: None,
             facts,

@@ -3,11 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use super::{Effect, Engine, REPORT_DELAY, ReportWrite, ReportWritten};
+use super::{Effect, Engine, REPORT_DELAY, ReportWrite, ReportWritten, Write};
 use crate::base::time::later;
 use crate::base::{Key, Phase};
 use crate::chain::Chain;
-use crate::keptn::app_context::{AppContext, Standing};
 use crate::outbox::Retry;
 use crate::stored::conditions::RolloutView;
 use crate::stored::{Report, conditions};
@@ -20,15 +19,14 @@ impl Engine {
         let written = written.into();
         self.journals.reported(key, written == ReportWritten::Stored);
         if let Some(rollout) = self.rollouts.get_mut(key) {
-            rollout.reporting = false;
+            rollout.write = Write::Owed;
             match written {
                 ReportWritten::Stored => {
-                    rollout.retry = Retry::default();
+                    (rollout.retry, rollout.write) = (Retry::default(), Write::Stored);
                     self.ledgers_changed.insert(key.clone());
                 }
                 ReportWritten::NamespaceGone => rollout.retry = Retry::never(),
                 ReportWritten::NotStored(why) => {
-                    rollout.report = None;
                     rollout.retry.failed(why, now);
                     self.schedule_report(key, now);
                 }
@@ -40,10 +38,12 @@ impl Engine {
     /// A write that a process before this one had asked for may come late, and take the place of
     /// ours. The telling of an earlier one of ours looks the same, until that of the last comes.
     pub(super) fn report_must_stand(&mut self, key: &Key, now: Timestamp) {
-        let Some(rollout) = self.rollouts.get_mut(key).filter(|rollout| !rollout.reporting) else {
+        let Some(rollout) = self.rollouts.get_mut(key).filter(|it| it.write != Write::UnderWay)
+        else {
             return;
         };
-        if let (Some(ours), Some(told)) = (&rollout.report, rollout.told.take())
+        let ours = rollout.report.as_ref().filter(|_| rollout.write == Write::Stored);
+        if let (Some(ours), Some(told)) = (ours, rollout.told.take())
             && !ours.tells_of_the_same(&told)
         {
             rollout.report = Some(told);
@@ -59,7 +59,7 @@ impl Engine {
         let Some(uid) = rollout.uid.clone() else {
             return;
         };
-        let waits = rollout.reporting || !rollout.exists();
+        let waits = rollout.write == Write::UnderWay || !rollout.exists();
         if waits || self.journals.has_unstored_end(key, now) {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
@@ -97,7 +97,11 @@ impl Engine {
                 .apps
                 .iter()
                 .filter(|app| rollout.is_in(app))
-                .map(|app| self.app_standing(key, app, now))
+                .map(|app| {
+                    let of = Key::new(key.namespace.clone(), app.clone());
+                    let (standing, left_out) = self.app_standing(&of, now);
+                    (app.to_string(), standing, left_out)
+                })
                 .collect(),
         };
         let trace = self.traces.get(key);
@@ -119,7 +123,8 @@ impl Engine {
             Some(uid) => owners != std::slice::from_ref(uid),
             None => !owners.is_empty(),
         };
-        let told = rollout.report.as_ref().is_some_and(|told| told.says_as_much_as(&report));
+        let told = rollout.report.as_ref().filter(|_| rollout.write == Write::Stored);
+        let told = told.is_some_and(|told| told.says_as_much_as(&report));
         let same = told && trace.is_some() && !change_owner;
         let create = trace.is_none();
         let Some(rollout) = self.rollouts.get_mut(key) else {
@@ -132,18 +137,9 @@ impl Engine {
             return;
         }
         report.ledger = rollout.close_book(&report.dora, now);
-        rollout.report = Some(report.clone());
-        rollout.reporting = true;
+        (rollout.report, rollout.write) = (Some(report.clone()), Write::UnderWay);
         let write = ReportWrite { create, owner, change_owner, report };
         effects.push(Effect::WriteReport(key.clone(), Box::new(write)));
-    }
-
-    fn app_standing(&self, key: &Key, app: &str, now: Timestamp) -> (String, Standing, usize) {
-        let app_key = Key::new(key.namespace.clone(), app);
-        let (wanted, left_out) = self.wanted(&app_key);
-        let nothing = AppContext::default();
-        let context = self.contexts.get(&app_key).unwrap_or(&nothing);
-        (app.to_owned(), context.standing(&wanted, now), left_out)
     }
 
     /// The KeptnAppVersion of the newest attempt that holds something else than a traceparent, in

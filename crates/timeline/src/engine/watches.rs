@@ -39,9 +39,15 @@ impl Engine {
         })
     }
 
-    /// Until every kind was listed once, or cannot be, absence means nothing.
+    /// Until every kind was listed once, or cannot be, absence means nothing. A kind that goes away
+    /// later takes nothing back: what happens meanwhile counts.
     pub(super) fn has_looked(&self) -> bool {
-        Kind::ALL.iter().all(|kind| self.watches.get(kind).is_some_and(|watch| watch.looked(*kind)))
+        self.looked
+    }
+
+    /// Whether a Rollout that is not known is not there. One that nobody may list may well be.
+    pub(super) fn has_all_rollouts(&self) -> bool {
+        self.watches.get(&Kind::Rollout).is_some_and(|watch| watch.listed)
     }
 
     /// Links are written only on full knowledge: entries of a Rollout that was merely not listed
@@ -54,10 +60,12 @@ impl Engine {
     }
 
     pub(super) fn turn_watch(&mut self, kind: Kind, watch: Watch) {
-        let looked = self.has_looked();
         let changed = self.watches.get(&kind) != Some(&watch);
         self.watches.insert(kind, watch);
-        if changed || looked != self.has_looked() {
+        let looked = |kind: &Kind| self.watches.get(kind).is_some_and(|it| it.looked(*kind));
+        let first = !self.looked && Kind::ALL.iter().all(looked);
+        self.looked |= first;
+        if changed || first {
             self.touched_rollouts.extend(self.rollouts.keys().cloned());
             self.touched_apps.extend(self.contexts.keys().cloned());
             self.touched_apps.extend(self.rollouts_of_app.keys().cloned());

@@ -16,7 +16,9 @@ mod linked;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 
+use super::objects::KeptnObjects;
 use crate::base::time::later;
 use crate::base::{Phase, Traceparent};
 use crate::chain::{Attempt, Relation, Trace};
@@ -25,15 +27,6 @@ use crate::seen::{AppVersionSeen, Workload, WorkloadVersionSeen};
 /// Timestamps of the API server and of Argo's controller come from two clocks, to the second.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(2);
 
-/// Keptn's objects of one app.
-#[derive(Debug, Default)]
-pub struct KeptnObjects<'a> {
-    /// Oldest first, as [`in_order`] sorts them.
-    pub app_versions: Vec<&'a AppVersionSeen>,
-    /// In any order.
-    pub workload_versions: Vec<&'a WorkloadVersionSeen>,
-}
-
 /// Decides the trace and the link of `attempts[index]` again; says whether anything changed.
 ///
 /// `attempts` are newest first; `replica_set_uid` is that of the attempt's ReplicaSet.
@@ -41,7 +34,7 @@ pub fn attribute(
     attempts: &mut [Arc<Attempt>],
     index: usize,
     replica_set_uid: Option<&str>,
-    keptn: &KeptnObjects<'_>,
+    keptn: &KeptnObjects,
 ) -> bool {
     let (newer, rest) = attempts.split_at_mut(index);
     let Some((shared, older)) = rest.split_first_mut() else {
@@ -61,7 +54,7 @@ fn decide(
     newer: &[Arc<Attempt>],
     older: &[Arc<Attempt>],
     replica_set_uid: Option<&str>,
-    keptn: &KeptnObjects<'_>,
+    keptn: &KeptnObjects,
 ) {
     refresh_follows(attempt, older);
     if let Some(workload) = corrected(attempt, replica_set_uid, keptn) {
@@ -81,15 +74,46 @@ fn decide(
     attempt.linked = linked;
 }
 
-/// Order of creation: the API server's clock, then Keptn's generation as its names tell it.
-pub fn in_order(app_versions: &mut [&AppVersionSeen]) {
-    app_versions.sort_by_cached_key(|version| {
-        (
-            version.created,
-            crate::keptn::generation::of_name(&version.key.name),
-            version.key.name.clone(),
-        )
+/// Whether a KeptnAppVersion that has come or changed can change what is decided of
+/// `attempts[index]`. One that has its trace is not looked at again for each that Keptn makes for
+/// other workloads of the app, or replays.
+pub fn concerns(
+    attempts: &[Arc<Attempt>],
+    index: usize,
+    version: &AppVersionSeen,
+    keptn: &KeptnObjects,
+) -> bool {
+    let Some((attempt, older)) = attempts.get(index..).and_then(<[_]>::split_first) else {
+        return false;
+    };
+    let Some(workload) = attempt.workload.as_ref().filter(|it| it.app == version.app) else {
+        return false;
+    };
+    // It may be what the app had before the attempt began.
+    if version.created.is_none_or(|created| before(created, attempt.started)) {
+        return true;
+    }
+    let claimed = attempt.trace.as_ref().and_then(|trace| trace.app_version.as_ref());
+    let name = version.key.name.as_str();
+    if let Some(claimed) = claimed
+        && (claimed == name
+            || (keptn.app_version(claimed).is_some() && !keptn.is_later(name, claimed)))
+    {
+        return true;
+    }
+    let listed =
+        |(name, of): &(SmolStr, SmolStr)| name == workload.short_name() && *of == workload.version;
+    if !version.workloads.iter().any(listed) {
+        return false;
+    }
+    let agreed = attempt.trace.as_ref().is_some_and(|trace| trace.workload_version.is_some());
+    let is_first = !older.iter().any(|older| {
+        older
+            .workload
+            .as_ref()
+            .is_some_and(|it| it.name == workload.name && it.version == workload.version)
     });
+    !(agreed || (!is_first && claimed.is_some()))
 }
 
 struct Case<'a> {
@@ -97,7 +121,7 @@ struct Case<'a> {
     workload: &'a Workload,
     newer: &'a [Arc<Attempt>],
     older: &'a [Arc<Attempt>],
-    keptn: &'a KeptnObjects<'a>,
+    keptn: &'a KeptnObjects,
 }
 
 impl<'a> Case<'a> {
@@ -174,7 +198,7 @@ impl<'a> Case<'a> {
     /// The KeptnAppVersion that the attempt has, if it is still there.
     fn claimed(&self) -> Option<&'a AppVersionSeen> {
         let name = self.attempt.trace.as_ref()?.app_version.as_deref()?;
-        self.keptn.app_versions.iter().find(|version| version.key.name == name).copied()
+        self.keptn.app_version(name)
     }
 
     fn trace_of(&self, version: &AppVersionSeen) -> Option<Trace> {
@@ -203,26 +227,12 @@ impl<'a> Case<'a> {
 
     /// The older KeptnAppVersion whose open spans this one goes on with.
     fn continued(&self, version: &AppVersionSeen) -> Option<&'a AppVersionSeen> {
-        let trace = version.app_deploy.or(version.before_deploy)?.trace_id();
-        self.keptn
-            .app_versions
-            .iter()
-            .take_while(|older| older.key != version.key)
-            .find(|older| {
-                older.app_deploy.or(older.before_deploy).is_some_and(|t| t.trace_id() == trace)
-            })
-            .copied()
+        self.keptn.continued(version)
     }
 
     /// KeptnAppVersions that list this workload in this version, oldest first.
     fn listing(&self) -> impl DoubleEndedIterator<Item = &'a AppVersionSeen> + use<'a> {
-        let (name, version) =
-            (self.workload.short_name().to_owned(), self.workload.version.clone());
-        self.keptn
-            .app_versions
-            .iter()
-            .copied()
-            .filter(move |seen| seen.workloads.iter().any(|(n, v)| *n == name && *v == version))
+        self.keptn.listing(self.workload)
     }
 
     /// Whether it may stand for the first attempt at this version: a person who keeps the KeptnApp
@@ -235,8 +245,7 @@ impl<'a> Case<'a> {
 
     /// Whether the app had a later one when the attempt began.
     fn was_replaced(&self, version: &AppVersionSeen) -> bool {
-        let later = self.keptn.app_versions.iter().rev().take_while(|l| l.key != version.key);
-        later.filter_map(|later| later.created).any(|made| before(made, self.attempt.started))
+        self.keptn.replaced_at(version).is_some_and(|made| before(made, self.attempt.started))
     }
 
     /// Whether it was made when this version was already being tried again. Without slack: a
@@ -284,9 +293,7 @@ impl<'a> Case<'a> {
     }
 
     fn workload_version(&self) -> Option<&'a WorkloadVersionSeen> {
-        self.keptn.workload_versions.iter().copied().find(|seen| {
-            seen.workload == self.workload.name && seen.version == self.workload.version
-        })
+        self.keptn.workload_version(self.workload)
     }
 }
 
@@ -295,15 +302,14 @@ impl<'a> Case<'a> {
 fn corrected(
     attempt: &Attempt,
     replica_set_uid: Option<&str>,
-    keptn: &KeptnObjects<'_>,
+    keptn: &KeptnObjects,
 ) -> Option<Workload> {
     let workload = attempt.workload.as_ref().filter(|workload| workload.hashed)?;
     let uid = replica_set_uid?;
-    let ours = || keptn.workload_versions.iter().filter(|seen| seen.workload == workload.name);
-    if ours().any(|seen| seen.version == workload.version) {
+    if keptn.workload_version(workload).is_some() {
         return None;
     }
-    let seen = ours().find(|seen| seen.replica_set_uid.as_deref() == Some(uid))?;
+    let seen = keptn.of_replica_set(&workload.name, uid)?;
     Some(Workload { version: seen.version.clone(), ..workload.clone() })
 }
 

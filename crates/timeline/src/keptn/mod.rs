@@ -4,3 +4,4 @@ pub mod app_context;
 pub mod attribution;
 pub mod generation;
 pub mod links;
+pub mod objects;

@@ -68,7 +68,7 @@ pub(crate) fn exported(view: &RolloutView<'_>, now: Timestamp) -> Condition {
             (false, "NotAccepted", message)
         }
         Export::Waiting => {
-            let message = "the collector takes no spans now; they wait, and none is lost";
+            let message = "the collector does not accept spans now; they are kept and retried";
             (false, "CollectorUnavailable", message.to_owned())
         }
         Export::Refused(spans, why) => {

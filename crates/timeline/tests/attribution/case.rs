@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use timeline::base::{Phase, Source};
 use timeline::chain::{Attempt, Follow, LinkState, Linked, Relation};
-use timeline::keptn::attribution::{KeptnObjects, attribute, in_order};
+use timeline::keptn::attribution::attribute;
+use timeline::keptn::objects::KeptnObjects;
 use timeline::seen::{AppVersionSeen, Workload, WorkloadVersionSeen};
 use timeline::{Key, Traceparent};
 
@@ -103,11 +104,9 @@ pub(crate) struct Case {
 impl Case {
     /// Decides twice: the second time changes nothing.
     pub(crate) fn decide(&mut self) -> &mut Self {
-        let mut keptn = KeptnObjects {
-            app_versions: self.app_versions.iter().collect(),
-            workload_versions: self.workload_versions.iter().collect(),
-        };
-        in_order(&mut keptn.app_versions);
+        let mut keptn = KeptnObjects::default();
+        self.app_versions.iter().cloned().for_each(|it| keptn.insert_app_version(it));
+        self.workload_versions.iter().cloned().for_each(|it| keptn.insert_workload_version(it));
         let newest_first = self.attempts.drain(..).rev();
         let mut attempts: Vec<_> = newest_first.map(Arc::new).collect();
         for round in 0..2 {

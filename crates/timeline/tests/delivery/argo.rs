@@ -149,13 +149,19 @@ impl Argo {
 
     pub(crate) fn routed(mut self) -> Self {
         self.routed = true;
+        self.rollout.progress.routed = true;
+        for change in &mut self.changes {
+            if let Observation::Rollout(seen) = &mut change.what {
+                seen.progress.routed = true;
+            }
+        }
         self
     }
 
     /// With `dynamicStableScale`: traffic goes back only as fast as pods get ready.
     pub(crate) fn slow(mut self) -> Self {
-        (self.routed, self.slow) = (true, true);
-        self
+        self.slow = true;
+        self.routed()
     }
 
     pub(crate) fn wait(&mut self, seconds: u64) -> &mut Self {
@@ -196,7 +202,7 @@ impl Argo {
                 kind: kind.to_owned().into(),
                 setting: setting.into(),
                 seconds,
-                matches: true,
+                matches: *plan == Plan::Header,
             }
         });
         self.rollout = RolloutSeen {
@@ -214,6 +220,7 @@ impl Argo {
                 steps: steps.collect(),
                 step_count: u32::try_from(self.plan.len()).unwrap(),
                 replicas: Some(2),
+                routed: self.routed,
                 ..Progress::default()
             },
             ..self.rollout.clone()
@@ -294,6 +301,7 @@ impl Argo {
             facts: RevisionFacts::default(),
         });
         set.revision = Some(revision);
+        set.desired = Some(2);
         // Argo copies what stands at the Rollout, also to a ReplicaSet that exists.
         let template = hash.strip_suffix('u').unwrap_or(hash);
         set.facts = RevisionFacts {
@@ -383,6 +391,7 @@ impl Argo {
         progress.promote_full = false;
         progress.healthy_since = None;
         progress.invalid_spec = None;
+        progress.step_run = false;
         progress.progressing = Some(condition(Some(true), "ReplicaSetUpdated", &words, now));
         if self.strategy == Strategy::BlueGreen {
             progress.preview = Some(hash.into());
@@ -396,5 +405,6 @@ impl Argo {
     fn weighs(&mut self, percent: u32) {
         self.rollout.progress.weight = Some(percent);
         self.weight_of = self.rollout.current_hash.as_ref().map(ToString::to_string);
+        self.rollout.progress.weight_hash.clone_from(&self.rollout.current_hash);
     }
 }

@@ -63,7 +63,7 @@ fn action(rollouts: usize) -> impl Strategy<Value = Action> {
     // Mostly the app that the Rollouts are in.
     let app = prop_oneof![7 => Just(0usize), 1 => Just(1usize)];
     let kind = prop::sample::select(Kind::ALL.to_vec());
-    // Without Rollouts and RolloutTraces nothing goes on at all.
+    // Without Rollouts nothing goes on at all.
     let away = prop::sample::select(vec![
         Kind::ReplicaSet,
         Kind::AppVersion,
@@ -72,6 +72,7 @@ fn action(rollouts: usize) -> impl Strategy<Value = Action> {
         Kind::RolloutAttempt,
         Kind::AnalysisRun,
         Kind::Experiment,
+        Kind::RolloutTrace,
     ]);
     let edit = prop::sample::select(Edit::ALL.to_vec());
     let fate = prop_oneof![

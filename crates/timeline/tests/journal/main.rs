@@ -6,6 +6,7 @@ mod always;
 mod clocks;
 mod ends;
 mod evidence;
+mod exposure;
 mod gaps;
 mod lines;
 mod placed;

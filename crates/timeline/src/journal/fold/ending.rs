@@ -128,6 +128,8 @@ impl Journal {
                     self.settled = Some(ended);
                 } else if self.settled.is_none() && self.is_back(view) {
                     self.settled = Some(view.when().not_before(ended.at));
+                } else {
+                    self.give_up_recovery(view);
                 }
             }
             _ => {}
@@ -154,10 +156,17 @@ impl Journal {
         };
         let view = self.view(look);
         if !self.is_back(&view) {
-            return Turn::Same;
+            self.give_up_recovery(&view);
+            return if self.memory.gone { Turn::Vital } else { Turn::Same };
         }
         self.recovered = Some(view.when().not_before(ended.at));
         Turn::Vital
+    }
+
+    /// A later try of the same revision has its pods: nobody can tell any more when the traffic of this
+    /// one was back. A weight is 0 again when that one is promoted.
+    fn give_up_recovery(&mut self, view: &View<'_>) {
+        self.memory.gone |= view.ours && !view.look.newest && !view.progress.routed;
     }
 
     /// Whether all traffic goes to what is stable, or to a revision that came after this one.

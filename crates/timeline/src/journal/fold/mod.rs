@@ -261,7 +261,7 @@ impl Journal {
                 self.end(&view);
             }
         } else {
-            self.follow_exposure(&view);
+            // Pods that get ready after the end are of a later attempt, or are going.
             self.follow_recovery(&view);
         }
         if !view.live && !fresh && self.entries() != before {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::{Analysis, Journal, MarkKind, Step, StepResult};
 use super::View;
 use super::text::clean;
-use crate::base::Moment;
+use crate::base::{Moment, Source};
 use crate::seen::{AnalysisKind, AnalysisPhase, Strategy};
 
 const STEPS: usize = 128;
@@ -140,10 +140,13 @@ impl Journal {
         let Some(plan) = plan else { return true };
         let of_step = |step: Option<u32>| step == Some(index);
         match plan.kind.as_str() {
-            // A pause that stands there still was not waited out.
+            // A pause that stands there still was not waited out. It may have ended before
+            // anybody looked.
             "pause" => {
                 let pause = self.pauses.iter().rfind(|pause| of_step(pause.step));
-                pause.is_some_and(|pause| pause.ended.is_some())
+                let step = self.running_step().filter(|step| step.index == index);
+                let unseen = step.is_none_or(|step| step.started.source == Source::Inferred);
+                pause.map_or(unseen, |pause| pause.ended.is_some())
             }
             // Argo takes the status of the run away as it goes on.
             "analysis" => {

@@ -38,13 +38,28 @@ impl Journal {
         view.progress.weight.map(|weight| if ours { weight } else { 0 })
     }
 
-    /// A new revision finds the weight of the one that it supersedes, until Argo has turned to its
-    /// own (argo-rollouts rollout/trafficrouting.go: 0 while no pod is available).
+    /// Where Argo does not say whose weight it is, a new revision finds that of the one that it
+    /// supersedes, until Argo has turned to its own (argo-rollouts rollout/trafficrouting.go: 0 while no pod is available).
     fn is_inherited(&self, percent: u32, view: &View<'_>) -> bool {
         let stands = view.look.before.is_some_and(|it| it.progress.weight == Some(percent));
+        if view.progress.weight_hash.is_some() {
+            return false;
+        }
         let reached = view.progress.step.is_none_or(|step| step > 0);
         let available = view.look.replica_set.is_some_and(|set| set.available > 0);
         self.weights.is_empty() && (stands || !view.live) && !(reached && available)
+    }
+
+    /// Whether requests with a header go to the new revision. Argo makes no route for the first
+    /// revision, and takes all of them away while no pod is available, for a full promotion and for
+    /// an abort (argo-rollouts rollout/trafficrouting.go, `RemoveManagedRoutes`).
+    fn is_header_routed(&self, view: &View<'_>) -> bool {
+        let stable = view.look.rollout.stable_hash.as_ref();
+        let available = view.look.replica_set.is_none_or(|set| set.ready.max(set.available) > 0);
+        available
+            && stable.is_some_and(|stable| *stable != self.identity.hash)
+            && !view.promote_full()
+            && header_route(view.progress)
     }
 
     pub(super) fn end_weight(&mut self, at: Moment) {
@@ -97,12 +112,18 @@ impl Journal {
         let behind_service = canary && !progress.routed && self.weights.is_empty() && ready;
         let active = view.ours && progress.active.as_ref() == Some(&self.identity.hash);
         let weighted = self.weights.iter().find(|weight| weight.percent > 0);
-        let routed =
-            view.ours && self.open() && (header_route(progress) || progress.experiment_weighted);
+        let routed = view.ours
+            && self.open()
+            && (self.is_header_routed(view) || progress.experiment_weighted);
         let promoted = look.attempt.phase == Phase::Promoted;
+        // Of a later try at the same revision is what reaches it now.
+        let own = !view.ours || look.newest;
+        // A weight that is still there when the end is seen, and nobody saw come.
+        let hash = progress.weight_hash.as_ref();
+        let left = progress.weight > Some(0) && hash == Some(&self.identity.hash);
         let since = if let Some(weight) = weighted {
             weight.started
-        } else if active || behind_service || promoted {
+        } else if promoted || (own && (left || active || behind_service)) {
             view.when()
         } else if routed {
             view.when_stepped()
@@ -116,8 +137,8 @@ impl Journal {
     }
 }
 
-/// Whether requests with a header go to the new revision: a step that asks for it is done, and none
-/// after it has taken the route of that name away (argo-rollouts rollout/trafficrouting.go).
+/// Whether steps that are done have left a header route: one that asks for it, and none after it
+/// that takes the route of that name away.
 fn header_route(progress: &Progress) -> bool {
     let done = progress.step.map_or(0, |step| step.min(progress.step_count));
     let done = usize::try_from(done).unwrap_or(usize::MAX).min(progress.steps.len());

@@ -24,8 +24,7 @@ impl Case<'_> {
                 "Keptn made no new trace for the retry: it goes on in that of the first try",
             );
         };
-        let Some(version) = self.keptn.app_versions.iter().find(|seen| seen.key.name == *name)
-        else {
+        let Some(version) = self.keptn.app_version(name) else {
             return self.attempt.linked.clone();
         };
         if let Some(older) = self.continued(version) {

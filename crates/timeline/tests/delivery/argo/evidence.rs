@@ -80,7 +80,6 @@ impl Argo {
             }
             self.tell_run(&run);
         }
-        self.rollout.progress.step_run = false;
     }
 
     pub(super) fn tell_run(&mut self, run: &AnalysisRunSeen) {

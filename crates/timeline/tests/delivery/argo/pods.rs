@@ -89,10 +89,21 @@ impl Argo {
     }
 
     pub(super) fn available(&mut self, hash: &str, pods: i32) {
+        if pods == 0 {
+            self.scales(hash, 0);
+        }
         if let Some(set) = self.sets.get_mut(hash)
             && set.available != pods
         {
-            set.available = pods;
+            if pods > set.ready {
+                // One is ready before all are available.
+                set.ready = 1;
+                let set = set.clone();
+                self.put(Observation::ReplicaSet(set));
+                self.shortly();
+            }
+            let Some(set) = self.sets.get_mut(hash) else { return };
+            (set.ready, set.available) = (pods, pods);
             let set = set.clone();
             self.put(Observation::ReplicaSet(set));
             self.shortly();
@@ -107,12 +118,25 @@ impl Argo {
         }
     }
 
+    /// Argo asks for that many pods.
+    pub(super) fn scales(&mut self, hash: &str, pods: i32) {
+        if let Some(set) = self.sets.get_mut(hash)
+            && set.desired != Some(pods)
+        {
+            set.desired = Some(pods);
+            let set = set.clone();
+            self.put(Observation::ReplicaSet(set));
+            self.shortly();
+        }
+    }
+
     pub(super) fn gets_healthy(&mut self) {
         self.ends(Phase::Promoted);
         self.is_available();
         self.healthy.insert(self.current());
         self.rollout.healthy = true;
         self.rollout.progress.healthy_since = Some(whole(self.now));
+        self.rollout.progress.was_healthy = true;
         if self.strategy == Strategy::BlueGreen {
             self.rollout.progress.active.clone_from(&self.rollout.current_hash);
         }

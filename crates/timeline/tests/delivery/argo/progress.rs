@@ -102,6 +102,7 @@ impl Argo {
         self.ends(Phase::Promoted);
         self.stop_runs();
         self.rollout.progress.promote_full = false;
+        self.rollout.progress.step_run = false;
         self.rollout.completed = Some((true, whole(self.now)));
         if self.routed {
             self.weighs(0);
@@ -194,6 +195,8 @@ impl Argo {
         self.write();
         self.rollout.aborted_at = None;
         self.write();
+        let hash = self.current();
+        self.scales(&hash, 2);
         self.starts_pods();
         self
     }

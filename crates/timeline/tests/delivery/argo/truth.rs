@@ -298,7 +298,7 @@ impl Argo {
     /// Whether traffic of users reaches the pods of a hash.
     pub(super) fn reaches(&self, hash: &str) -> bool {
         let progress = &self.rollout.progress;
-        let ready = self.sets.get(hash).is_some_and(|set| set.available > 0);
+        let ready = self.sets.get(hash).is_some_and(|set| set.ready > 0);
         if self.strategy == Strategy::BlueGreen {
             return progress.active.as_deref() == Some(hash);
         }
@@ -310,6 +310,7 @@ impl Argo {
         let header = header.and_then(|at| u32::try_from(at).ok());
         let routed = self.is(hash)
             && !self.rollout.abort
+            && !progress.promote_full
             && header.is_some_and(|at| progress.step > Some(at));
         weighted || (ready && routed && self.rollout.stable_hash.as_deref() != Some(hash))
     }
@@ -355,7 +356,9 @@ impl Argo {
 impl Tried {
     /// The same revision is tried again, so that its traffic tells nothing of this attempt.
     fn crowded_by_its_own(&self, argo: &Argo) -> bool {
-        self.crowded && argo.is(&self.identity.hash) && !argo.rollout.abort
+        let hash = self.identity.hash.as_str();
+        let stable = argo.rollout.stable_hash.as_deref() == Some(hash);
+        self.crowded && argo.is(hash) && !argo.rollout.abort && !stable
     }
 }
 

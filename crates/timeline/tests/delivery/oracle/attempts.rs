@@ -7,7 +7,7 @@ use timeline::journal::{Journal, LinkKind, MarkKind, StepResult};
 
 use super::Findings;
 use crate::argo::{Purpose, Tried};
-use crate::world::World;
+use crate::world::{World, attempt_key};
 
 /// The world is a second later than the story, and Kubernetes' times have no fractions.
 const EARLY: SignedDuration = SignedDuration::from_millis(2_100);
@@ -128,7 +128,7 @@ impl World<'_> {
             }
             if matches!(tried.outcome, Phase::Aborted | Phase::Reverted) {
                 // What stopped it was cleared when another revision was applied.
-                honest.push(Phase::Superseded);
+                honest.extend([Phase::Superseded, Phase::Reverted]);
                 // It was tried again, and nobody saw that it had been stopped.
                 honest.extend(self.next_tries(tried).map(|it| it.outcome));
             }
@@ -186,7 +186,7 @@ impl World<'_> {
         });
         let (is, was) = (stored.ended, tried.ended);
         findings.rule("ended", self.is_honest(tried, is, was), || words("ended", is, was));
-        let (is, was) = (stored.settled, tried.settled);
+        let (is, was) = (stored.settled.or(stored.recovered), tried.settled);
         let recovers = matches!(tried.outcome, Phase::Promoted | Phase::Aborted | Phase::Reverted);
         let end = was.or(tried.gone).unwrap_or(Timestamp::MAX - SignedDuration::from_hours(24));
         let unseen = || self.unseen_within(&tried.identity.rollout, tried.began, end).is_some();
@@ -240,7 +240,8 @@ impl World<'_> {
         };
         let less = class.is_none() || class == said || class == Some(FailureClass::Unknown);
         let goes = tried.outcome == Phase::Deleted;
-        let was = class.is_some_and(|class| unseen && tried.troubles.contains(&class));
+        let was = class.is_some_and(|class| tried.troubles.contains(&class));
+        let was = was && (unseen || tried.doubtful);
         let either = was || (unseen || tried.doubtful) && less;
         findings.rule("class", class == tried.class || either || goes, || {
             format!("{} failed for {failure:?}, and not {:?}: {tried}", tried.key, tried.class)
@@ -284,30 +285,40 @@ impl World<'_> {
             format!("{} has version {version:?}, and not {}", tried.key, tried.version)
         });
         if self.never_blind(rollout) && !self.forgot && !self.taken {
-            judge_links(findings, tried, stored);
+            self.judge_links(findings, tried, stored);
         }
     }
-}
 
-fn judge_links(findings: &Findings, tried: &Tried, stored: &Journal) {
-    let has = |kind| stored.links.iter().any(|link| link.kind == kind);
-    let (back, previous) = (has(LinkKind::RollsBack), has(LinkKind::PreviousRevision));
-    let was = tried.replaces.is_some();
-    let rolls_back = tried.purpose == Purpose::Rollback;
-    findings.rule("links", (back, previous) == (was && rolls_back, was && !rolls_back), || {
-        format!("{} links to {:?}: {tried}", tried.key, stored.links)
-    });
-    let same = |hash: &str| hash == tried.identity.hash;
-    let wanted = tried.after.as_ref().map(|(last, outcome)| match outcome {
-        Phase::Superseded => LinkKind::Supersedes,
-        Phase::Aborted if same(&last.hash) => LinkKind::RetryOf,
-        _ => LinkKind::After,
-    });
-    let kinds = [LinkKind::Supersedes, LinkKind::RetryOf, LinkKind::After];
-    let is = kinds.into_iter().find(|kind| has(*kind));
-    findings.rule("follows", is == wanted, || {
-        format!("{} follows by {is:?}, and not {wanted:?}: {tried}", tried.key)
-    });
+    fn judge_links(&self, findings: &Findings, tried: &Tried, stored: &Journal) {
+        let has = |kind| stored.links.iter().any(|link| link.kind == kind);
+        let (back, previous) = (has(LinkKind::RollsBack), has(LinkKind::PreviousRevision));
+        let was = tried.replaces.is_some();
+        let rolls_back = tried.purpose == Purpose::Rollback;
+        findings.rule("links", (back, previous) == (was && rolls_back, was && !rolls_back), || {
+            format!("{} links to {:?}: {tried}", tried.key, stored.links)
+        });
+        let same = |hash: &str| hash == tried.identity.hash;
+        let wanted = tried.after.as_ref().map(|(last, outcome)| match outcome {
+            Phase::Superseded => LinkKind::Supersedes,
+            Phase::Aborted if same(&last.hash) => LinkKind::RetryOf,
+            _ => LinkKind::After,
+        });
+        // A trace that links to itself says nothing.
+        let last =
+            tried.after.as_ref().and_then(|(last, _)| self.server.ever.get(&attempt_key(last)));
+        let trace = |it: &Journal| it.placed.map(|placed| placed.trace);
+        let inside = |it: &Journal| it.placed.is_some_and(|placed| placed.parent.is_some());
+        // Keptn's trace may have come after the first try was placed in one of its own.
+        let own = last.is_some_and(|last| {
+            trace(&last.journal) == trace(stored)
+                || (same(&last.journal.identity.hash) && inside(stored))
+        });
+        let kinds = [LinkKind::Supersedes, LinkKind::RetryOf, LinkKind::After];
+        let is = kinds.into_iter().find(|kind| has(*kind));
+        findings.rule("follows", is == wanted || (own && is.is_none()), || {
+            format!("{} follows by {is:?}, and not {wanted:?}: {tried}", tried.key)
+        });
+    }
 }
 
 /// Whether both are tries of the same revision.

@@ -1,0 +1,330 @@
+//! What a kind that cannot be watched, or a write that fails, does not take away.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what is missing fails the test")]
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use timeline::base::Phase;
+use timeline::engine::{Effect, Options, ReportWrite};
+use timeline::outbox::AttemptWritten;
+use timeline::seen::{
+    InvalidSeen, OwnedMetadata, Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen, Template,
+    Unavailable,
+};
+use timeline::stored::{RolloutAttemptSeen, RolloutTraceSeen, Settings};
+use timeline::{Engine, Key, Kind, Observation};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn cart() -> Key {
+    Key::new("ns", "cart")
+}
+
+/// Revision `revision` is current; what is stable is live, and `done` says that all is well.
+fn version(uid: &str, revision: i64, current: &str, stable: &str, done: bool) -> RolloutSeen {
+    RolloutSeen {
+        key: cart(),
+        uid: uid.into(),
+        created: Some(at(0)),
+        revision: Some(revision),
+        current_hash: Some(current.into()),
+        stable_hash: Some(stable.into()),
+        abort: false,
+        aborted_at: None,
+        healthy: done,
+        completed: None,
+        metadata: OwnedMetadata::default(),
+        progress: Progress { up_to_date: true, ..Progress::default() },
+    }
+}
+
+fn replica_set(uid: &str, hash: &str, revision: i64, hotfix: bool) -> Observation {
+    Observation::ReplicaSet(ReplicaSetSeen {
+        key: Key::new("ns", format!("{uid}-{hash}")),
+        uid: format!("{uid}-{hash}").into(),
+        rollout: "cart".into(),
+        rollout_uid: uid.into(),
+        hash: hash.into(),
+        revision: Some(revision),
+        created: None,
+        template: Template::AskRollout(Vec::new()),
+        desired: None,
+        ready: 0,
+        available: 0,
+        failure: None,
+        facts: RevisionFacts { hotfix, ..RevisionFacts::default() },
+    })
+}
+
+/// The cluster as one operator process after the other sees it: it stores what is written.
+#[derive(Default)]
+struct Cluster {
+    attempts: Vec<RolloutAttemptSeen>,
+    trace: Option<RolloutTraceSeen>,
+    /// Writes of the RolloutTrace fail.
+    refuses: bool,
+    tried: Vec<ReportWrite>,
+    watched: Vec<String>,
+}
+
+impl Cluster {
+    fn settle(&mut self, engine: &mut Engine, mut now: Timestamp) -> Timestamp {
+        for _ in 0..50 {
+            let effects = engine.effects(now);
+            let nothing = effects.is_empty();
+            for effect in effects {
+                match effect {
+                    Effect::WriteAttempt(key, write) => {
+                        let resource_version = format!("{}", self.attempts.len());
+                        self.attempts.retain(|stored| stored.key != key);
+                        let journal = write.journal.clone();
+                        let version = resource_version.clone();
+                        self.attempts.push(RolloutAttemptSeen {
+                            key: key.clone(),
+                            resource_version,
+                            journal,
+                        });
+                        engine.attempt_written(&key, AttemptWritten::Stored(version), now);
+                    }
+                    Effect::WriteReport(key, write) => {
+                        self.tried.push((*write).clone());
+                        if !self.refuses {
+                            self.trace = Some(RolloutTraceSeen {
+                                key: key.clone(),
+                                generation: None,
+                                owners: write.owner.iter().cloned().collect(),
+                                settings: Settings::default(),
+                                stored: Some(Box::new(write.report)),
+                            });
+                        }
+                        engine.reported(&key, !self.refuses, now);
+                    }
+                    Effect::ReadAttempts(key, uid) => {
+                        let journals = self.attempts.iter().map(|it| it.journal.clone()).collect();
+                        engine.attempts_read(&key, &uid, Some(journals), now);
+                    }
+                    Effect::WatchPods(_, hash) => self.watched.push(hash.to_string()),
+                    _ => {}
+                }
+            }
+            match engine.due().filter(|due| *due <= now + jiff::SignedDuration::from_secs(20)) {
+                Some(due) => now = now.max(due),
+                None if nothing => break,
+                None => {}
+            }
+        }
+        now
+    }
+
+    /// A process that has listed everything but this kind.
+    fn start(&self, but: Option<Kind>, now: Timestamp) -> Engine {
+        let mut engine = Engine::new(Options::default());
+        for kind in Kind::ALL.into_iter().filter(|kind| Some(*kind) != but) {
+            match kind {
+                Kind::RolloutTrace => {
+                    if let Some(trace) = self.trace.clone() {
+                        engine.observe(Observation::RolloutTrace(Box::new(trace)), now);
+                    }
+                }
+                Kind::RolloutAttempt => {
+                    for attempt in self.attempts.clone() {
+                        engine.observe(Observation::RolloutAttempt(Box::new(attempt)), now);
+                    }
+                }
+                _ => {}
+            }
+            engine.observe(Observation::Listed(kind, self.keys(kind)), now);
+        }
+        engine
+    }
+
+    fn keys(&self, kind: Kind) -> BTreeSet<Key> {
+        match kind {
+            Kind::RolloutTrace => self.trace.iter().map(|trace| trace.key.clone()).collect(),
+            Kind::RolloutAttempt => self.attempts.iter().map(|it| it.key.clone()).collect(),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    fn phases(&self) -> Vec<(String, Phase)> {
+        let attempts = self.attempts.iter().map(|it| &it.journal);
+        let mut phases: Vec<_> =
+            attempts.map(|journal| (journal.identity.hash.to_string(), journal.phase)).collect();
+        phases.sort_by(|a, b| a.0.cmp(&b.0));
+        phases
+    }
+
+    fn last(&self) -> &ReportWrite {
+        self.tried.last().unwrap()
+    }
+}
+
+/// Revision 1 was live when a process started, and revision 2 is under way.
+fn under_way(cluster: &mut Cluster) -> Engine {
+    let mut engine = cluster.start(None, at(0));
+    engine.observe(Observation::Rollout(version("u1", 1, "a", "a", true)), at(1));
+    cluster.settle(&mut engine, at(1));
+    engine.observe(Observation::Rollout(version("u1", 2, "b", "a", false)), at(100));
+    cluster.settle(&mut engine, at(100));
+    assert_eq!(cluster.phases(), [("b".into(), Phase::Progressing)]);
+    engine
+}
+
+#[test]
+fn a_start_that_may_not_list_rollouts_ends_no_attempt() {
+    for why in [Unavailable::Forbidden("list".into()), Unavailable::NotInstalled] {
+        let mut cluster = Cluster::default();
+        under_way(&mut cluster);
+        let mut engine = cluster.start(Some(Kind::Rollout), at(200));
+        engine.observe(Observation::Unavailable(Kind::Rollout, why), at(200));
+        cluster.settle(&mut engine, at(200));
+        assert_eq!(cluster.phases(), [("b".into(), Phase::Progressing)]);
+
+        // The permission comes.
+        engine.observe(Observation::Listing(Kind::Rollout), at(300));
+        engine.observe(Observation::Rollout(version("u1", 2, "b", "a", false)), at(300));
+        engine.observe(Observation::Listed(Kind::Rollout, BTreeSet::from([cart()])), at(300));
+        cluster.settle(&mut engine, at(300));
+        assert_eq!(cluster.phases(), [("b".into(), Phase::Progressing)]);
+        engine.observe(Observation::Rollout(version("u1", 2, "b", "b", true)), at(400));
+        cluster.settle(&mut engine, at(400));
+        assert_eq!(cluster.phases(), [("b".into(), Phase::Promoted)]);
+    }
+}
+
+#[test]
+fn a_rollout_that_is_gone_by_the_time_it_may_be_listed_ends_its_attempt() {
+    let mut cluster = Cluster::default();
+    under_way(&mut cluster);
+    let mut engine = cluster.start(Some(Kind::Rollout), at(200));
+    let why = Unavailable::Forbidden("list".into());
+    engine.observe(Observation::Unavailable(Kind::Rollout, why), at(200));
+    cluster.settle(&mut engine, at(200));
+    engine.observe(Observation::Listed(Kind::Rollout, BTreeSet::new()), at(300));
+    cluster.settle(&mut engine, at(300));
+    assert_eq!(cluster.phases(), [("b".into(), Phase::Deleted)]);
+}
+
+#[test]
+fn a_rollout_that_nobody_might_list_was_not_looked_at_from_its_creation_on() {
+    let mut cluster = Cluster::default();
+    let mut engine = cluster.start(Some(Kind::Rollout), at(200));
+    let why = Unavailable::Forbidden("list".into());
+    engine.observe(Observation::Unavailable(Kind::Rollout, why), at(200));
+    cluster.settle(&mut engine, at(200));
+    engine.observe(Observation::Listing(Kind::Rollout), at(300));
+    engine.observe(Observation::Rollout(version("u1", 1, "a", "a", true)), at(300));
+    engine.observe(Observation::Listed(Kind::Rollout, BTreeSet::from([cart()])), at(300));
+    cluster.settle(&mut engine, at(300));
+    let ledger = cluster.last().report.ledger.clone().unwrap();
+    assert_eq!(ledger.known_since(), Some(at(300)));
+}
+
+#[test]
+fn what_happens_while_rollout_traces_are_away_is_followed() {
+    for why in [Unavailable::Forbidden("list".into()), Unavailable::NotInstalled] {
+        let mut cluster = Cluster::default();
+        let mut engine = under_way(&mut cluster);
+        engine.observe(Observation::Unavailable(Kind::RolloutTrace, why), at(150));
+        cluster.refuses = true;
+        engine.observe(Observation::Rollout(version("u1", 2, "b", "b", true)), at(200));
+        cluster.settle(&mut engine, at(200));
+        engine.observe(Observation::Rollout(version("u1", 3, "c", "b", false)), at(300));
+        cluster.settle(&mut engine, at(300));
+        engine.observe(Observation::Rollout(version("u1", 4, "d", "b", false)), at(310));
+        cluster.settle(&mut engine, at(310));
+        let followed = [
+            ("b".to_owned(), Phase::Promoted),
+            ("c".to_owned(), Phase::Superseded),
+            ("d".to_owned(), Phase::Progressing),
+        ];
+        assert_eq!(cluster.phases(), followed);
+        let chain = engine.chain(&cart()).unwrap();
+        assert_eq!(chain.attempts().iter().filter(|it| it.ended == Some(at(200))).count(), 1);
+    }
+}
+
+#[test]
+fn a_rollout_that_goes_while_rollout_traces_are_away_is_gone_when_they_are_back() {
+    let mut cluster = Cluster::default();
+    let mut engine = under_way(&mut cluster);
+    engine
+        .observe(Observation::Unavailable(Kind::RolloutTrace, Unavailable::NotInstalled), at(150));
+    engine.observe(Observation::Gone(Kind::Rollout, cart()), at(200));
+    let keys = cluster.keys(Kind::RolloutTrace);
+    engine.observe(Observation::Listed(Kind::RolloutTrace, keys), at(300));
+    cluster.settle(&mut engine, at(300));
+    assert_eq!(cluster.phases(), [("b".into(), Phase::Deleted)]);
+    let ended = cluster.attempts[0].journal.ended.unwrap();
+    assert_eq!(ended.at, at(200));
+    assert!(!engine.has(&cart()));
+}
+
+#[test]
+fn a_condition_keeps_its_time_through_writes_that_fail() {
+    let mut cluster = Cluster::default();
+    let mut engine = under_way(&mut cluster);
+    let since = cluster.last().report.observed.since;
+    assert!(since < at(100));
+    cluster.refuses = true;
+    engine.observe(Observation::Rollout(version("u1", 2, "b", "b", true)), at(1000));
+    cluster.settle(&mut engine, at(1000));
+    let now = cluster.settle(&mut engine, at(2000));
+    cluster.refuses = false;
+    cluster.settle(&mut engine, now + jiff::SignedDuration::from_mins(10));
+    assert!(cluster.tried.len() > 3, "{}", cluster.tried.len());
+    for write in &cluster.tried {
+        assert_eq!(write.report.observed.since, since);
+    }
+    let stored = cluster.trace.unwrap().stored.unwrap();
+    assert_eq!(stored.attempts[0].phase, Phase::Promoted);
+}
+
+#[test]
+fn a_replica_set_of_a_rollout_made_again_says_nothing_about_the_one_before() {
+    let mut cluster = Cluster::default();
+    let mut engine = cluster.start(None, at(0));
+    // What is left of the one before comes first.
+    engine.observe(replica_set("u0", "b", 7, true), at(1));
+    engine.observe(Observation::Rollout(version("u1", 1, "a", "a", true)), at(1));
+    cluster.settle(&mut engine, at(1));
+    engine.observe(replica_set("u1", "b", 2, false), at(100));
+    engine.observe(Observation::Rollout(version("u1", 2, "b", "a", false)), at(100));
+    cluster.settle(&mut engine, at(100));
+    engine.observe(Observation::Rollout(version("u1", 2, "b", "b", true)), at(200));
+    cluster.settle(&mut engine, at(200));
+    let ledger = cluster.last().report.ledger.clone().unwrap();
+    let line = ledger.lines().iter().find(|line| line.id.hash.as_str() == "b").unwrap();
+    assert_eq!(line.kind, timeline::ledger::Kind::Change);
+    assert_eq!(cluster.watched, ["b"]);
+}
+
+#[test]
+fn the_rollouts_that_are_there_are_counted() {
+    let mut cluster = Cluster::default();
+    let mut engine = cluster.start(None, at(0));
+    assert_eq!(engine.rollouts(), 0);
+    let unreadable = |uid: &str| InvalidSeen {
+        key: cart(),
+        uid: Some(uid.into()),
+        problem: "spec: not a map".into(),
+    };
+    let seen = |uid| Observation::Rollout(version(uid, 1, "a", "a", true));
+    for (what, observation, count) in [
+        ("comes", seen("u1"), 1),
+        ("is seen again", seen("u1"), 1),
+        ("cannot be read", Observation::Invalid(Kind::Rollout, unreadable("u1")), 1),
+        ("is made again", seen("u2"), 1),
+        ("goes", Observation::Gone(Kind::Rollout, cart()), 0),
+        ("goes once more", Observation::Gone(Kind::Rollout, cart()), 0),
+        ("cannot be read from the start", Observation::Invalid(Kind::Rollout, unreadable("u3")), 1),
+        ("is gone by the next list", Observation::Listed(Kind::Rollout, BTreeSet::new()), 0),
+    ] {
+        engine.observe(observation, at(1));
+        cluster.settle(&mut engine, at(1));
+        assert_eq!(engine.rollouts(), count, "a Rollout {what}");
+    }
+}
