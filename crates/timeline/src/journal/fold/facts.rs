@@ -24,6 +24,12 @@ impl Journal {
             newest: look.newest,
             keptn_may_come: look.keptn_may_come,
             set_seen: look.replica_set.is_some(),
+            commit_is_live: look.replica_set.zip(look.stable_set).is_some_and(|(set, stable)| {
+                let (set, stable) = (&set.facts, &stable.facts);
+                let same = set.spec_digest != 0 && set.spec_digest == stable.spec_digest;
+                let commit = set.commit.is_some() && set.commit == stable.commit;
+                commit && set.commit_time == stable.commit_time && !same
+            }),
             trace: trace.map(|trace| (trace.traceparent, trace.workload_version.is_some())),
         });
         if self.placed.is_some() {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use super::super::Journal;
+use super::{ANNOTATION_WAIT, PLACEMENT_WAIT};
 use crate::base::Traceparent;
 use crate::failure::Failure;
 
@@ -50,8 +51,23 @@ pub(super) struct LastLook {
     pub(super) keptn_may_come: bool,
     /// The ReplicaSet was seen, and with it the facts.
     pub(super) set_seen: bool,
+    /// It names the commit of what is live: Argo copied the annotations of the Rollout, and a
+    /// pipeline may write others in a moment.
+    pub(super) commit_is_live: bool,
     /// Keptn's trace, and whether its KeptnWorkloadVersion agrees.
     pub(super) trace: Option<(Traceparent, bool)>,
+}
+
+impl LastLook {
+    /// How long it may take until all is known that freezes with the placement.
+    pub(super) fn wait(&self) -> SignedDuration {
+        let agreed = self.trace.is_some_and(|(_, agreed)| agreed);
+        match self.set_seen && (agreed || !self.keptn_may_come) {
+            true if self.commit_is_live => ANNOTATION_WAIT,
+            true => SignedDuration::ZERO,
+            false => PLACEMENT_WAIT,
+        }
+    }
 }
 
 impl PartialEq for Memory {
