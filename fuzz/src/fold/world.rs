@@ -300,7 +300,7 @@ fn step(n: usize) -> StepPlan {
         kind: kind.to_owned().into(),
         setting: n.to_string().into(),
         seconds,
-        matches: n % 2 == 0,
+        matches: n.is_multiple_of(2),
     }
 }
 

@@ -41,7 +41,8 @@ impl Story {
     ) -> Result<(Option<Timestamp>, bool), Box<dyn std::error::Error>> {
         let status = self.attempt("cart", of).await?.status.unwrap();
         let line = self.line("cart", &format!("{}.{}", of.0, of.1)).await?;
-        Ok((status.settled.map(|settled| settled.at), line.contains(" settled=")))
+        let back = status.settled.or(status.recovered);
+        Ok((back.map(|back| back.at), line.contains(" settled=")))
     }
 
     /// Aborted or reverted at 75 %, with no pod of what is stable but one; the weight falls when

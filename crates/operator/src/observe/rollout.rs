@@ -91,7 +91,7 @@ fn progress(metadata: &ObjectMeta, spec: RolloutSpec, status: &RolloutStatus) ->
     let hash = |hash| not_empty(hash).map(|hash| bounded(hash, HASH_LIMIT));
     Progress {
         up_to_date,
-        template: spec.template.map(|template| template.value()),
+        template: spec.template.map(argo::Digest::value),
         strategy: match (&strategy.canary, &strategy.blue_green) {
             (Some(_), _) => Some(Strategy::Canary),
             (None, Some(_)) => Some(Strategy::BlueGreen),

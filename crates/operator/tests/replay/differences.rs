@@ -53,7 +53,8 @@ impl Differences {
 
     fn compare(&mut self, live: &Journal, other: &Journal) {
         self.same("identity", &live.identity, &other.identity);
-        let facts = |journal: &Journal| Facts { rebuilt: false, ..journal.facts.clone() };
+        let facts =
+            |journal: &Journal| Facts { rebuilt: false, replaces: None, ..journal.facts.clone() };
         self.same("facts", &facts(live), &facts(other));
         self.same("outcome", &live.phase, &other.phase);
         if !(self.first_sight && other.phase == Phase::Aborted) {

@@ -195,8 +195,8 @@ impl Live {
             let mut target = known.flatten();
             let goes_back = verdicts[n].kind == Kind::Rollback;
             if known.is_none() && (verdicts[n].is_change() || goes_back) {
-                let line = verdicts[n].line;
-                let same = |other: &Line| line.is_same_as(other);
+                let this = verdicts[n].line;
+                let same = |other: &Line| this.is_same_as(other);
                 let earlier = live.order.iter().rposition(|&other| same(verdicts[other].line));
                 verdicts[n].kind = if newest.or(first).is_some_and(same) {
                     Kind::Redeploy
@@ -239,7 +239,10 @@ impl Live {
                     let known = |&n: &usize| self.since.is_some_and(|since| verdicts[n].at < since);
                     let above = match self.target[place] {
                         Some(target) => target.saturating_add(1),
-                        None => self.order[..place].iter().rposition(known).map_or(0, |n| n + 1),
+                        None => self.order[..place]
+                            .iter()
+                            .rposition(known)
+                            .map_or(0, |n| n.saturating_add(1)),
                     };
                     &self.order[above..place]
                 }

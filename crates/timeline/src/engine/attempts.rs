@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use super::belonging::evidence_of;
 use super::ledgers::Early;
 use super::{Effect, Engine};
 use crate::base::{AttemptId, Key, Moment, Phase, Source, Turn, attempt_name};
@@ -12,11 +13,8 @@ use crate::chain::{Attempt, Chain, Follow, Relation};
 use crate::journal::{Journal, Look, Replaces, Sink};
 use crate::ledger::Line;
 use crate::outbox::{Announcement, AttemptWritten, Sent};
-use crate::seen::{AnalysisRunSeen, EvidenceOwner, Kind, ReplicaSetSeen, RolloutSeen};
+use crate::seen::{Kind, ReplicaSetSeen, RolloutSeen};
 use crate::stored::RolloutAttemptSeen;
-
-/// Timestamps of the API server and of Argo's controller come from two clocks, to the second.
-const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(2);
 
 impl Engine {
     /// A write of a RolloutAttempt came back. What is stored now may be told.
@@ -138,6 +136,11 @@ impl Engine {
         Some((rollout.uid.as_deref()?, rollout.chain.newest()?))
     }
 
+    fn keptn_is_watched(&self) -> bool {
+        let watched = |kind| self.watches.get(kind).is_some_and(|it| it.unavailable.is_none());
+        [Kind::AppVersion, Kind::WorkloadVersion].iter().all(watched)
+    }
+
     /// Folds a version of a Rollout into its journals, beside all that lies around it.
     pub(super) fn fold_journals(
         &mut self,
@@ -157,9 +160,7 @@ impl Engine {
         }
         let sets: Vec<_> =
             self.index.replica_sets_of(key).filter(|set| set.rollout_uid == seen.uid).collect();
-        let keptn = [Kind::AppVersion, Kind::WorkloadVersion]
-            .iter()
-            .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.unavailable.is_none()));
+        let keptn = self.keptn_is_watched();
         let attempts = rollout.chain.attempts();
         let mut turn = Turn::Same;
         let mut lines = Vec::new();
@@ -183,17 +184,9 @@ impl Engine {
                 sets.iter().filter(|set| set.hash == hash).max_by_key(|set| set.created).copied()
             };
             let older = attempts.get(index.saturating_add(1)..).unwrap_or_default();
-            let mut attempt = linked_to_spans(&attempts[index], older);
             let frozen = self.journals.journal(name).filter(|journal| journal.placed.is_some());
-            let back = match frozen {
-                Some(journal) => journal.facts.replaces.is_some_and(Replaces::goes_back),
-                None => goes_back(&attempt, older, by_hash),
-            };
-            let goes_on = |it: &Follow| it.relation == Relation::Successor;
-            if back && attempt.follows.first().is_some_and(goes_on) {
-                attempt.to_mut().follows[0].relation = Relation::Rollback;
-            }
-            let attempt = &*attempt;
+            let attempt = linked_to_spans(&attempts[index], older);
+            let attempt = &*related(attempt, older, frozen, by_hash);
             let set = by_hash(&attempt.hash);
             let own = set.filter(|_| frozen.is_none());
             let own = own.and_then(|set| self.with_own_facts(key, set, attempt));
@@ -209,39 +202,8 @@ impl Engine {
                     && (attempt.replica_set.is_none() || attempt.workload.is_some()),
                 now,
             };
-            let tries: Vec<&Attempt> = attempts
-                .iter()
-                .map(Arc::as_ref)
-                .filter(|a| a.revision == attempt.revision)
-                .collect();
-            let controls = |owner: &EvidenceOwner| match owner {
-                EvidenceOwner::Rollout(_, uid) => *uid == seen.uid,
-                EvidenceOwner::Experiment(..) => false,
-            };
-            let belongs = |run: &&AnalysisRunSeen| {
-                let revision = match &run.owner {
-                    EvidenceOwner::Experiment(_, uid) => {
-                        let experiment = self.evidence.experiment_of(key, uid);
-                        let ours = experiment.filter(|experiment| controls(&experiment.owner));
-                        let Some(experiment) = ours else { return false };
-                        experiment.revision
-                    }
-                    owner if !controls(owner) => return false,
-                    EvidenceOwner::Rollout(..) => run.revision,
-                };
-                let of_revision = revision == Some(attempt.revision)
-                    || (revision.is_none() && run.hash.as_deref() == Some(&attempt.hash));
-                of_revision && tried_by(run.created, &tries) == Some(attempt.number)
-            };
-            let runs: Vec<_> =
-                self.evidence.runs_of(key).into_iter().filter(|run| belongs(run)).collect();
-            let experiments: Vec<_> = self
-                .evidence
-                .experiments_of(key)
-                .into_iter()
-                .filter(|it| controls(&it.owner) && it.revision == Some(attempt.revision))
-                .filter(|it| tried_by(it.created, &tries) == Some(attempt.number))
-                .collect();
+            let (runs, experiments) =
+                evidence_of(&self.evidence, (key, &seen.uid), attempt, attempts);
             let pods = look
                 .replica_set
                 .filter(|_| index == 0)
@@ -377,6 +339,28 @@ fn linked_to_spans<'a>(attempt: &'a Attempt, older: &[Arc<Attempt>]) -> Cow<'a, 
     Cow::Owned(attempt)
 }
 
+/// The attempt, as a rollback if it goes back to what was live under another hash. It stays what the
+/// journal has frozen.
+fn related<'a, 'b>(
+    mut attempt: Cow<'a, Attempt>,
+    older: &[Arc<Attempt>],
+    frozen: Option<&Journal>,
+    by_hash: impl Fn(&str) -> Option<&'b ReplicaSetSeen>,
+) -> Cow<'a, Attempt> {
+    let back = match frozen {
+        Some(journal) => journal.facts.replaces.is_some_and(Replaces::goes_back),
+        None => goes_back(&attempt, older, by_hash),
+    };
+    let goes_on = |it: &Follow| it.relation == Relation::Successor;
+    if back
+        && attempt.follows.first().is_some_and(goes_on)
+        && let Some(live) = attempt.to_mut().follows.first_mut()
+    {
+        live.relation = Relation::Rollback;
+    }
+    attempt
+}
+
 /// Whether what was live earlier comes back under another hash, in place of something else: a chart
 /// may stamp the time into the template.
 fn goes_back<'a>(
@@ -406,21 +390,4 @@ fn is(identity: &AttemptId, uid: &str, attempt: &Attempt) -> bool {
         && identity.hash == attempt.hash
         && identity.revision == attempt.revision
         && identity.number == attempt.number
-}
-
-/// Which try of a revision something belongs to that was made at this time: the last one that had
-/// begun by then, or else the first. When a try began may be known late, when the one before it
-/// ended is known: Argo makes nothing in between.
-fn tried_by(made: Option<Timestamp>, tries: &[&Attempt]) -> Option<u32> {
-    let Some(made) = made else {
-        return tries.iter().map(|attempt| attempt.number).max();
-    };
-    let begun = |attempt: &&&Attempt| {
-        let before = tries.iter().find(|other| other.number.checked_add(1) == Some(attempt.number));
-        let over = before.and_then(|before| before.ended);
-        attempt.started.duration_since(made) <= CLOCK_SLACK
-            || over.is_some_and(|over| made.duration_since(over) > CLOCK_SLACK)
-    };
-    let last = tries.iter().filter(begun).map(|attempt| attempt.number).max();
-    last.or_else(|| tries.iter().map(|attempt| attempt.number).min())
 }

@@ -8,12 +8,16 @@ use smol_str::SmolStr;
 use crate::base::Key;
 use crate::base::groups::forget;
 use crate::keptn::objects::KeptnObjects;
-use crate::seen::{AppVersionSeen, Kind, ReplicaSetSeen, Workload, WorkloadVersionSeen};
+use crate::seen::{
+    AppVersionSeen, Kind, ReplicaSetSeen, RevisionFacts, Workload, WorkloadVersionSeen,
+};
 
 /// The objects that chains are made from, by what they belong to.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     replica_sets: Grouped<ReplicaSetSeen>,
+    /// What ReplicaSets said of their commit before something else was written over it.
+    first_facts: BTreeMap<Key, RevisionFacts>,
     apps: BTreeMap<Key, KeptnObjects>,
     /// App of each KeptnAppVersion.
     app_versions: BTreeMap<Key, Key>,
@@ -32,6 +36,14 @@ impl Index {
     /// Keeps a ReplicaSet; says which Rollout that touches, if it says anything new.
     pub(crate) fn replica_set(&mut self, seen: ReplicaSetSeen) -> Option<Key> {
         let owner = Key::new(seen.key.namespace.clone(), seen.rollout.clone());
+        if let Some((_, known)) = self.replica_sets.objects.get(&seen.key)
+            && known.uid == seen.uid
+            && known.facts.commit.is_some()
+            && known.facts.commit != seen.facts.commit
+        {
+            let first = self.first_facts.entry(seen.key.clone());
+            first.or_insert_with(|| known.facts.clone());
+        }
         let new = self.replica_sets.insert(seen.key.clone(), owner.clone(), seen);
         new.then_some(owner)
     }
@@ -65,7 +77,10 @@ impl Index {
     /// Forgets an object. What was found out from it stays in the chains.
     pub(crate) fn remove(&mut self, kind: Kind, key: &Key) {
         match kind {
-            Kind::ReplicaSet => self.replica_sets.remove(key),
+            Kind::ReplicaSet => {
+                self.first_facts.remove(key);
+                self.replica_sets.remove(key);
+            }
             Kind::AppVersion => {
                 if let Some(app) = self.app_versions.remove(key) {
                     self.change(&app, |objects| objects.remove_app_version(&key.name));
@@ -95,6 +110,11 @@ impl Index {
     /// The ReplicaSets of a Rollout.
     pub(crate) fn replica_sets_of(&self, rollout: &Key) -> impl Iterator<Item = &ReplicaSetSeen> {
         self.replica_sets.of(rollout)
+    }
+
+    /// What a ReplicaSet said of its commit before something else was written over it.
+    pub(crate) fn first_facts(&self, replica_set: &Key) -> Option<&RevisionFacts> {
+        self.first_facts.get(replica_set)
     }
 
     /// UID of a ReplicaSet of the Rollout of this UID. One that was made again names its

@@ -14,6 +14,7 @@
 //! [`Engine::reported`].
 
 mod attempts;
+mod belonging;
 mod effect;
 mod evidence;
 mod folding;
@@ -273,6 +274,7 @@ impl Engine {
             self.converge(&app, now, &mut effects);
         }
         while let Some((due, key)) = self.due_reports.first().cloned()
+            && self.may_report()
             && due <= now
         {
             self.due_reports.pop_first();
@@ -286,7 +288,7 @@ impl Engine {
         if !self.has_looked() {
             return None;
         }
-        let reports = self.due_reports.first().map(|(due, _)| *due);
+        let reports = self.due_reports.first().filter(|_| self.may_report()).map(|(due, _)| *due);
         let waiting = self.waiting.iter().filter_map(|app| self.contexts.get(app)?.due());
         let contexts = waiting.min();
         [reports, contexts, self.journals.due()].into_iter().flatten().min()

@@ -5,6 +5,8 @@
 //! what is taken back (kubernetes issue 23087, argo-rollouts issue 412). What another ReplicaSet says
 //! too is such a copy. What none says was written for the return, and holds.
 
+use smol_str::SmolStr;
+
 use super::Engine;
 use crate::base::Key;
 use crate::chain::Attempt;
@@ -30,17 +32,16 @@ impl Engine {
         let chain = rollout.chain.attempts();
         let ledger = rollout.book.ledger().filter(|ledger| ledger.rollout_uid() == uid);
         let place = (attempt.revision, attempt.number);
-        let lines = ledger.into_iter().flat_map(|ledger| ledger.lines());
+        let lines = ledger.map(|ledger| ledger.lines()).unwrap_or_default().iter();
+        let is_earlier = |line: &&Line| {
+            line.id.hash.as_str() == set.hash && (line.id.revision, line.id.number) < place
+        };
         // Lines are newest first.
-        let line = lines
-            .filter(|line| {
-                line.id.hash.as_str() == set.hash && (line.id.revision, line.id.number) < place
-            })
-            .last();
-        let live = attempt.follows.first().map(|follow| follow.hash.as_str());
+        let line = lines.rev().find(is_earlier);
+        let stable = attempt.follows.first().map(|follow| follow.hash.as_str());
         let is_older = |other: &&ReplicaSetSeen| {
-            Some(other.hash.as_str()) == live
-                && set.created.zip(other.created).is_some_and(|(this, live)| this < live)
+            Some(other.hash.as_str()) == stable
+                && set.created.zip(other.created).is_some_and(|(this, stable)| this < stable)
         };
         let comes_back = line.is_some()
             || chain.iter().any(|it| it.hash == set.hash && (it.revision, it.number) < place)
@@ -52,35 +53,61 @@ impl Engine {
         let journal = journals
             .map(|journal| (&journal.identity, &journal.facts))
             .find(|(id, _)| id.hash == set.hash && (id.revision, id.number) < place);
-        let first = match (journal, line) {
+        let said = self.index.first_facts(&set.key).map(of_set);
+        let in_line = line.map(of_line);
+        let first = match (journal, said, in_line) {
             // The first attempt is often gone, and a later one may have got facts of its own.
-            (Some((id, facts)), line)
-                if line.is_none_or(|line| line.id.revision >= id.revision) =>
-            {
+            (Some((id, facts)), _, _) if line.is_none_or(|it| it.id.revision >= id.revision) => {
                 facts.clone()
             }
-            (_, line) => line.map(of_line).unwrap_or_default(),
+            // A line has but the first digits.
+            (_, Some(said), Some(line)) if !begins(&said, &line) => line,
+            (_, Some(said), _) => said,
+            (_, None, line) => line.unwrap_or_default(),
         };
         let facts = own(&set.facts, &others, &first);
         (facts != set.facts).then(|| ReplicaSetSeen { facts, ..set.clone() })
     }
 }
 
+/// What a ReplicaSet said.
+fn of_set(told: &RevisionFacts) -> Facts {
+    let text = |text: &Option<SmolStr>| text.as_ref().map(ToString::to_string);
+    Facts {
+        version: text(&told.version),
+        commit: text(&told.commit),
+        author: text(&told.author),
+        repository: text(&told.repository),
+        origin: told.origin,
+        ..dated(told.commit_time)
+    }
+}
+
+fn begins(said: &Facts, line: &Facts) -> bool {
+    let commits = said.commit.as_deref().zip(line.commit.as_deref());
+    commits.is_some_and(|(said, line)| said.starts_with(line))
+}
+
+fn dated(told: CommitTime) -> Facts {
+    let mut facts = Facts::default();
+    match told {
+        CommitTime::Untold => {}
+        CommitTime::Refused(why) => facts.commit_time_refused = Some(why),
+        CommitTime::At(at, source) => {
+            facts.commit_time = Some(at);
+            facts.commit_time_source = Some(source);
+        }
+    }
+    facts
+}
+
 /// What a line knows of its revision.
 fn of_line(line: &Line) -> Facts {
-    let (commit_time, commit_time_source, commit_time_refused) = match line.commit_time {
-        CommitTime::Untold => (None, None, None),
-        CommitTime::Refused(why) => (None, None, Some(why)),
-        CommitTime::At(at, source) => (Some(at), Some(source), None),
-    };
     let version = line.version.as_ref().filter(|version| **version != line.id.hash);
     Facts {
         version: version.map(|version| version.as_str().to_owned()),
         commit: line.commit.as_ref().map(|commit| commit.as_str().to_owned()),
-        commit_time,
-        commit_time_source,
-        commit_time_refused,
-        ..Facts::default()
+        ..dated(line.commit_time)
     }
 }
 
@@ -88,15 +115,15 @@ fn of_line(line: &Line) -> Facts {
 /// attempt, or nothing.
 fn own(told: &RevisionFacts, others: &[&ReplicaSetSeen], first: &Facts) -> RevisionFacts {
     let copied = |is: &dyn Fn(&RevisionFacts) -> bool| others.iter().any(|it| is(&it.facts));
-    let dated = told.commit.is_some() || told.commit_time != CommitTime::Untold;
+    let has_commit = told.commit.is_some() || told.commit_time != CommitTime::Untold;
     let same_commit = |other: &RevisionFacts| {
         (&other.commit, other.commit_time) == (&told.commit, told.commit_time)
     };
     let mut own = told.clone();
-    if dated && !copied(&same_commit) {
+    if has_commit && !copied(&same_commit) {
         return own;
     }
-    if dated {
+    if has_commit {
         own.commit = first.commit.as_deref().map(Into::into);
         own.commit_time = first.told_commit_time();
     }
@@ -134,7 +161,7 @@ mod tests {
             commit: Some(commit.into()),
             commit_time: CommitTime::At(at, Source::Throughline),
             author: Some(author.into()),
-            origin: format!("00-{:032x}-{:016x}-01", origin, origin).parse().ok(),
+            origin: format!("00-{origin:032x}-{origin:016x}-01").parse().ok(),
             version: Some("1.0.0".into()),
             ..RevisionFacts::default()
         }

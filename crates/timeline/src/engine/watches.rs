@@ -50,6 +50,12 @@ impl Engine {
         self.watches.get(&Kind::Rollout).is_some_and(|watch| watch.listed)
     }
 
+    /// A RolloutTrace that is not served cannot be written: reports wait until it is.
+    pub(super) fn may_report(&self) -> bool {
+        let watch = self.watches.get(&Kind::RolloutTrace);
+        watch.is_none_or(|watch| watch.unavailable.is_none())
+    }
+
     /// Links are written only on full knowledge: entries of a Rollout that was merely not listed
     /// must not be taken away.
     pub(super) fn may_link(&self) -> bool {

@@ -312,8 +312,12 @@ fn template(digest: u64) -> Option<u32> {
 
 /// Of a promoted attempt none: its pods were not ready for a while, as any pod is that starts.
 fn class(journal: &Journal) -> Option<FailureClass> {
-    let failure = journal.failure.as_ref().filter(|_| journal.phase != Phase::Promoted);
-    failure.map(|failure| failure.class)
+    let failure = journal.failure.as_ref().filter(|_| journal.phase != Phase::Promoted)?;
+    // Evidence of an attempt that is open, or of an abort whose cause Argo has not named yet, may be
+    // taken back.
+    let waits =
+        journal.phase == Phase::Aborted && failure.cause.is_none() && journal.root_closed.is_none();
+    (!journal.open() && !waits).then_some(failure.class)
 }
 
 /// Whether its facts stay what they are: they freeze when it is placed.

@@ -6,7 +6,7 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("missing", "an attempt that nobody saw is neither stored nor does knownSince say so"),
     ("promoted unseen", "an attempt is superseded although it may have been promoted before"),
     ("reverted unseen", "an attempt is reverted although others came between, and are there"),
-    ("one record", "a line keeps the class of what once held the attempt up"),
+    ("deleted unseen", "a Rollout that went before a start ends without a gap"),
     ("a rollback to what nobody knows", "every deployment of the failure window fails"),
     ("a template with a stamp", "the same version and commit under another hash is a change"),
     ("an undo keeps the annotations", "the rollback has the commit of what it takes back"),

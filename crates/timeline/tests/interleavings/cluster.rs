@@ -255,7 +255,7 @@ impl Cluster {
             healthy: rollout.healthy,
             completed: rollout.completed,
             metadata: OwnedMetadata::default(),
-            progress: timeline::seen::Progress::default(),
+            progress: timeline::seen::Progress { was_healthy: true, ..Default::default() },
         };
         server.put(Kind::Rollout, seen.key.clone(), Observation::Rollout(seen), now);
         server.last_matters(Kind::Rollout, matters);

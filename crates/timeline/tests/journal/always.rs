@@ -316,8 +316,10 @@ proptest! {
             world.now += jiff::SignedDuration::from_millis(passed);
             let before = world.journal.clone();
             let turn = world.take(&told);
-            // That the Rollout is gone is no fact of the attempt; nobody waits for recovery any more.
-            let gone = matches!(told, Told::Deleted);
+            // That nobody waits for a recovery any more, or the Rollout is gone, is no fact of the
+            // attempt.
+            let waits = before.awaits_recovery() && !world.journal.awaits_recovery();
+            let gone = waits || matches!(told, Told::Deleted);
             prop_assert!((turn == Turn::Same) == (world.journal == before) || gone);
             assert_sound(&world.journal)?;
             let is = closed(&world.journal);

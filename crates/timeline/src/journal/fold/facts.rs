@@ -60,7 +60,7 @@ impl Journal {
             facts.replica_set = Some(clean(&set.key.name, FACT));
             let commit = facts.commit.take();
             facts.tell(set);
-            refused = facts.date(commit, set.facts.commit_time.as_of(view.now));
+            refused = facts.date(commit.as_deref(), set.facts.commit_time.as_of(view.now));
             facts.upgrade = look.stable_set.is_some_and(|stable| {
                 let (was, is) = (stable.facts.template_digest, set.facts.template_digest);
                 is != 0 && is == was && stable.hash != set.hash
@@ -98,8 +98,9 @@ impl Facts {
     /// Takes over what is said of the time of the commit; why it was not used, if so. A time that
     /// lay in the future when it was first read stays refused for that commit: it does not become
     /// right by waiting. `before` is the commit that was read before.
-    fn date(&mut self, before: Option<String>, told: CommitTime) -> Option<Refusal> {
-        let stays = self.commit_time_refused == Some(Refusal::Future) && before == self.commit;
+    fn date(&mut self, before: Option<&str>, told: CommitTime) -> Option<Refusal> {
+        let stays =
+            self.commit_time_refused == Some(Refusal::Future) && before == self.commit.as_deref();
         let told = match told {
             CommitTime::At(..) if stays => CommitTime::Refused(Refusal::Future),
             told => told,
@@ -147,10 +148,10 @@ mod tests {
         let future = CommitTime::Refused(Refusal::Future);
         let mut facts = Facts { commit: Some("a".to_owned()), ..Facts::default() };
         facts.date(None, future);
-        facts.date(Some("a".to_owned()), at);
+        facts.date(Some("a"), at);
         assert_eq!(facts.told_commit_time(), future);
         facts.commit = Some("b".to_owned());
-        facts.date(Some("a".to_owned()), at);
+        facts.date(Some("a"), at);
         assert_eq!(facts.told_commit_time(), at);
     }
 

@@ -111,6 +111,11 @@ impl Journal {
     /// Whether the condition Progressing can be about this attempt: while Argo makes the next
     /// ReplicaSet, it names that one already.
     fn is_about_us(&self, view: &View<'_>) -> bool {
+        // What stands beside a new template is left as it was: Argo has not looked at that yet.
+        let template = self.memory.template.zip(view.progress.template);
+        if template.is_some_and(|(ours, now)| ours != now) {
+            return false;
+        }
         let Some(condition) = &view.progress.progressing else { return true };
         let ends = |name: &str| {
             name.strip_suffix(&*self.identity.hash).is_some_and(|it| it.ends_with('-'))

@@ -3,7 +3,7 @@
 use super::super::{Journal, Service, Switch, Weight};
 use super::View;
 use crate::base::{Moment, Phase};
-use crate::seen::{Progress, Strategy};
+use crate::seen::{AnalysisPhase, Progress, Strategy};
 
 const WEIGHTS: usize = 128;
 const SWITCHES: usize = 16;
@@ -110,6 +110,11 @@ impl Journal {
         let canary = self.facts.strategy == Some(Strategy::Canary);
         let ready = look.replica_set.is_some_and(|set| set.ready.max(set.available) > 0);
         let behind_service = canary && !progress.routed && self.weights.is_empty() && ready;
+        // Without a router its pods are behind the same Service, by the labels of the template.
+        let experiment = canary
+            && !progress.routed
+            && self.open()
+            && self.experiments.iter().any(|it| it.phase == AnalysisPhase::Running);
         let active = view.ours && progress.active.as_ref() == Some(&self.identity.hash);
         let weighted = self.weights.iter().find(|weight| weight.percent > 0);
         let routed = view.ours
@@ -123,7 +128,7 @@ impl Journal {
         let left = progress.weight > Some(0) && hash == Some(&self.identity.hash);
         let since = if let Some(weight) = weighted {
             weight.started
-        } else if promoted || (own && (left || active || behind_service)) {
+        } else if promoted || experiment || (own && (left || active || behind_service)) {
             view.when()
         } else if routed {
             view.when_stepped()

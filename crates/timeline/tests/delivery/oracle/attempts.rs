@@ -181,6 +181,10 @@ impl World<'_> {
                     && is_about(stored.started.at, it.began)
                     && it.ended.is_some_and(|at| self.unseen(&it.identity.rollout, at).is_some())
             });
+        // The first may be known by its ReplicaSet alone.
+        let end = tried.ended.unwrap_or(tried.began);
+        let unseen = self.unseen_within(&tried.identity.rollout, tried.began, end).is_some();
+        let merged = merged || (tried.purpose == Purpose::Initial && unseen);
         findings.rule("began", merged || self.is_honest(tried, started, began), || {
             words("began", started, began)
         });
@@ -277,7 +281,9 @@ impl World<'_> {
         let returns = tried.purpose == Purpose::Rollback;
         findings.rule(
             "commit",
-            commit == Some(&tried.commit) || (commit.is_none() && returns),
+            commit == Some(&tried.commit)
+                // Of a return the ledger's line may be all that is left: it has the first digits.
+                || (returns && commit.is_none_or(|it| it.len() >= 12 && tried.commit.starts_with(it))),
             || format!("{} has commit {commit:?}, and not {}", tried.key, tried.commit),
         );
         let version = stored.facts.version.as_deref();
