@@ -1,6 +1,6 @@
 //! What a kind that cannot be watched, or a write that fails, does not take away.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what is missing fails the test")]
+#![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
 use std::collections::BTreeSet;
 
@@ -175,7 +175,7 @@ fn under_way(cluster: &mut Cluster) -> Engine {
 
 #[test]
 fn a_start_that_may_not_list_rollouts_ends_no_attempt() {
-    for why in [Unavailable::Forbidden("list".into()), Unavailable::NotInstalled] {
+    for why in [Unavailable::Forbidden("list"), Unavailable::NotInstalled] {
         let mut cluster = Cluster::default();
         under_way(&mut cluster);
         let mut engine = cluster.start(Some(Kind::Rollout), at(200));
@@ -200,7 +200,7 @@ fn a_rollout_that_is_gone_by_the_time_it_may_be_listed_ends_its_attempt() {
     let mut cluster = Cluster::default();
     under_way(&mut cluster);
     let mut engine = cluster.start(Some(Kind::Rollout), at(200));
-    let why = Unavailable::Forbidden("list".into());
+    let why = Unavailable::Forbidden("list");
     engine.observe(Observation::Unavailable(Kind::Rollout, why), at(200));
     cluster.settle(&mut engine, at(200));
     engine.observe(Observation::Listed(Kind::Rollout, BTreeSet::new()), at(300));
@@ -212,7 +212,7 @@ fn a_rollout_that_is_gone_by_the_time_it_may_be_listed_ends_its_attempt() {
 fn a_rollout_that_nobody_might_list_was_not_looked_at_from_its_creation_on() {
     let mut cluster = Cluster::default();
     let mut engine = cluster.start(Some(Kind::Rollout), at(200));
-    let why = Unavailable::Forbidden("list".into());
+    let why = Unavailable::Forbidden("list");
     engine.observe(Observation::Unavailable(Kind::Rollout, why), at(200));
     cluster.settle(&mut engine, at(200));
     engine.observe(Observation::Listing(Kind::Rollout), at(300));
@@ -225,7 +225,7 @@ fn a_rollout_that_nobody_might_list_was_not_looked_at_from_its_creation_on() {
 
 #[test]
 fn what_happens_while_rollout_traces_are_away_is_followed() {
-    for why in [Unavailable::Forbidden("list".into()), Unavailable::NotInstalled] {
+    for why in [Unavailable::Forbidden("list"), Unavailable::NotInstalled] {
         let mut cluster = Cluster::default();
         let mut engine = under_way(&mut cluster);
         engine.observe(Observation::Unavailable(Kind::RolloutTrace, why), at(150));

@@ -119,7 +119,9 @@ async fn keptn_and_argo_may_come_after_the_operator_and_every_permission_is_used
         let used: BTreeSet<_> = cluster.audit()?.of(account)?.into_keys().collect();
         let beyond: Vec<_> = used.difference(&granted).collect();
         assert!(beyond.is_empty(), "asked for beyond config/rbac: {beyond:?}");
-        if used == granted {
+        // Events are read only while an attempt is stalled and nothing else says why.
+        let mut unused = granted.difference(&used);
+        if unused.all(|(verb, resource)| verb == "list" && resource == "events") {
             return Ok(());
         }
         operator.freeze()?;

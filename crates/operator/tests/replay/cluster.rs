@@ -262,11 +262,10 @@ impl Replay {
             Effect::LeavePods(rollout) => {
                 self.pods_of.remove(&rollout);
             }
-            // No Event was recorded.
-            Effect::ReadEvents(..) => {}
             // The collector is never away, and nothing is old enough to be removed.
             Effect::Recall(_) => unreachable!(),
-            Effect::Prune(..) => {}
+            // No Event was recorded, and an attempt stays.
+            Effect::Prune(..) | Effect::ReadEvents(..) => {}
             Effect::ReadAttempts(key, uid) => {
                 let stored = self.attempts.values().map(|stored| &stored.journal);
                 let left = stored.filter(|journal| journal.identity.rollout_uid == uid).cloned();

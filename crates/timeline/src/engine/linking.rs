@@ -97,8 +97,11 @@ impl Engine {
     pub(super) fn touch_listed(&mut self, seen: &AppVersionSeen, listed: &BTreeSet<SmolStr>) {
         let app = Key::new(seen.key.namespace.clone(), seen.app.clone());
         let Some(keptn) = self.index.keptn(&app) else { return };
-        for name in listed {
-            let workload = Key::new(app.namespace.clone(), format!("{}-{name}", app.name));
+        // Without the app in front, unless Keptn cut the app to make room for the name.
+        let names =
+            listed.iter().flat_map(|name| [format!("{}-{name}", app.name), name.to_string()]);
+        for name in names {
+            let workload = Key::new(app.namespace.clone(), name);
             for key in self.rollouts_of_workload.get(&workload).into_iter().flatten() {
                 let attempts = self.rollouts.get(key).map_or(&[][..], |it| it.chain.attempts());
                 if (0..attempts.len()).any(|index| concerns(attempts, index, seen, keptn)) {

@@ -196,9 +196,9 @@ fn the_digits_of_one_commit_never_stand_with_the_time_of_another() {
     let undated = Line { commit_time: CommitTime::Untold, ..one.clone().commit("cccc", hour(0)) };
     for looks in [[&one, &undated], [&undated, &one]] {
         let mut ledger = Ledger::new(UID, None);
-        looks.into_iter().for_each(|look| {
+        for look in looks {
             ledger.take(look.clone());
-        });
+        }
         let line = &ledger.lines()[0];
         assert_eq!(line.commit_time, CommitTime::Untold, "{line}");
     }
