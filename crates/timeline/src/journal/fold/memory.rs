@@ -49,23 +49,33 @@ pub(super) struct LastLook {
     pub(super) newest: bool,
     /// Keptn may still make a trace.
     pub(super) keptn_may_come: bool,
-    /// The ReplicaSet was seen, and with it the facts.
-    pub(super) set_seen: bool,
-    /// It names the commit of what is live: Argo copied the annotations of the Rollout, and a
-    /// pipeline may write others in a moment.
-    pub(super) commit_is_live: bool,
+    /// What is known of the facts.
+    pub(super) facts: FactsSeen,
     /// Keptn's trace, and whether its KeptnWorkloadVersion agrees.
     pub(super) trace: Option<(Traceparent, bool)>,
+}
+
+/// What a look says of the facts of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FactsSeen {
+    /// The ReplicaSet was not seen.
+    No,
+    /// It names the commit of what is live: Argo copied the annotations of the Rollout, and a
+    /// pipeline may write others in a moment.
+    CommitOfLive,
+    /// All.
+    All,
 }
 
 impl LastLook {
     /// How long it may take until all is known that freezes with the placement.
     pub(super) fn wait(&self) -> SignedDuration {
         let agreed = self.trace.is_some_and(|(_, agreed)| agreed);
-        match self.set_seen && (agreed || !self.keptn_may_come) {
-            true if self.commit_is_live => ANNOTATION_WAIT,
-            true => SignedDuration::ZERO,
-            false => PLACEMENT_WAIT,
+        match self.facts {
+            _ if self.keptn_may_come && !agreed => PLACEMENT_WAIT,
+            FactsSeen::No => PLACEMENT_WAIT,
+            FactsSeen::CommitOfLive => ANNOTATION_WAIT,
+            FactsSeen::All => SignedDuration::ZERO,
         }
     }
 }
