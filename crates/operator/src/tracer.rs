@@ -153,7 +153,7 @@ impl Tracer {
     fn tell(&mut self) {
         for LedgerChange { rollout, stored } in self.engine.ledgers_changed() {
             match stored {
-                Some((ledger, settings)) => self.metrics.ledger(rollout, ledger, settings),
+                Some((ledger, settings)) => self.metrics.ledger(rollout, &ledger, settings),
                 None => self.metrics.no_ledger(&rollout),
             }
         }

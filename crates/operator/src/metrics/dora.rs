@@ -2,7 +2,7 @@
 //! behind them.
 //!
 //! Windows are whole days in UTC, so that the figures of a Rollout change with its ledger and at
-//! midnight only: in between they are kept. The ledgers are shared with the owner, not copied.
+//! midnight only: in between they are kept. The ledgers are kept packed and unpacked one at a time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 use timeline::Key;
 pub(super) use timeline::dora::Settings;
 use timeline::dora::{Figures, Times, Window, figures_of};
-use timeline::ledger::Ledger;
+use timeline::ledger::{Ledger, PackedLedger};
 use timeline::outbox::Announcement;
 
 use super::attempts::Trace;
@@ -114,7 +114,8 @@ impl Dora {
     }
 
     /// A ledger is stored.
-    pub(super) fn set(&self, rollout: Key, ledger: Arc<Ledger>, settings: Settings) {
+    pub(super) fn set(&self, rollout: Key, ledger: &Ledger, settings: Settings) {
+        let ledger = Arc::new(PackedLedger::of(ledger));
         self.books.all().insert(rollout, Book { ledger, settings, made: None });
     }
 
@@ -140,7 +141,7 @@ impl Gauges {
     }
 
     /// A ledger is stored.
-    pub fn set(&self, rollout: Key, ledger: Arc<Ledger>, settings: Settings) {
+    pub fn set(&self, rollout: Key, ledger: &Ledger, settings: Settings) {
         self.dora.set(rollout, ledger, settings);
     }
 
@@ -169,7 +170,7 @@ struct Books {
 
 #[derive(Clone)]
 struct Book {
-    ledger: Arc<Ledger>,
+    ledger: Arc<PackedLedger>,
     settings: Settings,
     /// The figures and the day that they were made on.
     made: Option<(Date, Arc<Made>)>,
@@ -212,7 +213,7 @@ impl Book {
         match &self.made {
             Some((of, made)) if *of == day => Arc::clone(made),
             _ => {
-                let figures = figures_of([&*self.ledger], windows, &self.settings);
+                let figures = figures_of(self.ledger.ledger(), windows, &self.settings);
                 Arc::new(figures.each_ref().map(Values::of))
             }
         }

@@ -285,7 +285,7 @@ impl Metrics {
     }
 
     /// The ledger of a Rollout is stored.
-    pub(crate) fn ledger(&self, rollout: Key, ledger: Arc<Ledger>, settings: dora::Settings) {
+    pub(crate) fn ledger(&self, rollout: Key, ledger: &Ledger, settings: dora::Settings) {
         self.dora.set(rollout, ledger, settings);
     }
 

@@ -31,11 +31,10 @@ impl Engine {
         let rollout = self.rollouts.get(key)?;
         let chain = rollout.chain.attempts();
         let ledger = rollout.book.ledger().filter(|ledger| ledger.rollout_uid() == uid);
-        let place = (attempt.revision, attempt.number);
+        // A retry of the same revision is no return: nothing was written over what it says.
+        let is_before = |hash: &str, revision| hash == set.hash && revision < attempt.revision;
         let lines = ledger.map(|ledger| ledger.lines()).unwrap_or_default().iter();
-        let is_earlier = |line: &&Line| {
-            line.id.hash.as_str() == set.hash && (line.id.revision, line.id.number) < place
-        };
+        let is_earlier = |line: &&Line| is_before(line.id.hash.as_str(), line.id.revision);
         // Lines are newest first.
         let line = lines.rev().find(is_earlier);
         let stable = attempt.follows.first().map(|follow| follow.hash.as_str());
@@ -44,7 +43,7 @@ impl Engine {
                 && set.created.zip(other.created).is_some_and(|(this, stable)| this < stable)
         };
         let comes_back = line.is_some()
-            || chain.iter().any(|it| it.hash == set.hash && (it.revision, it.number) < place)
+            || chain.iter().any(|it| is_before(&it.hash, it.revision))
             || others.iter().copied().any(|other| is_older(&other));
         if !comes_back {
             return None;
@@ -52,7 +51,7 @@ impl Engine {
         let journals = self.journals.of_uid(key, uid).into_iter();
         let journal = journals
             .map(|journal| (&journal.identity, &journal.facts))
-            .find(|(id, _)| id.hash == set.hash && (id.revision, id.number) < place);
+            .find(|(id, _)| is_before(&id.hash, id.revision));
         let said = self.index.first_facts(&set.key).map(of_set);
         let in_line = line.map(of_line);
         let first = match (journal, said, in_line) {
@@ -124,7 +123,10 @@ fn own(told: &RevisionFacts, others: &[&ReplicaSetSeen], first: &Facts) -> Revis
         return own;
     }
     if has_commit {
-        own.commit = first.commit.as_deref().map(Into::into);
+        let whole = told.commit.as_deref().zip(first.commit.as_deref());
+        if whole.is_none_or(|(told, first)| !told.starts_with(first)) {
+            own.commit = first.commit.as_deref().map(Into::into);
+        }
         own.commit_time = first.told_commit_time();
     }
     if told.version.is_some() && first.version.is_some() {
@@ -141,7 +143,9 @@ fn own(told: &RevisionFacts, others: &[&ReplicaSetSeen], first: &Facts) -> Revis
     if told.origin.is_some() && copied(&|other| other.origin == told.origin) {
         own.origin = first.origin;
     }
-    own.hotfix = told.hotfix && !copied(&|other| other.hotfix);
+    // Who names its own commit was annotated for it.
+    let has_own_commit = own.commit.is_some() && own.commit == told.commit;
+    own.hotfix = told.hotfix && (has_own_commit || !copied(&|other| other.hotfix));
     own
 }
 
@@ -183,6 +187,26 @@ mod tests {
             failure: None,
             facts,
         }
+    }
+
+    #[test]
+    fn a_line_knows_the_first_digits_of_a_commit_and_the_replica_set_knows_all() {
+        let digits = "6262626262626262626262626262626262626262";
+        let b = set(facts(digits, "ada", 2));
+        let at = |commit: &str| Facts { commit: Some(commit.to_owned()), ..Facts::default() };
+        let commit = |first: &Facts| own(&b.facts, &[&b], first).commit;
+        assert_eq!(commit(&at("626262626262")).as_deref(), Some(digits));
+        assert_eq!(commit(&at("616161616161")).as_deref(), Some("616161616161"));
+    }
+
+    #[test]
+    fn a_hotfix_is_declared_for_the_commit_beside_it() {
+        let hotfix = |commit| RevisionFacts { hotfix: true, ..facts(commit, "ada", 2) };
+        let of = |commit: &str| Facts { commit: Some(commit.to_owned()), ..Facts::default() };
+        let declared = |told, first| own(&hotfix(told), &[&set(hotfix("bbbb"))], &of(first)).hotfix;
+        assert!(declared("bbbb", "bbbb"));
+        assert!(!declared("bbbb", "aaaa"));
+        assert!(declared("cccc", "aaaa"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use crate::base::text::bounded;
 use crate::base::{Phase, Source};
 use crate::failure::FailureClass;
-use crate::journal::{Journal, LinkKind, MarkKind, Replaces, Service};
+use crate::journal::{Facts, Journal, LinkKind, MarkKind, Replaces, Service};
 use crate::seen::commit;
 use crate::seen::commit::{CommitTime, Refusal};
 
@@ -176,7 +176,9 @@ impl Line {
         let ended =
             journal.ended.filter(|ended| ended.source != Source::Inferred || ended.after.is_some());
         let exposed_at = exposed_at(journal).map(after);
-        let facts = &journal.facts;
+        // What may still be read otherwise would stay in the line.
+        let unread = Facts::default();
+        let facts = if is_frozen(journal) { &journal.facts } else { &unread };
         Self {
             id: Id::new(identity.revision, identity.number, &identity.hash),
             outcome: journal.phase,
@@ -318,7 +320,15 @@ fn class(journal: &Journal) -> Option<FailureClass> {
     (!journal.open() && !waits).then_some(failure.class)
 }
 
+/// Whether its facts stay what they are: they freeze when it is placed.
+fn is_frozen(journal: &Journal) -> bool {
+    journal.placed.is_some() || !journal.open()
+}
+
 fn kind(journal: &Journal) -> Kind {
+    if !is_frozen(journal) && journal.identity.revision != 1 {
+        return Kind::Change;
+    }
     let goes_back = journal.facts.replaces.is_some_and(Replaces::goes_back);
     let rolls_back = || journal.links.iter().any(|link| link.kind == LinkKind::RollsBack);
     if journal.identity.revision == 1 {

@@ -8,7 +8,7 @@ use timeline::base::{AttemptId, Moment};
 use timeline::chain::Relation;
 use timeline::failure::{Failure, FailureClass};
 use timeline::journal::{
-    Facts, Journal, Link, LinkKind, Mark, MarkKind, Replaces, Service, Switch, Weight,
+    Facts, Journal, Link, LinkKind, Mark, MarkKind, Placement, Replaces, Service, Switch, Weight,
 };
 use timeline::ledger::{Exposed, Kind, Ledger, Line};
 use timeline::seen::commit::{CommitTime, Refusal, Source};
@@ -24,7 +24,8 @@ fn journal(revision: i64) -> Journal {
         revision,
         number: 1,
     };
-    Journal::begin(identity, Moment::observed(second(0)))
+    let placed = Some(Placement::own(&identity));
+    Journal { placed, ..Journal::begin(identity, Moment::observed(second(0))) }
 }
 
 fn of(journal: &Journal) -> Line {
@@ -134,6 +135,34 @@ fn what_an_attempt_was_for_is_told_by_what_it_does() {
     let on = Facts { replaces: replaces(Relation::Successor), ..Facts::default() };
     assert_eq!(told(on), Kind::Change);
     assert_eq!(told(Facts { hotfix: true, ..Facts::default() }), Kind::Hotfix);
+}
+
+#[test]
+fn what_is_read_before_it_is_frozen_does_not_bind_the_ledger() {
+    let read = |commit: &str, relation, hotfix| {
+        let mut journal = Journal { placed: None, ..journal(3) };
+        journal.facts.commit = Some(commit.to_owned());
+        journal.facts.version = Some(commit.to_owned());
+        journal.facts.spec_digest = commit.len() as u64;
+        journal.facts.hotfix = hotfix;
+        journal.facts.replaces = Some(Replaces { revision: 2, number: 1, relation });
+        journal
+    };
+    // Annotations that are written after the template stand at the ReplicaSet a version later.
+    let early = read("ffffff", Relation::Rollback, true);
+    let late = read("aaaa", Relation::Successor, false);
+    let late = Journal { placed: journal(3).placed, ..late };
+    let ended = Journal { phase: Promoted, ended: Some(at(95)), ..late.clone() };
+    let mut kept = Ledger::new(UID, None);
+    for look in [&early, &late, &ended] {
+        kept.take_journal(look).unwrap();
+        let rebuilt = Ledger::restored(UID, None, [of(look)], [], None);
+        assert_eq!(kept.lines(), rebuilt.lines());
+    }
+    assert_eq!(kept.lines()[0].kind, Kind::Change);
+    // An attempt that ended before anybody could place it says what was read.
+    let over = Journal { phase: Aborted, ended: Some(at(5)), ..early };
+    assert_eq!(of(&over).kind, Kind::Rollback);
 }
 
 #[test]

@@ -118,6 +118,50 @@ fn facts_freeze_with_the_placement() {
     assert_eq!(story.after(1).version(|_| {}).journal().facts, facts);
 }
 
+/// A pipeline applies the template, and annotates the Rollout a moment later: until then the new
+/// ReplicaSet has a copy of the commit that is live.
+fn annotated_later() -> Story {
+    Story::canary().after(600).while_away(|mut story| {
+        story.sets[0].facts.commit = Some("aaaa".into());
+        let mut story = story.applies("b");
+        story.sets[1].facts.commit = Some("aaaa".into());
+        story
+    })
+}
+
+#[test]
+fn a_commit_that_is_annotated_after_the_template_is_waited_for() {
+    let mut story = annotated_later();
+    assert_eq!(story.journal().placed, None);
+    story.sets[1].facts.commit = Some("bbbb".into());
+    let story = story.after(2).version(|_| {});
+    assert!(story.journal().placed.is_some());
+    assert_eq!(story.journal().facts.commit.as_deref(), Some("bbbb"));
+}
+
+#[test]
+fn a_commit_that_several_revisions_are_made_of_is_believed_after_ten_seconds() {
+    let mut journal = annotated_later().journal().clone();
+    let due = journal.due().unwrap();
+    assert_eq!(due, journal.started.at + SignedDuration::from_secs(10));
+    assert_eq!(journal.settle(due), Turn::Moved);
+    assert!(journal.placed.is_some());
+    assert_eq!(journal.facts.commit.as_deref(), Some("aaaa"));
+    assert_eq!(journal.due(), None);
+}
+
+#[test]
+fn what_is_live_already_brings_no_other_commit() {
+    let story = Story::canary().after(600).while_away(|mut story| {
+        story.sets[0].facts.commit = Some("aaaa".into());
+        story.sets[0].facts.spec_digest = 7;
+        let mut story = story.applies("b");
+        story.sets[1].facts = RevisionFacts { ..story.sets[0].facts.clone() };
+        story
+    });
+    assert!(story.journal().placed.is_some());
+}
+
 #[test]
 fn a_name_and_a_version_that_nobody_gave_are_taken_from_the_next_best() {
     let with = WithKeptn::new();

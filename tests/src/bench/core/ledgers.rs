@@ -1,8 +1,6 @@
 //! What full ledgers cost: DORA's figures of many Rollouts, a scrape of these, memory, and the size of
 //! the object that holds one.
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 use operator::metrics::Gauges;
 use serde_json::{Value, json};
@@ -79,14 +77,13 @@ fn figures(ledger: &Ledger) -> Result<Samples, Error> {
 }
 
 fn scrapes(ledger: &Ledger) -> Result<([Samples; 2], (usize, usize)), Error> {
-    let ledger = Arc::new(ledger.clone());
     let mut samples: [Samples; 2] = Default::default();
     let mut scraped = (0, 0);
     for repeat in 0..=REPEATS {
         let gauges = Gauges::new(now, &WINDOWS);
         for n in 0..ROLLOUTS {
             let rollout = Key::new(format!("team-{:03}", n % 100), format!("service-{n:05}"));
-            gauges.set(rollout, Arc::clone(&ledger), Settings::default());
+            gauges.set(rollout, ledger, Settings::default());
         }
         for of in &mut samples {
             let before = process::on_cpu()?;

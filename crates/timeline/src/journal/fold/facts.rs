@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::super::{Facts, Journal, Mark, MarkKind, Replaces};
-use super::View;
 use super::clock::COMMIT_TIME;
-use super::memory::LastLook;
+use super::memory::{FactsSeen, LastLook};
 use super::text::{clean, clean_option};
+use super::{Look, View};
 use crate::base::Moment;
 use crate::chain::Relation;
 use crate::seen::ReplicaSetSeen;
@@ -23,7 +23,7 @@ impl Journal {
         self.memory.look = Some(LastLook {
             newest: look.newest,
             keptn_may_come: look.keptn_may_come,
-            set_seen: look.replica_set.is_some(),
+            facts: facts_seen(look),
             trace: trace.map(|trace| (trace.traceparent, trace.workload_version.is_some())),
         });
         if self.placed.is_some() {
@@ -121,6 +121,18 @@ impl Facts {
         let images = told.images.iter().take(IMAGES);
         self.images = images.map(|image| clean(image, FACT)).collect();
     }
+}
+
+fn facts_seen(look: &Look<'_>) -> FactsSeen {
+    let Some(set) = look.replica_set.map(|set| &set.facts) else {
+        return FactsSeen::No;
+    };
+    let of_live = look.stable_set.map(|stable| &stable.facts).is_some_and(|live| {
+        let same = set.spec_digest != 0 && set.spec_digest == live.spec_digest;
+        let commit = set.commit.is_some() && set.commit == live.commit;
+        commit && set.commit_time == live.commit_time && !same
+    });
+    if of_live { FactsSeen::CommitOfLive } else { FactsSeen::All }
 }
 
 /// The tag of `container=registry:port/name:tag@digest`.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use super::super::Journal;
+use super::{ANNOTATION_WAIT, PLACEMENT_WAIT};
 use crate::base::Traceparent;
 use crate::failure::Failure;
 
@@ -50,10 +51,35 @@ pub(super) struct LastLook {
     pub(super) newest: bool,
     /// Keptn may still make a trace.
     pub(super) keptn_may_come: bool,
-    /// The ReplicaSet was seen, and with it the facts.
-    pub(super) set_seen: bool,
+    /// What is known of the facts.
+    pub(super) facts: FactsSeen,
     /// Keptn's trace, and whether its KeptnWorkloadVersion agrees.
     pub(super) trace: Option<(Traceparent, bool)>,
+}
+
+/// What a look says of the facts of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FactsSeen {
+    /// The ReplicaSet was not seen.
+    No,
+    /// It names the commit of what is live: Argo copied the annotations of the Rollout, and a
+    /// pipeline may write others in a moment.
+    CommitOfLive,
+    /// All.
+    All,
+}
+
+impl LastLook {
+    /// How long it may take until all is known that freezes with the placement.
+    pub(super) fn wait(&self) -> SignedDuration {
+        let agreed = self.trace.is_some_and(|(_, agreed)| agreed);
+        match self.facts {
+            _ if self.keptn_may_come && !agreed => PLACEMENT_WAIT,
+            FactsSeen::No => PLACEMENT_WAIT,
+            FactsSeen::CommitOfLive => ANNOTATION_WAIT,
+            FactsSeen::All => SignedDuration::ZERO,
+        }
+    }
 }
 
 impl PartialEq for Memory {

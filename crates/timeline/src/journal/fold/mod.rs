@@ -43,6 +43,8 @@ use clock::{SECOND, milliseconds, not_after, sane};
 
 /// How long Keptn is waited for. Its KeptnWorkloadVersion comes within seconds of the first pod.
 const PLACEMENT_WAIT: SignedDuration = SignedDuration::from_secs(30);
+/// How long annotations may come after the template, where those of what is live were copied first.
+const ANNOTATION_WAIT: SignedDuration = SignedDuration::from_secs(10);
 /// How long an analysis or an experiment may still end after its attempt.
 const EVIDENCE_WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// How long the root stays open after the end, for Healthy or for traffic to be back.
@@ -206,8 +208,8 @@ impl Journal {
         if self.root_closed.is_some() {
             return None;
         }
-        let placement = (self.placed.is_none() && self.memory.look.is_some())
-            .then(|| not_after(self.started.at, PLACEMENT_WAIT));
+        let placement = self.memory.look.filter(|_| self.placed.is_none());
+        let placement = placement.map(|look| not_after(self.started.at, look.wait()));
         let ended = self.ended.map(|ended| ended.at);
         let evidence =
             ended.filter(|_| self.evidence_is_open()).map(|ended| not_after(ended, EVIDENCE_WAIT));

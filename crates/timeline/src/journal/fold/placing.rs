@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::super::{Journal, Link, LinkKind, Placement};
+use super::Look;
 use super::clock::waited;
-use super::{Look, PLACEMENT_WAIT};
 use crate::base::{AttemptId, Traceparent};
 use crate::chain::{Follow, Relation};
 
@@ -18,11 +18,7 @@ impl Journal {
         if self.placed.is_some() {
             return;
         }
-        let over = waited(self.started.at, PLACEMENT_WAIT, now);
-        let enough = self.memory.look.is_some_and(|look| {
-            let agreed = look.trace.is_some_and(|(_, agreed)| agreed);
-            over || (look.set_seen && (agreed || !look.keptn_may_come))
-        });
+        let enough = self.memory.look.is_some_and(|look| waited(self.started.at, look.wait(), now));
         if !enough && !self.memory.gone {
             return;
         }
