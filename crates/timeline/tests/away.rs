@@ -164,8 +164,9 @@ impl Cluster {
 
 /// Revision 1 was live when a process started, and revision 2 is under way.
 fn under_way(cluster: &mut Cluster) -> Engine {
-    let mut engine = cluster.start(None, at(0));
+    let mut engine = cluster.start(Some(Kind::Rollout), at(0));
     engine.observe(Observation::Rollout(version("u1", 1, "a", "a", true)), at(1));
+    engine.observe(Observation::Listed(Kind::Rollout, BTreeSet::from([cart()])), at(1));
     cluster.settle(&mut engine, at(1));
     engine.observe(Observation::Rollout(version("u1", 2, "b", "a", false)), at(100));
     cluster.settle(&mut engine, at(100));

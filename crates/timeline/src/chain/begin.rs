@@ -127,7 +127,7 @@ impl Chain {
     pub(super) fn follows(&self, hash: &str, view: &View<'_>) -> Box<[Follow]> {
         let back = self.live().is_some_and(|live| {
             // What became of the attempts that are known counts; an older ReplicaSet tells only
-            // where none is.
+            // where none is, or of what was over before anybody looked.
             let mut known = self.attempts.iter().filter(|attempt| attempt.hash == hash).peekable();
             let older = || {
                 let created = |hash| view.replica_set(hash).and_then(|set| set.created);
@@ -136,9 +136,10 @@ impl Chain {
             if known.peek().is_none() {
                 return older();
             }
-            let unknown = |phase| phase == Phase::Unknown;
-            let mut phases = known.map(|attempt| attempt.phase);
-            phases.clone().any(|phase| phase == Phase::Promoted) || (phases.all(unknown) && older())
+            let was_before =
+                |attempt: &Arc<Attempt>| attempt.phase == Phase::Unknown && attempt.ended.is_none();
+            known.clone().any(|attempt| attempt.phase == Phase::Promoted)
+                || (known.all(was_before) && older())
         });
         follows_of(&self.attempts, hash, back)
     }

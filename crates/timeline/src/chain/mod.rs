@@ -102,12 +102,13 @@ impl Chain {
         }
     }
 
-    /// Forgets what is older than the newest `history` attempts, but never what is live.
-    pub fn trim(&mut self, history: usize) {
+    /// Forgets what is older than the newest `history` attempts, but never what is live; says what
+    /// that was.
+    pub fn trim(&mut self, history: usize) -> Vec<Arc<Attempt>> {
         let live = self.attempts.iter().position(|attempt| attempt.phase == Phase::Promoted);
         let mut places = 0_usize..;
-        self.attempts
-            .retain(|_| places.next().is_some_and(|place| place < history || Some(place) == live));
+        let stays = |place: usize| place < history || Some(place) == live;
+        self.attempts.extract_if(.., |_| !places.next().is_some_and(stays)).collect()
     }
 
     /// The revisions that were there before anybody looked. What they followed, and how those that
@@ -242,11 +243,15 @@ impl Chain {
             }
         }
         let began_now = first && !was_healthy(view.rollout);
+        let initial = first && view.rollout.revision == Some(1);
         self.open(view);
         if let Some(newest) = self.newest_mut().filter(|_| !began_now) {
             newest.phase = Phase::Promoted;
-            newest.ended = Some(match view.rollout.completed {
-                Some((true, at)) => at.max(newest.started),
+            // Argo calls the first revision completed before any pod is ready.
+            let healthy = view.rollout.progress.healthy_since;
+            newest.ended = Some(match (view.rollout.completed, healthy) {
+                (Some((true, at)), _) if !initial => at.max(newest.started),
+                (_, Some(at)) if initial => at.max(newest.started),
                 _ => view.now,
             });
         }

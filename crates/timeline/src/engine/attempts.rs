@@ -90,41 +90,6 @@ impl Engine {
         self.journals.behind()
     }
 
-    /// Begins the journals of the attempt that is under way, and of those that are found to have
-    /// ended since the newest one was `before`.
-    pub(super) fn begin_journals(&mut self, key: &Key, before: Option<&Attempt>, now: Timestamp) {
-        let Some(rollout) = self.rollouts.get(key) else {
-            return;
-        };
-        let Some(uid) = rollout.uid.as_deref() else {
-            return;
-        };
-        for (index, attempt) in rollout.chain.attempts().iter().enumerate() {
-            let was = before.filter(|before| before.is_same(attempt));
-            let begins = match (was, attempt.phase) {
-                (_, Phase::Progressing) | (None, Phase::Aborted) => index == 0,
-                (Some(was), _) => was.open(),
-                // What was live before anybody looked is no news.
-                (None, Phase::Promoted) => index == 0 && before.is_some(),
-                (None, _) => false,
-            };
-            if !begins {
-                continue;
-            }
-            let started = match attempt.started_source {
-                Source::Observed => Moment::observed(attempt.started),
-                Source::Status => Moment::status(attempt.started),
-                Source::Event => Moment::event(attempt.started),
-                Source::Inferred => {
-                    let after = before.filter(|_| was.is_none());
-                    let after = after.map(|before| before.ended.unwrap_or(before.started));
-                    Moment::inferred(after, attempt.started)
-                }
-            };
-            self.journals.begin(&identity(key, uid, attempt), started, now);
-        }
-    }
-
     /// The journal of the newest attempt.
     pub(super) fn newest_journal(&self, key: &Key) -> Option<&Journal> {
         let (uid, newest) = self.newest(key)?;
@@ -186,14 +151,20 @@ impl Engine {
             let older = attempts.get(index.saturating_add(1)..).unwrap_or_default();
             let frozen = self.journals.journal(name).filter(|journal| journal.placed.is_some());
             let attempt = linked_to_spans(&attempts[index], older);
-            let attempt = &*related(attempt, older, frozen, by_hash);
+            let attempt = related(attempt, older, frozen, by_hash);
+            let newer = index.checked_sub(1).and_then(|newer| attempts.get(newer));
+            let attempt = &*bound_end(attempt, newer);
+            // What came and went unseen was not seen by this version either.
+            let missed = index > 0
+                && !attempt.open()
+                && self.journals.journal(name).is_some_and(Journal::never_looked_at);
             let set = by_hash(&attempt.hash);
             let own = set.filter(|_| frozen.is_none());
             let own = own.and_then(|set| self.with_own_facts(key, set, attempt));
             let stable = attempt.follows.first().map(|follow| follow.hash.as_str());
             let look = Look {
                 rollout: seen,
-                before,
+                before: before.filter(|_| !missed),
                 attempt,
                 newest: index == 0,
                 replica_set: own.as_ref().or(set),
@@ -217,25 +188,19 @@ impl Engine {
             }
         }
         self.take_lines(key, &seen.uid, lines, now);
-        self.tell_reasons(key, &names);
+        self.project(key, &names);
         self.forget_evidence(key, &names);
         turn
     }
 
-    /// The chain tells why an attempt failed long after its journal is gone.
-    fn tell_reasons(&mut self, key: &Key, names: &[Key]) {
+    /// The chain says what became of an attempt long after its journal is gone.
+    fn project(&mut self, key: &Key, names: &[Key]) {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
         for journal in names.iter().filter_map(|name| self.journals.journal(name)) {
-            let failure = journal.failure.as_ref().filter(|_| !journal.open());
-            let uid = &journal.identity.rollout_uid;
-            let reason = failure.map(|failure| failure.reason.as_str());
-            let attempts = rollout.chain.attempts_mut();
-            if let Some(attempt) = attempts.iter_mut().find(|a| is(&journal.identity, uid, a))
-                && attempt.reason.as_deref() != reason
-            {
-                Arc::make_mut(attempt).reason = reason.map(Into::into);
+            if rollout.uid.as_ref() == Some(&journal.identity.rollout_uid) {
+                rollout.chain.project(journal);
             }
         }
     }
@@ -311,7 +276,7 @@ impl Engine {
     }
 }
 
-fn identity(rollout: &Key, uid: &str, attempt: &Attempt) -> AttemptId {
+pub(super) fn identity(rollout: &Key, uid: &str, attempt: &Attempt) -> AttemptId {
     AttemptId {
         rollout: rollout.clone(),
         rollout_uid: uid.into(),
@@ -337,6 +302,15 @@ fn linked_to_spans<'a>(attempt: &'a Attempt, older: &[Arc<Attempt>]) -> Cow<'a, 
         follow.trace = follow.trace.filter(|_| !own(follow));
     }
     Cow::Owned(attempt)
+}
+
+/// Nobody recorded how it ended: that was before the next attempt began.
+fn bound_end<'a>(mut attempt: Cow<'a, Attempt>, newer: Option<&Arc<Attempt>>) -> Cow<'a, Attempt> {
+    if let Some(newer) = newer.filter(|_| !attempt.open() && attempt.ended.is_none()) {
+        let ended = newer.started.max(attempt.started);
+        attempt.to_mut().ended = Some(ended);
+    }
+    attempt
 }
 
 /// The attempt, as a rollback if it goes back to what was live under another hash. It stays what the

@@ -1,6 +1,7 @@
 //! A version of a Rollout folded beside all that lies around it, and what follows for its apps.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use smol_str::SmolStr;
@@ -45,19 +46,19 @@ impl Engine {
             let stored = self.journals.of_uid(key, &seen.uid);
             rollout.chain.learn_all(&stored, seen, &sets, now);
         }
-        let was_newest = rollout.chain.newest().cloned();
+        let earlier = rollout.chain.attempts().to_vec();
         let turn = rollout.chain.observe(seen, &sets, now);
         let before = before.filter(|_| rollout.folded && !rollout.gap);
         if before.is_none() {
-            rollout.chain.bound_newest(was_newest.as_ref());
+            rollout.chain.bound_newest(earlier.first().map(Arc::as_ref));
         }
-        rollout.chain.trim(history);
+        let trimmed = rollout.chain.trim(history);
         (rollout.folded, rollout.gap) = (true, false);
         if turn != Turn::Same {
             // A journal may be placed by its first look.
             self.attribute(key);
         }
-        self.begin_journals(key, was_newest.as_ref(), now);
+        self.begin_journals(key, &earlier, &trimmed, now);
         self.fold_journals(key, seen, before, now);
         match turn {
             Turn::Vital => self.schedule_end(key, now),

@@ -1,12 +1,12 @@
-//! What journals know and the chain does not: they are stored apart from each other, and a process
-//! that dies in between leaves one behind the other.
+//! The chain as its journals say. They are stored apart from each other, and a process that dies in
+//! between leaves one behind the other.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::base::{AttemptId, Phase, Traceparent, Turn};
+use crate::base::{AttemptId, Phase, Source, Traceparent, Turn};
 use crate::chain::{Attempt, Chain, Linked, View, follows_of};
 use crate::journal::{Journal, LinkKind, Placement};
 use crate::seen::{ReplicaSetSeen, RolloutSeen};
@@ -44,14 +44,8 @@ impl Chain {
     /// Takes over what the journal of an attempt tells, while this hash is live.
     pub fn learn(&mut self, journal: &Journal, stable: Option<&str>) -> Turn {
         let identity = &journal.identity;
-        if let Some(known) = self.attempts.iter_mut().find(|known| is(identity, known)) {
-            if matches!(known.phase, Phase::Progressing | Phase::Unknown) && !journal.open() {
-                let known = Arc::make_mut(known);
-                known.phase = journal.phase;
-                known.ended = journal.ended.map(|ended| ended.at);
-                return Turn::Vital;
-            }
-            return Turn::Same;
+        if self.attempts.iter().any(|known| is(identity, known)) {
+            return self.project(journal);
         }
         let this = (identity.revision, identity.number);
         let older = self.attempts.iter().position(|it| (it.revision, it.number) < this);
@@ -70,6 +64,38 @@ impl Chain {
         }
         self.attempts.insert(place, Arc::new(attempt));
         Turn::Vital
+    }
+
+    /// How an attempt stands is what its journal says: when it began, what became of it, when and
+    /// why. An end that nobody recorded says nothing against what is found out later.
+    pub fn project(&mut self, journal: &Journal) -> Turn {
+        let mut known = self.attempts.iter_mut().filter(|known| is(&journal.identity, known));
+        let Some(known) = known.next() else {
+            return Turn::Same;
+        };
+        let undecided = matches!(known.phase, Phase::Progressing | Phase::Unknown);
+        let over = journal.ended.filter(|_| journal.phase != Phase::Unknown || undecided);
+        let phase = over.map_or(known.phase, |_| journal.phase);
+        let ended = over.map_or(known.ended, |ended| Some(ended.at));
+        let failure = journal.failure.as_ref().filter(|_| !journal.open());
+        let reason = failure.map(|failure| failure.reason.as_str());
+        // A ReplicaSet that is seen late still says when it was made: Keptn's objects are younger.
+        let made = known.started_source == Source::Status && known.started < journal.started.at;
+        let started = if made {
+            (known.started, known.started_source)
+        } else {
+            (journal.started.at, journal.started.source)
+        };
+        let is = (known.phase, known.ended, known.reason.as_deref());
+        if (phase, ended, reason) == is && started == (known.started, known.started_source) {
+            return Turn::Same;
+        }
+        let turn = if phase == known.phase { Turn::Moved } else { Turn::Vital };
+        let known = Arc::make_mut(known);
+        (known.phase, known.ended) = (phase, ended);
+        (known.started, known.started_source) = started;
+        known.reason = reason.map(Into::into);
+        turn
     }
 
     fn attempt(&self, journal: &Journal, place: usize) -> Attempt {

@@ -52,6 +52,13 @@ impl Book {
     pub(super) fn ledger(&self) -> Option<&Arc<Ledger>> {
         self.ledger.as_ref()
     }
+
+    /// Attempts that were over at this time have no journal.
+    pub(super) fn miss(&mut self, until: Timestamp) {
+        if let Some(ledger) = &mut self.ledger {
+            Arc::make_mut(ledger).missed(until);
+        }
+    }
 }
 
 /// What is stored of a Rollout's attempts.
@@ -334,7 +341,7 @@ fn is_told_by(journal: &Journal, attempt: &Attempt) -> bool {
 }
 
 /// Whether an attempt that is over came after the ledger is known, and has no line that says so.
-fn lacks(ledger: &Ledger, attempt: &Attempt) -> bool {
+pub(super) fn lacks(ledger: &Ledger, attempt: &Attempt) -> bool {
     let tells = |line: &Line| !line.open() && is_of(line, attempt);
     let over = attempt.ended.unwrap_or(attempt.started);
     !attempt.open()

@@ -14,6 +14,7 @@
 //! [`Engine::reported`].
 
 mod attempts;
+mod begin;
 mod belonging;
 mod effect;
 mod evidence;

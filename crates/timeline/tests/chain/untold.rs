@@ -221,7 +221,9 @@ fn while_rollout_traces_are_not_served_nothing_is_due_and_nothing_is_done() {
     for kind in Kind::ALL {
         engine.observe(Observation::Listed(kind, [].into()), story.now);
     }
-    engine.observe(Observation::Rollout(story.rollout), story.now);
+    let mut seen = story.rollout;
+    seen.revision = Some(2);
+    engine.observe(Observation::Rollout(seen), story.now);
     assert!(engine.due().is_some(), "the chain is to be stored");
     let away = Observation::Unavailable(Kind::RolloutTrace, Unavailable::NotInstalled);
     engine.observe(away, story.now);

@@ -3,7 +3,7 @@
 /// What the product gets wrong yet, each with the reason: rules of this judge, and kinds of stories.
 /// One that is right everywhere must not stand here.
 pub(crate) const NOT_YET: &[(&str, &str)] = &[
-    ("missing", "an attempt that nobody saw is neither stored nor does knownSince say so"),
+    ("missing", "what passed before a revision that became stable unseen is no attempt"),
     ("promoted unseen", "an attempt is superseded although it may have been promoted before"),
     ("deleted unseen", "a Rollout that went before a start ends without a gap"),
     ("a rollback to what nobody knows", "every deployment of the failure window fails"),

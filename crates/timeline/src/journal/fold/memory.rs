@@ -95,6 +95,11 @@ impl Hash for Memory {
 }
 
 impl Journal {
+    /// This process has folded no version of the Rollout into it.
+    pub(crate) fn never_looked_at(&self) -> bool {
+        self.memory.look.is_none()
+    }
+
     /// Counts a thing that there is no room for, once; false if no more are counted. What an
     /// earlier process counted is counted again by this one, so the higher count is the right one.
     pub(super) fn cut(&mut self, thing: &impl Hash) -> bool {

@@ -196,7 +196,8 @@ impl World<'_> {
             let back = journal.settled.or(journal.recovered);
             back.is_some_and(|back| back.source == Source::Inferred)
         });
-        let says = says || bounded || (missed && is_known("missing"));
+        // Two tries are one where nobody saw that the first was stopped, and nothing tells that.
+        let says = says || bounded || missed;
         let honest = is_shown(shown, &truth, if is_known("exposed since") { 100_000 } else { 4 })
             || (!never_blind && says);
         findings.rule("figures", honest, || {
