@@ -11,7 +11,6 @@ use super::{Effect, Engine};
 use crate::base::{AttemptId, Key, Moment, Phase, Source, Turn, attempt_name};
 use crate::chain::{Attempt, Chain, Follow, Relation};
 use crate::journal::{Journal, Look, Replaces, Sink};
-use crate::ledger::Line;
 use crate::outbox::{Announcement, AttemptWritten, Sent};
 use crate::seen::{Kind, ReplicaSetSeen, RolloutSeen};
 use crate::stored::RolloutAttemptSeen;
@@ -140,9 +139,8 @@ impl Engine {
                 // Another Rollout has its name now, or its chain has gone on without it.
                 let at = Moment::inferred(None, now);
                 turn = turn.max(self.journals.fold(name, now, |journal| journal.deleted(at)));
-                let journal = self.journals.stored_journal(name);
-                let journal = journal.filter(|journal| journal.identity.rollout_uid == seen.uid);
-                lines.extend(journal.map(Line::of_journal));
+                let ours = identity.rollout_uid == seen.uid;
+                lines.extend(self.journals.stored_line(name).filter(|_| ours).cloned());
                 continue;
             };
             let by_hash = |hash: &str| {
@@ -183,9 +181,7 @@ impl Engine {
             turn = turn.max(self.journals.fold(name, now, |journal| {
                 journal.observe_with(&runs, &experiments, &pods, &look)
             }));
-            if let Some(journal) = self.journals.stored_journal(name) {
-                lines.push(Line::of_journal(journal));
-            }
+            lines.extend(self.journals.stored_line(name).cloned());
         }
         self.take_lines(key, &seen.uid, lines, now);
         self.project(key, &names);

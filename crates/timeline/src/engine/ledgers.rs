@@ -125,9 +125,9 @@ impl Engine {
             return;
         };
         let stored = stored.iter().filter(|journal| journal.identity.rollout_uid == uid);
-        let own = self.journals.stored_of_uid(key, uid);
+        let own = self.journals.stored_lines(key, uid);
         let chain = rollout.chain.attempts();
-        let lines: Vec<Line> = stored.chain(own).map(Line::of_journal).collect();
+        let lines: Vec<Line> = stored.map(Line::of_journal).chain(own).collect();
         rollout.book.is_whole = true;
         if let Some(ledger) = &mut rollout.book.ledger {
             let ledger = Arc::make_mut(ledger);
@@ -258,7 +258,9 @@ impl Engine {
         };
         let key = journal.identity.rollout.clone();
         let uid = journal.identity.rollout_uid.clone();
-        let line = Line::of_journal(journal);
+        let Some(line) = self.journals.stored_line(name).cloned() else {
+            return;
+        };
         let id = line.id.clone();
         self.take_lines(&key, &uid, [line], now);
         let settings = self.traces.get(&key).map(|trace| trace.settings.dora).unwrap_or_default();

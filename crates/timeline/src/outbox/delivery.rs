@@ -14,6 +14,7 @@ use super::write::{AttemptWrite, AttemptWritten, NotStored, Sent, Stage};
 use crate::base::time::{later, since};
 use crate::base::{Phase, Turn};
 use crate::journal::{Journal, Sink};
+use crate::ledger::Line;
 use crate::spans;
 use crate::spans::Batch;
 use crate::stored::RolloutAttemptSeen;
@@ -74,6 +75,8 @@ struct Stored {
     ended: (bool, bool),
     news: u64,
     fingerprint: u64,
+    /// The attempt in short, as it is stored: the ledger says nothing that a crash could lose.
+    line: Box<Line>,
 }
 
 impl Stored {
@@ -364,6 +367,11 @@ impl Delivery {
         self.stored.is_some()
     }
 
+    /// The attempt in short, as far as it is stored.
+    pub(crate) fn stored_line(&self) -> Option<&Line> {
+        self.stored.as_ref().map(|stored| &*stored.line)
+    }
+
     /// What is stored now and was not until now: the beginning of the attempt, its end, and what
     /// followed from that. Each is said once, even if somebody deletes what is stored.
     pub(crate) fn news(&mut self) -> [bool; 3] {
@@ -374,10 +382,11 @@ impl Delivery {
         [0, 1, 2].map(|n| now[n] && !before[n])
     }
 
-    /// Whether it has ended and nothing of it is stored, though it is about to be.
+    /// Whether it has ended and that is not stored, though it is about to be: nothing else may say so
+    /// before.
     pub(crate) fn is_unstored_end(&self, now: Timestamp) -> bool {
         let may_come = self.retry.why.is_none() || since(self.begun, now) < PATIENCE;
-        let stored = self.stored.as_ref().is_some_and(Stored::exists);
+        let stored = self.stored.as_ref().is_some_and(|it| it.exists() && it.ended.0);
         !stored && !self.ends_without_object() && !self.journal.open() && may_come
     }
 
@@ -474,6 +483,7 @@ impl Delivery {
             ended: (!self.journal.open(), over),
             news: pace::news(&self.journal),
             fingerprint: hasher.finish(),
+            line: Box::new(Line::of_journal(&self.journal)),
         }
     }
 }

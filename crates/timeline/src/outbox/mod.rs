@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use crate::base::groups::forget;
 use crate::base::{AttemptId, Key, Moment, Turn, attempt_name};
 use crate::journal::{Journal, Sink};
+use crate::ledger::Line;
 use crate::spans::Batch;
 use crate::stored::RolloutAttemptSeen;
 pub use announcement::{Announcement, Behind, Told};
@@ -127,14 +128,20 @@ impl Outbox {
         journals
     }
 
-    /// Those of them of which something is stored.
-    pub(crate) fn stored_of_uid(&self, rollout: &Key, uid: &str) -> Vec<&Journal> {
+    /// What of them is stored, in short.
+    pub(crate) fn stored_lines(&self, rollout: &Key, uid: &str) -> Vec<Line> {
         let names = self.of_rollout.get(rollout).into_iter().flatten();
-        let journals = names.filter_map(|name| self.stored_journal(name));
-        journals.filter(|journal| journal.identity.rollout_uid == uid).collect()
+        let deliveries = names.filter_map(|name| self.deliveries.get(name));
+        let ours = deliveries.filter(|it| it.journal.identity.rollout_uid == uid);
+        ours.filter_map(|delivery| delivery.stored_line().cloned()).collect()
     }
 
-    /// Whether an attempt of a Rollout has ended of which nothing is stored yet. Once its chain
+    /// What is stored of an attempt, in short.
+    pub(crate) fn stored_line(&self, name: &Key) -> Option<&Line> {
+        self.deliveries.get(name)?.stored_line()
+    }
+
+    /// Whether the end of an attempt of a Rollout is not stored yet. Once its chain
     /// says so, no later process would store it.
     pub(crate) fn has_unstored_end(&self, rollout: &Key, now: Timestamp) -> bool {
         let names = self.of_rollout.get(rollout).into_iter().flatten();

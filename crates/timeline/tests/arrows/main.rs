@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("ledger", &["base", "seen", "failure", "journal"]),
     ("dora", &["base", "seen", "ledger"]),
     ("stored", &["base", "seen", "chain", "keptn", "journal", "ledger", "dora"]),
-    ("outbox", &["base", "seen", "journal", "spans", "stored"]),
+    ("outbox", &["base", "seen", "journal", "spans", "ledger", "stored"]),
     (
         "engine",
         &[
