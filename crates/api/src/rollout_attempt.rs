@@ -339,6 +339,9 @@ pub struct Facts {
     /// A controller's upgrade made the revision: its template is that of what was live.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub upgrade: bool,
+    /// The Rollout found its ReplicaSet there when it was created, and replaced nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
     /// It was under way, or over, before anybody looked.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rebuilt: bool,

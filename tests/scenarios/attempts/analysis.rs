@@ -177,7 +177,6 @@ async fn a_job_decides() -> Outcome {
 }
 
 #[tokio::test]
-#[ignore = "not right yet, or not seen to be: to be looked at next"]
 async fn an_analysis_that_cannot_decide_waits_for_a_person() -> Outcome {
     let story = Story::begin("inconclusive").await?;
     let gauge = Gauge::show(0.8).await?;
@@ -203,7 +202,7 @@ async fn an_analysis_that_cannot_decide_waits_for_a_person() -> Outcome {
             &[
                 "rollout cart promoted",
                 "  setWeight 50 completed",
-                "  analysis unsure completed",
+                "  analysis unsure skipped",
                 "    pause inconclusive_analysis person",
                 "    step analysis Inconclusive !analysis_inconclusive",
                 "      measure success-rate 0.8 Inconclusive !analysis_inconclusive",

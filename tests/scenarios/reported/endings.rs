@@ -130,7 +130,6 @@ async fn a_rollout_that_is_deleted_in_the_foreground_ends_its_attempt_once() -> 
 /// `kubectl delete --cascade=orphan`, and the Rollout applied anew: it takes over the ReplicaSets that
 /// are there (sync.go, `FoundNewReplicaSet`), and is another Rollout.
 #[tokio::test]
-#[ignore = "not right yet, or not seen to be: to be looked at next"]
 async fn a_rollout_that_is_made_anew_over_the_replica_sets_of_the_one_before_is_another_one()
 -> Outcome {
     let story = Story::begin("orphans").await?;

@@ -245,7 +245,6 @@ async fn a_readiness_gate_that_stays_false_is_named() -> Outcome {
 
 /// What is merely not ready yet does not explain what a person does, and is taken back.
 #[tokio::test]
-#[ignore = "not right yet, or not seen to be: to be looked at next"]
 async fn a_readiness_gate_that_is_pending_explains_no_abort_by_hand() -> Outcome {
     let story = Story::with_keptn("gate-by-hand").await?;
     let mut cart = story.first(story.rollout("cart").deadline(10)).await?;

@@ -52,6 +52,7 @@ fn head(page: &mut Page, journal: &Journal, trace: Option<&RolloutTrace>, now: T
         known("", &facts.version),
         known("in ", &facts.environment),
         facts.upgrade.then(|| "(made by a controller's upgrade: nothing changed)".to_owned()),
+        facts.adopted.then(|| "(was there when the Rollout was created)".to_owned()),
     ];
     page.field("deploys", deployed);
     page.field("images", facts.images.iter().cloned().map(Some));

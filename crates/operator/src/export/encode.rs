@@ -96,7 +96,8 @@ fn span(span: &timeline::spans::Span) -> Span {
         }
         .into(),
         start_time_unix_nano: nanoseconds(span.start),
-        end_time_unix_nano: nanoseconds(span.end),
+        // Jaeger takes a span without a duration for one that ends before it starts, and warns.
+        end_time_unix_nano: nanoseconds(span.end).max(nanoseconds(span.start).saturating_add(1)),
         attributes: attributes(&span.attributes),
         events: span.events.iter().map(event).collect(),
         links: span.links.iter().map(link).collect(),

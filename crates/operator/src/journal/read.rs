@@ -317,6 +317,7 @@ fn facts(facts: &rat::Facts) -> Result<Facts, Problem> {
         origin: origin.map(|origin| id("facts.origin", origin)).transpose()?,
         images: facts.images.clone(),
         upgrade: facts.upgrade,
+        adopted: facts.adopted,
         rebuilt: facts.rebuilt,
     })
 }

@@ -158,6 +158,7 @@ fn facts(facts: &Facts) -> rat::Facts {
         planned_steps: facts.planned_steps.into(),
         images: facts.images.clone(),
         upgrade: facts.upgrade,
+        adopted: facts.adopted,
         rebuilt: facts.rebuilt,
     }
 }

@@ -127,6 +127,8 @@ pub struct Facts {
     pub images: Vec<String>,
     /// A revision that a controller's upgrade made: its template equals that of what was live.
     pub upgrade: bool,
+    /// The Rollout found its ReplicaSet there when it was created, and replaced nothing.
+    pub adopted: bool,
     /// The attempt was under way, or over, before anybody looked.
     pub rebuilt: bool,
 }

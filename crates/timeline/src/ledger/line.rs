@@ -326,12 +326,13 @@ fn is_frozen(journal: &Journal) -> bool {
 }
 
 fn kind(journal: &Journal) -> Kind {
+    let initial = journal.identity.revision == 1 || journal.facts.adopted;
     if !is_frozen(journal) && journal.identity.revision != 1 {
         return Kind::Change;
     }
     let goes_back = journal.facts.replaces.is_some_and(Replaces::goes_back);
     let rolls_back = || journal.links.iter().any(|link| link.kind == LinkKind::RollsBack);
-    if journal.identity.revision == 1 {
+    if initial {
         Kind::Initial
     } else if journal.facts.upgrade {
         Kind::Upgrade

@@ -373,10 +373,14 @@ impl Delivery {
     }
 
     /// What is stored now and was not until now: the beginning of the attempt, its end, and what
-    /// followed from that. Each is said once, even if somebody deletes what is stored.
+    /// followed from that. Each is said once, even if somebody deletes what is stored. An end leads to
+    /// its trace: it waits until that is known.
     pub(crate) fn news(&mut self) -> [bool; 3] {
-        let stored = self.stored.as_ref();
-        let now = stored.map_or([false; 3], |stored| [true, stored.ended.0, stored.ended.1]);
+        let news = |stored: &Stored| {
+            let (ended, over) = stored.ended;
+            [true, ended && (stored.placed || over), over]
+        };
+        let now = self.stored.as_ref().map_or([false; 3], news);
         let before = self.announced;
         self.announced = [0, 1, 2].map(|n| before[n] || now[n]);
         [0, 1, 2].map(|n| now[n] && !before[n])

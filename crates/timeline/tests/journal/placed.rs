@@ -5,7 +5,7 @@ use timeline::Traceparent;
 use timeline::base::{AttemptId, Turn};
 use timeline::chain::Trace;
 use timeline::journal::{Journal, LinkKind, Look, Placement};
-use timeline::seen::RevisionFacts;
+use timeline::seen::{RevisionFacts, RolloutSeen};
 
 use crate::story::Story;
 
@@ -211,6 +211,31 @@ fn a_revision_with_the_template_of_what_is_live_was_made_by_an_upgrade() {
         story
     });
     assert!(story.journal().facts.upgrade);
+}
+
+#[test]
+fn a_rollout_that_is_created_over_a_replica_set_that_is_there_deploys_nothing() {
+    let with = WithKeptn::new();
+    let story = &with.story;
+    let made = story.sets[1].created.unwrap();
+    let mut attempt = story.chain.newest().unwrap().clone();
+    attempt.follows = Box::default();
+    for (second, adopted) in [(10, true), (-10, false)] {
+        let created = Some(made + SignedDuration::from_secs(second));
+        let rollout = RolloutSeen { created, ..story.rollout.clone() };
+        let mut journal = Journal::begin(with.journal.identity.clone(), with.journal.started);
+        journal.observe(&Look {
+            rollout: &rollout,
+            before: None,
+            attempt: &attempt,
+            newest: true,
+            replica_set: Some(&story.sets[1]),
+            stable_set: None,
+            keptn_may_come: false,
+            now: story.now,
+        });
+        assert_eq!(journal.facts.adopted, adopted);
+    }
 }
 
 fn root(story: &Story, hash: &str, revision: i64) -> Traceparent {

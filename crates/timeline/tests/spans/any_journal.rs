@@ -228,30 +228,32 @@ fn facts() -> impl Strategy<Value = Facts> {
     let names = (some(), some(), some(), some(), some());
     let change = (some(), option::of(time()), some(), some());
     let strategy = option::of(select(vec![S::Canary, S::BlueGreen]));
-    (names, change, strategy, any::<u32>(), vec(text(), 0..3), any::<(bool, bool)>()).prop_map(
-        |(names, change, strategy, planned_steps, images, (upgrade, rebuilt))| {
-            let (replica_set, service, version, app, environment) = names;
-            let (commit, commit_time, repository, author) = change;
-            Facts {
-                replica_set,
-                strategy,
-                planned_steps,
-                service,
-                version,
-                app,
-                environment,
-                commit,
-                commit_time,
-                repository,
-                author,
-                origin: None,
-                images,
-                upgrade,
-                rebuilt,
-                ..Facts::default()
-            }
-        },
-    )
+    (names, change, strategy, any::<u32>(), vec(text(), 0..3), any::<(bool, bool, bool)>())
+        .prop_map(
+            |(names, change, strategy, planned_steps, images, (upgrade, adopted, rebuilt))| {
+                let (replica_set, service, version, app, environment) = names;
+                let (commit, commit_time, repository, author) = change;
+                Facts {
+                    replica_set,
+                    strategy,
+                    planned_steps,
+                    service,
+                    version,
+                    app,
+                    environment,
+                    commit,
+                    commit_time,
+                    repository,
+                    author,
+                    origin: None,
+                    images,
+                    upgrade,
+                    adopted,
+                    rebuilt,
+                    ..Facts::default()
+                }
+            },
+        )
 }
 
 /// How it stands: phase, exposed, ended, settled, failure, links, marks, cut.

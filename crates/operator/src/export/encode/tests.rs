@@ -62,6 +62,14 @@ fn times_that_otlp_cannot_say_are_the_first_or_the_last_that_it_can() {
 }
 
 #[test]
+fn a_span_that_took_no_time_has_the_least_that_backends_take() {
+    let request = request(&batch(vec![span(5, 5), span(5, 6)]), &[]);
+    let spans = &request.resource_spans[0].scope_spans[0].spans;
+    let took = |index: usize| spans[index].end_time_unix_nano - spans[index].start_time_unix_nano;
+    assert_eq!((took(0), took(1)), (1, 1_000_000_000));
+}
+
+#[test]
 fn the_scope_has_the_number_of_a_schema_and_not_of_a_release() {
     let request = request(&batch(vec![span(1, 2)]), &[]);
     let scope = request.resource_spans[0].scope_spans[0].scope.clone().unwrap();

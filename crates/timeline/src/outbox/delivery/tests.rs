@@ -138,6 +138,28 @@ fn an_end_is_told_once_and_not_again_when_its_spans_have_left() {
 }
 
 #[test]
+fn an_end_is_said_once_its_trace_is_known() {
+    let mut delivery = delivery();
+    let mut said = Vec::new();
+    let mut store = |delivery: &mut Delivery, second| {
+        assert!(delivery.store(SINKS, at(second)).is_some());
+        delivery.written(AttemptWritten::Stored(second.to_string()), SINKS, at(second));
+        said.push(delivery.news());
+    };
+    delivery.journal.phase = Phase::Aborted;
+    delivery.journal.ended = Some(Moment::observed(at(1)));
+    delivery.turned(Turn::Vital, at(1));
+    store(&mut delivery, 5);
+    delivery.journal.placed = Some(Placement::own(&delivery.journal.identity.clone()));
+    delivery.turned(Turn::Vital, at(10));
+    store(&mut delivery, 15);
+    end(&mut delivery, Phase::Aborted, 20);
+    store(&mut delivery, 25);
+    let [begun, ended, over] = [[true, false, false], [false, true, false], [false, false, true]];
+    assert_eq!(said, [begun, ended, over]);
+}
+
+#[test]
 fn a_write_that_fails_is_tried_again_after_longer_and_longer_waits() {
     for (answer, expected) in [
         (AttemptWritten::Failed, vec![1, 6, 16, 36, 76, 136, 196]),
