@@ -258,6 +258,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             origin: change.1,
             images: change.2,
             upgrade: flags.0,
+            adopted: flags.0 != flags.1,
             rebuilt: flags.1,
         }
     })
