@@ -167,7 +167,12 @@ async fn a_rollout_that_is_made_anew_over_the_replica_sets_of_the_one_before_is_
         assert!(since.elapsed() < Duration::from_mins(1), "{:#?}", mine().await?);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let first = mine().await?.remove(0);
+    let mut mine = mine().await?;
+    let first = mine.remove(0);
+    assert!(
+        mine.is_empty(),
+        "what the Rollout before brought live is no attempt of this: {mine:#?}"
+    );
     story.begins(&mut cart, version("3.0.0")).await?;
     cart.paused_at(1).await?;
     cart.promote().await?;

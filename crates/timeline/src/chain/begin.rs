@@ -47,6 +47,7 @@ impl Chain {
             .copied()
             .filter(|set| set.revision.is_some_and(|r| last < r && r < revision && last > 0))
             .filter(|set| self.attempts.iter().all(|attempt| attempt.hash != set.hash))
+            .filter(|set| !view.inherited(set))
             .collect();
         unseen.sort_by_key(|set| set.revision);
         unseen

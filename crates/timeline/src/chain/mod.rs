@@ -117,13 +117,14 @@ impl Chain {
         let stable = view.rollout.stable_hash.as_deref();
         let revision = self.revision(view);
         // A ReplicaSet may be told before the version of the Rollout that turns to it.
-        let is_earlier = |set: &ReplicaSetSeen| {
-            stable == Some(&set.hash) || set.revision.is_none_or(|of_set| of_set < revision)
+        let is_earlier = |set: &ReplicaSetSeen| set.revision.is_none_or(|it| it < revision);
+        let belongs = |set: &ReplicaSetSeen| {
+            stable == Some(&set.hash) || (is_earlier(set) && !view.inherited(set))
         };
         let mut earlier: Vec<_> = view
             .replica_sets
             .iter()
-            .filter(|set| set.hash != view.current && is_earlier(set))
+            .filter(|set| set.hash != view.current && belongs(set))
             .collect();
         earlier.sort_by_key(|set| (set.revision, set.created));
         for set in earlier {

@@ -103,6 +103,26 @@ fn at_first_sight_the_old_replica_sets_are_what_was_there_before() {
 }
 
 #[test]
+fn a_rollout_that_is_created_over_older_replica_sets_never_tried_to_bring_them_live() {
+    let over = |seconds: i64| {
+        Story::begins().while_away(|story| {
+            let mut story =
+                story.applies("a").gets_promoted().applies("b").applies("c").applies("d");
+            let last = story.sets.iter().filter_map(|set| set.created).max().unwrap();
+            story.rollout.created = Some(last + jiff::SignedDuration::from_secs(seconds));
+            story
+        })
+    };
+    over(1).reads(&["1 a Promoted []", "4 d Progressing [Successor 1]"]);
+    over(-3600).reads(&[
+        "1 a Promoted []",
+        "2 b Unknown []",
+        "3 c Unknown []",
+        "4 d Progressing [Successor 1, After 3]",
+    ]);
+}
+
+#[test]
 fn a_replica_set_that_is_told_before_its_rollout_turns_to_it_was_not_there_before() {
     let mut story = Story::begins().while_away(|story| story.applies("a"));
     story.chain = timeline::chain::Chain::default();
