@@ -262,6 +262,7 @@ pub struct Link {
 /// What labels and annotations told of the revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 pub struct Facts {
     /// Name of the service.
     #[serde(skip_serializing_if = "Option::is_none")]

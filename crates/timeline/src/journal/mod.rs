@@ -88,6 +88,7 @@ pub struct Journal {
 
 /// What is known of the revision beside what happened to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 pub struct Facts {
     /// Name of the ReplicaSet.
     pub replica_set: Option<String>,
