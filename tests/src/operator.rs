@@ -12,6 +12,8 @@ use tokio::time::sleep;
 use crate::cluster::{Cluster, Error, Process, run};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How the Deployment sets the allocator.
+pub const ALLOCATOR: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "0");
 
 /// How an operator is started.
 #[derive(Debug, Clone)]
@@ -84,6 +86,7 @@ impl Operator {
     pub fn resume(&self) -> Result<(), Error> {
         let collector = self.settings.collector.as_deref().unwrap_or(self.cluster.otlp_grpc());
         let mut command = Command::new(binary()?);
+        command.env(ALLOCATOR.0, ALLOCATOR.1);
         command
             .arg("run")
             // A port that was free a moment ago may be a neighbour's by now: the system chooses.
@@ -199,6 +202,7 @@ impl Operator {
     /// The same as another user of the cluster.
     pub async fn command_as(&self, user: &str, args: &[&str]) -> Result<String, Error> {
         let mut command = Command::new(binary()?);
+        command.env(ALLOCATOR.0, ALLOCATOR.1);
         command.args(args).env("KUBECONFIG", self.cluster.kubeconfig_as(user)?);
         let ended = tokio::task::spawn_blocking(move || run(&mut command)).await;
         ended.unwrap_or_else(|_| {

@@ -134,7 +134,8 @@ fn told(
         engine.observe(observation, at(1000));
         engine.effects(at(1000));
     }
-    let attempts = engine.chain(&key("cart")).unwrap().attempts();
+    let chain = engine.chain(&key("cart")).unwrap();
+    let attempts = chain.attempts();
     let traces = attempts.iter().map(|attempt| attempt.trace.as_ref().map(|t| t.traceparent));
     (traces.rev().collect(), engine.wanted(&key("shop")).0)
 }
@@ -215,5 +216,35 @@ fn a_rollout_is_looked_at_again_only_for_an_app_version_that_can_say_something_a
         engine.observe(version, at(5000));
         engine.effects(at(5000));
         assert_eq!(engine.due() != before, looks, "{what}");
+    }
+}
+
+#[test]
+fn a_rollout_rests_while_nothing_is_owed_and_wakes_for_what_is_new() {
+    let gone = |kind, name: &str| Observation::Gone(kind, key(name));
+    let listed = |kind| Observation::Listed(kind, BTreeSet::new());
+    for (what, seen, wakes) in [
+        ("the version that was seen last", rollout(3, "a", "a", true, 250), false),
+        ("another version", rollout(4, "c", "a", false, 300), true),
+        ("a ReplicaSet as it was", replica_set("a", 3, 0), false),
+        ("a ReplicaSet that changed", replica_set("a", 5, 0), true),
+        ("a ReplicaSet that is gone", gone(Kind::ReplicaSet, "cart-b"), true),
+        ("a ReplicaSet that is not there any more", listed(Kind::ReplicaSet), true),
+        ("a list that begins", Observation::Listing(Kind::Rollout), false),
+        ("the end of another Rollout", gone(Kind::Rollout, "other"), false),
+        ("its own end", gone(Kind::Rollout, "cart"), true),
+    ] {
+        let mut engine = at_rest();
+        engine.ledgers_changed();
+        assert_eq!(engine.resting(), 1, "it is live and nothing else");
+        let chain = engine.chain(&key("cart"));
+        engine.observe(seen, at(5000));
+        assert_eq!(engine.resting() == 0, wakes, "{what}");
+        if engine.has(&key("cart")) && what != "another version" {
+            assert_eq!(engine.chain(&key("cart")), chain, "{what}");
+            rest(&mut engine, at(5000));
+            engine.ledgers_changed();
+            assert_eq!(engine.resting(), 1, "{what}");
+        }
     }
 }

@@ -13,6 +13,9 @@ use super::{Report, Results, Sizes, machine, megabytes};
 const FOLDED: f64 = 50_000.0;
 const ENCODED: f64 = 100_000.0;
 const REVISION: f64 = 160.0;
+const ROLLOUT: f64 = 1024.0;
+const ROLLOUTS_MEMORY: f64 = 40e6;
+const LEDGER: f64 = 8192.0;
 const WRITES: f64 = 4.0;
 /// Bytes of a RolloutTrace with so many lines.
 const OBJECT: usize = 40_000;
@@ -72,7 +75,18 @@ fn core(report: &mut Report, it: &Core) {
     report.goal("memory per closed revision", bytes(&it.revision), "<= 160 B", met);
     report.row("  more with its ReplicaSet", bytes(&it.replica_set));
     report.row("  more with Keptn's objects", bytes(&it.keptn));
-    report.row("memory per idle Rollout, its live revision included", bytes(&it.rollout));
+    let measure = "memory per idle Rollout, its live revision included";
+    report.goal(measure, bytes(&it.rollout), "<= 1,024 B", it.rollout.median() <= ROLLOUT);
+    let more = it.revision.median() + it.replica_set.median();
+    let all = 10_000.0 * 9.0f64.mul_add(more, it.rollout.median());
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes")]
+    let words = megabytes(all.max(0.0) as u64);
+    report.goal(
+        "  10,000 with ten revisions and ReplicaSets",
+        words,
+        "<= 40 MB",
+        all <= ROLLOUTS_MEMORY,
+    );
     for (counts, keptn) in it.writes.iter().zip(["no Keptn", "Keptn"]) {
         writes(report, counts, keptn);
     }
@@ -91,7 +105,7 @@ fn ledgers(report: &mut Report, it: &Ledgers) {
     let size = format!("{series}; {}", megabytes(bytes as u64));
     report.row("  its series; its size", size);
     let memory = samples_of(&it.memory, |bytes| format!("{bytes:.0} B"));
-    report.row("  memory of each ledger", memory);
+    report.goal("  memory of each ledger", memory, "<= 8,192 B", it.memory.median() <= LEDGER);
     for size in &it.sizes {
         let ((lines, of_lines), (days, of_days)) = (size.lines, size.days);
         let often = size.a_day;

@@ -7,6 +7,10 @@ use clap::{Parser, ValueEnum as _};
 use jiff::Timestamp;
 use throughline_tests::bench::{Error, Part, Shape, Sizes, run, weigh};
 
+/// That of `throughline`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures what `throughline` gets done and what it costs: events, spans, memory and writes of its
 /// core alone (`--only core`, no cluster, three minutes); link latency, writes, idle requests,
 /// memory and cold start on a cluster.

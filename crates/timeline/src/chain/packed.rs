@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Attempt, Chain, Follow, LinkState, Linked, Relation, Trace};
 use crate::base::packed::{Reader, Text, Writer};
 use crate::base::{Phase, Source, Traceparent};
 use crate::seen::Workload;
 
 /// A chain that is not worked with now.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PackedChain(Box<[u8]>);
 
 const PHASES: [Phase; 7] = [

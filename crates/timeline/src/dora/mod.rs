@@ -11,6 +11,7 @@ mod judge;
 mod window;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 pub use bands::{Band, Bands};
 pub use compact::Bounds;
@@ -22,7 +23,7 @@ pub use window::{LONGEST, Window, WindowError};
 use crate::seen::commit::FIRST_COMMIT;
 
 /// What a person may set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Settings {
     failure_window: SignedDuration,
     repository_since: Timestamp,

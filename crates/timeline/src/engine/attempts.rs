@@ -24,6 +24,10 @@ impl Engine {
         now: Timestamp,
     ) -> Vec<Announcement> {
         let (mut told, replaced) = self.journals.written(attempt, result, now);
+        let rollout = self.journals.journal(attempt).map(|it| it.identity.rollout.clone());
+        if let Some(rollout) = rollout {
+            self.wake(&rollout);
+        }
         if let Some(journal) = self.journals.journal(attempt) {
             let identity = &journal.identity;
             if let Some(rollout) = self.rollouts.get_mut(&identity.rollout)
@@ -48,6 +52,8 @@ impl Engine {
     pub(super) fn attempt_seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) {
         let name = seen.key.clone();
         let early = Early::of(&seen);
+        self.wake(&seen.journal.identity.rollout);
+        self.may_rest.insert(seen.journal.identity.rollout.clone());
         let Some(key) = self.journals.seen(seen, now) else {
             if let Some(early) = early {
                 self.take_early(early, now);
@@ -123,7 +129,7 @@ impl Engine {
             return Turn::Same;
         }
         let sets: Vec<_> =
-            self.index.replica_sets_of(key).filter(|set| set.rollout_uid == seen.uid).collect();
+            self.replica_sets.of(key).filter(|set| set.rollout_uid == seen.uid).collect();
         let keptn = self.keptn_is_watched();
         let attempts = rollout.chain.attempts();
         let mut turn = Turn::Same;
@@ -246,7 +252,7 @@ impl Engine {
             let open = self.journals.of_attempt(&identity(key, uid, newest));
             let open = open.is_some_and(Journal::open);
             let set = newest.replica_set.as_ref().filter(|_| open)?;
-            let uid = self.index.uid(&Key::new(key.namespace.clone(), set.clone()), uid)?;
+            let uid = self.replica_sets.uid(key, set, uid)?;
             Some((newest.hash.clone(), uid.clone()))
         });
         let watched = self.pods_watched.get(key);

@@ -8,7 +8,6 @@ use smol_str::SmolStr;
 
 use super::ledgers::Book;
 use super::{Engine, REPORT_DELAY};
-use crate::base::groups::forget;
 use crate::base::time::later;
 use crate::base::{Key, Traceparent, Turn};
 use crate::chain::Chain;
@@ -33,7 +32,7 @@ impl Engine {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return Turn::Same;
         };
-        let sets = self.index.replica_sets_of(key);
+        let sets = self.replica_sets.of(key);
         let sets: Vec<_> = sets.filter(|set| set.rollout_uid == seen.uid).collect();
         if rollout.book.ledger().is_some_and(|ledger| ledger.rollout_uid() != seen.uid) {
             rollout.book = Book::default();
@@ -101,19 +100,19 @@ impl Engine {
         let had = std::mem::replace(&mut rollout.workloads, workloads.clone());
         let named = |name: &SmolStr| Key::new(key.namespace.clone(), name.clone());
         for workload in had.difference(&workloads) {
-            forget(&mut self.rollouts_of_workload, &named(workload), key);
+            self.rollouts_of_workload.remove(named(workload), key);
         }
         for workload in workloads.difference(&had) {
-            self.rollouts_of_workload.entry(named(workload)).or_default().insert(key.clone());
+            self.rollouts_of_workload.insert(named(workload), key);
         }
         for app in before.difference(&apps) {
             let app = Key::new(key.namespace.clone(), app.clone());
-            forget(&mut self.rollouts_of_app, &app, key);
+            self.rollouts_of_app.remove(app.clone(), key);
             self.touched_apps.insert(app);
         }
         for app in apps {
             let app = Key::new(key.namespace.clone(), app);
-            if self.rollouts_of_app.entry(app.clone()).or_default().insert(key.clone()) {
+            if self.rollouts_of_app.insert(app, key) {
                 // Its objects may have arrived before the Rollout that they belong to.
                 self.attribute(key);
             }
@@ -140,20 +139,22 @@ impl Engine {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
+        for attempt in rollout.chain.attempts() {
+            if let Some(workload) = &attempt.workload {
+                self.keptn.wake(&Key::new(key.namespace.clone(), workload.app.clone()));
+            }
+        }
         let nothing = KeptnObjects::default();
         let owner = rollout.uid.clone();
         // Oldest first: what an attempt follows has to be known before.
         for index in (0..rollout.chain.attempts().len()).rev() {
             let attempt = &rollout.chain.attempts()[index];
             let app = attempt.workload.as_ref().map(|workload| workload.app.clone());
-            let set = attempt
-                .replica_set
-                .as_ref()
-                .map(|set| Key::new(key.namespace.clone(), set.clone()));
-            let uid = set.zip(owner.as_deref()).and_then(|(set, uid)| self.index.uid(&set, uid));
+            let set = attempt.replica_set.as_deref().zip(owner.as_deref());
+            let uid = set.and_then(|(set, uid)| self.replica_sets.uid(key, set, uid));
             let uid = uid.map(SmolStr::as_str);
             let app = app.map(|app| Key::new(key.namespace.clone(), app));
-            let keptn = app.and_then(|app| self.index.keptn(&app)).unwrap_or(&nothing);
+            let keptn = app.and_then(|app| self.keptn.get(&app)).unwrap_or(&nothing);
             attribute(rollout.chain.attempts_mut(), index, uid, keptn);
         }
     }

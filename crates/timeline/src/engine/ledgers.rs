@@ -9,7 +9,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use super::{Effect, Engine, REPORT_DELAY, Rollout, Write};
+use super::rollout::{Rollout, Write};
+use super::{Effect, Engine, REPORT_DELAY};
 use crate::base::time::later;
 use crate::base::{Key, Phase, attempt_name};
 use crate::chain::Attempt;
@@ -39,14 +40,23 @@ pub(super) struct Book {
 impl Book {
     /// That of a Rollout that is looked at from its creation on.
     pub(super) fn new(uid: &str) -> Self {
-        let ledger = Some(Arc::new(Ledger::new(uid, None)));
-        Self { ledger, is_whole: true, ..Self::default() }
+        Self::whole(Some(Arc::new(Ledger::new(uid, None))))
     }
 
     /// As it was stored. What was stored of an attempt just before the end of that process may not
     /// have come to it.
     pub(super) fn restored(ledger: &Arc<Ledger>) -> Self {
         Self { ledger: Some(Arc::clone(ledger)), ..Self::default() }
+    }
+
+    /// As it rested.
+    pub(super) fn whole(ledger: Option<Arc<Ledger>>) -> Self {
+        Self { ledger, is_whole: true, ..Self::default() }
+    }
+
+    /// Whether nothing is missing, and nothing of it is being read.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_whole && !self.reading && self.failed == 0
     }
 
     pub(super) fn ledger(&self) -> Option<&Arc<Ledger>> {
@@ -165,19 +175,18 @@ impl Engine {
 
     /// The stored ledgers that have changed since this was asked last.
     pub fn ledgers_changed(&mut self) -> Vec<LedgerChange> {
-        let changed = std::mem::take(&mut self.ledgers_changed).into_iter();
-        changed
-            .filter_map(|key| match self.rollouts.get(&key).filter(|rollout| rollout.exists()) {
-                None => Some(LedgerChange { rollout: key, stored: None }),
-                Some(rollout) => {
-                    // One whose write is under way or failed is told of again.
-                    let report =
-                        rollout.report.as_ref().filter(|_| rollout.write == Write::Stored)?;
-                    let ledger = Arc::clone(report.ledger.as_ref()?);
-                    Some(LedgerChange { rollout: key, stored: Some((ledger, report.dora)) })
-                }
-            })
-            .collect()
+        let mut changes = Vec::new();
+        for key in std::mem::take(&mut self.ledgers_changed) {
+            self.wake(&key);
+            let stored = match self.rollouts.get(&key).filter(|rollout| rollout.exists()) {
+                None => Some(None),
+                // One whose write is under way or failed comes again.
+                Some(rollout) => rollout.stored_ledger().map(Some),
+            };
+            self.rest(&key);
+            changes.extend(stored.map(|stored| LedgerChange { rollout: key, stored }));
+        }
+        changes
     }
 
     /// Whether a report has to wait for what the ledger begins with; asks for that.
@@ -302,6 +311,12 @@ impl Engine {
 }
 
 impl Rollout {
+    /// The ledger as it is stored, and how its figures are made.
+    fn stored_ledger(&self) -> Option<(Arc<Ledger>, dora::Settings)> {
+        let report = self.report.as_ref().filter(|_| self.write == Write::Stored)?;
+        Some((Arc::clone(report.ledger.as_ref()?), report.dora))
+    }
+
     /// The ledger as it is to be stored.
     pub(super) fn close_book(
         &mut self,

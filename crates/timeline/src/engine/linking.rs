@@ -16,7 +16,7 @@ use crate::seen::AppVersionSeen;
 /// What an app wants, and how it stands.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AppLinks {
-    wanted: Vec<Traceparent>,
+    wanted: Box<[Traceparent]>,
     left_out: usize,
     standing: Standing,
 }
@@ -25,19 +25,18 @@ pub(super) struct AppLinks {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wants {
     /// Those that it is live in or tries to be.
-    apps: Vec<SmolStr>,
-    links: Vec<Traceparent>,
+    apps: Box<[SmolStr]>,
+    links: Box<[Traceparent]>,
     only_observed: bool,
 }
 
 impl Engine {
     /// The links that an app wants, each trace once; and how many there was no room for.
     pub fn wanted(&self, app: &Key) -> (Vec<Traceparent>, usize) {
-        let rollouts = self.rollouts_of_app.get(app).into_iter().flatten();
-        bounded(rollouts.filter(|key| !self.only_observed(key)).flat_map(|key| {
-            let rollout = self.rollouts.get(key).filter(|rollout| rollout.is_in(&app.name));
-            rollout.into_iter().flat_map(|rollout| wanted_of(&rollout.chain))
-        }))
+        let rollouts = self.rollouts_of_app.of(app);
+        let wants = rollouts.filter_map(|key| self.rollouts.wants(&key));
+        let wants = wants.filter(|it| !it.only_observed && it.apps.contains(&app.name));
+        bounded(wants.flat_map(|wants| wants.links.iter().copied()))
     }
 
     /// Asks for the write that brings an app's links about, if one is due.
@@ -59,15 +58,15 @@ impl Engine {
             Some(_) => self.waiting.insert(app.clone()),
             None => self.waiting.remove(app),
         };
-        let Some(rollouts) = self.rollouts_of_app.get(app) else {
+        if !self.rollouts_of_app.has(app) {
             self.links.remove(app);
             return;
-        };
+        }
         let nothing = AppContext::default();
         let standing = self.contexts.get(app).unwrap_or(&nothing).standing(&wanted, now);
-        let links = AppLinks { wanted, left_out, standing };
+        let links = AppLinks { wanted: wanted.into(), left_out, standing };
         if self.links.get(app) != Some(&links) {
-            for key in rollouts.clone() {
+            for key in self.rollouts_of_app.of(app).collect::<Vec<_>>() {
                 self.schedule_report(&key, later(now, REPORT_DELAY));
             }
             self.links.insert(app.clone(), links);
@@ -96,16 +95,17 @@ impl Engine {
     /// Looks again at the Rollouts that a KeptnAppVersion can say something about.
     pub(super) fn touch_listed(&mut self, seen: &AppVersionSeen, listed: &BTreeSet<SmolStr>) {
         let app = Key::new(seen.key.namespace.clone(), seen.app.clone());
-        let Some(keptn) = self.index.keptn(&app) else { return };
+        let Some(keptn) = self.keptn.get(&app) else { return };
         // Without the app in front, unless Keptn cut the app to make room for the name.
         let names =
             listed.iter().flat_map(|name| [format!("{}-{name}", app.name), name.to_string()]);
         for name in names {
             let workload = Key::new(app.namespace.clone(), name);
-            for key in self.rollouts_of_workload.get(&workload).into_iter().flatten() {
-                let attempts = self.rollouts.get(key).map_or(&[][..], |it| it.chain.attempts());
+            for key in self.rollouts_of_workload.of(&workload) {
+                let chain = self.rollouts.chain(&key).unwrap_or_default();
+                let attempts = chain.attempts();
                 if (0..attempts.len()).any(|index| concerns(attempts, index, seen, keptn)) {
-                    self.touched_rollouts.insert(key.clone());
+                    self.touched_rollouts.insert(key);
                 }
             }
         }

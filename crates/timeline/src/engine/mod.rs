@@ -19,13 +19,17 @@ mod belonging;
 mod effect;
 mod evidence;
 mod folding;
-mod index;
+mod keptn_apps;
 mod learn;
 mod ledgers;
 mod linking;
 mod observation;
 mod own_facts;
+mod packer;
+mod replica_sets;
 mod reporting;
+mod resting;
+mod rollout;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,22 +37,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use crate::base::groups::forget;
+use crate::base::groups::Groups;
 use crate::base::{Key, Moment};
 use crate::chain::Chain;
 use crate::journal::Sink;
 use crate::keptn::app_context::{AppContext, ContextWritten};
 use crate::ledger::Line;
-use crate::outbox::{Outbox, Retry};
+use crate::outbox::Outbox;
 use crate::seen::{Kind, RolloutSeen, Unavailable};
-use crate::stored::{Report, RolloutTraceSeen};
+use crate::stored::RolloutTraceSeen;
 pub use effect::{Effect, ReportWrite, ReportWritten};
 use evidence::Evidence;
-use index::Index;
+use keptn_apps::KeptnApps;
 use ledgers::Book;
 pub use ledgers::LedgerChange;
-use linking::{AppLinks, Wants};
+use linking::AppLinks;
 pub use observation::Observation;
+use replica_sets::ReplicaSets;
+use resting::Rollouts;
+use rollout::Write;
 use watches::Watch;
 
 /// Facts of one transition arrive within about a second of each other; they are stored together.
@@ -70,11 +77,14 @@ pub struct Engine {
     watches: BTreeMap<Kind, Watch>,
     /// Every kind was listed once, or cannot be.
     looked: bool,
-    rollouts: BTreeMap<Key, Rollout>,
+    rollouts: Rollouts,
+    /// Looked at since the last effects: they rest if nothing more has to be done.
+    may_rest: BTreeSet<Key>,
     /// How many of them are in the cluster.
     existing: usize,
     traces: BTreeMap<Key, RolloutTraceSeen>,
-    index: Index,
+    replica_sets: ReplicaSets,
+    keptn: KeptnApps,
     journals: Outbox,
     evidence: Evidence,
     /// Hash and ReplicaSet's UID of the pods that are watched, by Rollout.
@@ -88,9 +98,9 @@ pub struct Engine {
     contexts: BTreeMap<Key, AppContext>,
     /// Contexts that wait for a moment.
     waiting: BTreeSet<Key>,
-    rollouts_of_app: BTreeMap<Key, BTreeSet<Key>>,
+    rollouts_of_app: Groups,
     /// By the name of a Keptn workload that an attempt of theirs is.
-    rollouts_of_workload: BTreeMap<Key, BTreeSet<Key>>,
+    rollouts_of_workload: Groups,
     /// What each app wants, and how it stands, since something of that changed last.
     links: BTreeMap<Key, AppLinks>,
     touched_rollouts: BTreeSet<Key>,
@@ -102,63 +112,6 @@ pub struct Engine {
     /// their Rollout.
     early_lines: BTreeMap<Key, Vec<(SmolStr, Line)>>,
     ledgers_changed: BTreeSet<Key>,
-}
-
-/// Whether the last report stands in the cluster.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Write {
-    /// It does not.
-    #[default]
-    Owed,
-    UnderWay,
-    Stored,
-}
-
-/// One Rollout: what was seen of it last, its chain, and what was stored of that.
-#[derive(Debug, Default)]
-struct Rollout {
-    seen: Option<RolloutSeen>,
-    /// It was folded once by this process.
-    folded: bool,
-    /// Versions may have passed since.
-    gap: bool,
-    /// UID that the chain belongs to.
-    uid: Option<SmolStr>,
-    chain: Chain,
-    /// UID and chain of the one that had its name before, until it was folded once.
-    former: Option<(SmolStr, Chain)>,
-    /// The apps of all its attempts.
-    apps: BTreeSet<SmolStr>,
-    /// Names of the Keptn workloads that its attempts are.
-    workloads: BTreeSet<SmolStr>,
-    /// What its apps know of it.
-    wants: Wants,
-    problem: Option<String>,
-    report: Option<Report>,
-    /// Where that report stands.
-    write: Write,
-    /// What was told to stand there since.
-    told: Option<Report>,
-    report_due: Option<Timestamp>,
-    /// Until then its last end waits for what follows from it.
-    settles_by: Option<Timestamp>,
-    /// Writes of its RolloutTrace that did not come through.
-    retry: Retry,
-    book: Book,
-}
-
-impl Rollout {
-    /// Whether it is in the cluster. What a kept RolloutTrace tells of one that is gone wants no
-    /// links.
-    fn exists(&self) -> bool {
-        self.seen.is_some() || self.problem.is_some()
-    }
-
-    /// Whether it is live in this app or tries to be.
-    fn is_in(&self, app: &str) -> bool {
-        let attempts = [self.chain.live(), self.chain.newest()].into_iter().flatten();
-        attempts.filter_map(|attempt| attempt.workload.as_ref()).any(|w| w.app == app)
-    }
 }
 
 impl Engine {
@@ -173,17 +126,23 @@ impl Engine {
         match observation {
             Observation::Rollout(seen) => self.rollout_seen(seen, now),
             Observation::ReplicaSet(seen) => {
-                self.touched_rollouts.extend(self.index.replica_set(seen));
+                let owner = Key::new(seen.key.namespace.clone(), seen.rollout.clone());
+                if !self.rollouts.rests_with(&owner, &seen) {
+                    self.wake(&owner);
+                    self.touched_rollouts.extend(self.replica_sets.insert(seen));
+                    self.may_rest.insert(owner);
+                }
             }
             Observation::AppVersion(seen) => {
-                let listed = self.index.app_version(&seen);
+                let listed = self.keptn.app_version(&seen);
                 self.touch_listed(&seen, &listed);
             }
             Observation::WorkloadVersion(seen) => {
-                self.index.workload_version(&seen);
+                if !self.keptn.workload_version(&seen) {
+                    return;
+                }
                 let workload = Key::new(seen.key.namespace, seen.workload);
-                let rollouts = self.rollouts_of_workload.get(&workload);
-                self.touched_rollouts.extend(rollouts.into_iter().flatten().cloned());
+                self.touched_rollouts.extend(self.rollouts_of_workload.of(&workload));
             }
             Observation::AppContext(seen) => {
                 let key = seen.key.clone();
@@ -203,13 +162,12 @@ impl Engine {
                 self.touched_rollouts.extend(self.watched_sets.get(&set).cloned());
             }
             Observation::Listing(Kind::Rollout) => {
-                for rollout in self.rollouts.values_mut() {
-                    rollout.gap = true;
-                }
+                self.rollouts.begin_gap();
             }
             Observation::Gone(kind, key) => self.gone(kind, &key, now),
             Observation::Invalid(Kind::Rollout, seen) => {
-                let rollout = self.rollouts.entry(seen.key.clone()).or_default();
+                self.wake(&seen.key);
+                let rollout = self.rollouts.or_default(&seen.key);
                 let comes = usize::from(!rollout.exists());
                 self.existing = self.existing.saturating_add(comes);
                 rollout.problem = Some(seen.problem);
@@ -248,6 +206,9 @@ impl Engine {
         let mut effects = Vec::new();
         self.touched_rollouts.extend(self.journals.wake(now));
         let touched = std::mem::take(&mut self.touched_rollouts);
+        for key in &touched {
+            self.wake(key);
+        }
         let mut folded = std::mem::take(&mut self.folded_rollouts);
         folded.retain(|key| !touched.contains(key));
         for (key, again) in
@@ -257,6 +218,7 @@ impl Engine {
             self.watch_pods(key, &mut effects);
             self.ask_for_events(key, now, &mut effects);
         }
+        self.may_rest.extend(touched.into_iter().chain(folded));
         if !self.started && self.has_all_rollouts() {
             self.started = true;
             for key in std::mem::take(&mut self.gone_early) {
@@ -280,6 +242,14 @@ impl Engine {
         {
             self.due_reports.pop_first();
             self.report(&key, now, &mut effects);
+            self.may_rest.insert(key);
+        }
+        self.may_rest.extend(self.journals.left());
+        for key in std::mem::take(&mut self.may_rest) {
+            self.rest(&key);
+        }
+        for app in self.keptn.woken() {
+            self.rest_app(&app);
         }
         effects
     }
@@ -296,13 +266,13 @@ impl Engine {
     }
 
     /// The chain of a Rollout.
-    pub fn chain(&self, rollout: &Key) -> Option<&Chain> {
-        self.rollouts.get(rollout).map(|rollout| &rollout.chain)
+    pub fn chain(&self, rollout: &Key) -> Option<Chain> {
+        self.rollouts.chain(rollout)
     }
 
     /// Whether a Rollout is known.
     pub fn has(&self, rollout: &Key) -> bool {
-        self.rollouts.get(rollout).is_some_and(Rollout::exists)
+        self.rollouts.has(rollout)
     }
 
     /// How many Rollouts are known.
@@ -310,9 +280,18 @@ impl Engine {
         self.existing
     }
 
+    /// How many of them rest: nothing of them is open, owed or due.
+    pub fn resting(&self) -> usize {
+        self.rollouts.resting()
+    }
+
     fn rollout_seen(&mut self, seen: RolloutSeen, now: Timestamp) {
+        if self.rollouts.rests_as(&seen) {
+            return;
+        }
         let looked = self.has_looked();
         let key = seen.key.clone();
+        self.wake(&key);
         // What is there at the first revision is looked at from its creation on.
         let is_new = looked
             && self.has_all_rollouts()
@@ -321,7 +300,7 @@ impl Engine {
                 .rollouts
                 .get(&key)
                 .is_none_or(|it| it.uid.as_ref().is_some_and(|uid| *uid != seen.uid));
-        let rollout = self.rollouts.entry(key.clone()).or_default();
+        let rollout = self.rollouts.or_default(&key);
         self.existing = self.existing.saturating_add(usize::from(!rollout.exists()));
         rollout.problem = None;
         if rollout.uid.as_ref().is_some_and(|uid| *uid != seen.uid) {
@@ -357,6 +336,8 @@ impl Engine {
 
     fn trace_seen(&mut self, seen: RolloutTraceSeen, now: Timestamp) {
         let key = seen.key.clone();
+        self.wake(&key);
+        self.may_rest.insert(key.clone());
         let settings = self.traces.get(&key).map(|trace| trace.settings);
         if settings != Some(seen.settings) {
             self.touched_rollouts.insert(key.clone());
@@ -367,7 +348,7 @@ impl Engine {
         self.traces.insert(key.clone(), seen);
         // What was stored matters once: to a process that has no chain of its own yet.
         let Some(stored) = stored else { return };
-        let rollout = self.rollouts.entry(key.clone()).or_default();
+        let rollout = self.rollouts.or_default(&key);
         let same = rollout.seen.as_ref().is_none_or(|seen| seen.uid == stored.rollout_uid);
         if rollout.chain.attempts().is_empty() && same {
             rollout.chain = Chain::restored(stored.attempts.clone());
@@ -388,6 +369,9 @@ impl Engine {
     }
 
     fn gone(&mut self, kind: Kind, key: &Key, now: Timestamp) {
+        if matches!(kind, Kind::Rollout | Kind::RolloutTrace) {
+            self.wake(key);
+        }
         match kind {
             // What was told of it last is folded first, beside all that lies around it.
             Kind::Rollout if !self.has_looked() => {
@@ -405,17 +389,16 @@ impl Engine {
                     self.existing = self.existing.saturating_sub(goes);
                     for workload in rollout.workloads {
                         let workload = Key::new(key.namespace.clone(), workload);
-                        forget(&mut self.rollouts_of_workload, &workload, key);
+                        self.rollouts_of_workload.remove(workload, key);
                     }
                     for app in rollout.apps {
                         let app = Key::new(key.namespace.clone(), app);
-                        forget(&mut self.rollouts_of_app, &app, key);
+                        self.rollouts_of_app.remove(app, key);
                     }
                 }
             }
-            Kind::ReplicaSet | Kind::AppVersion | Kind::WorkloadVersion => {
-                self.index.remove(kind, key);
-            }
+            Kind::ReplicaSet => self.replica_set_gone(key),
+            Kind::AppVersion | Kind::WorkloadVersion => self.keptn.remove(kind, key),
             Kind::AppContext => {
                 if let Some(context) = self.contexts.get_mut(key) {
                     context.gone(now);
@@ -442,12 +425,36 @@ impl Engine {
         }
     }
 
+    /// Argo names a ReplicaSet after its Rollout (argo-rollouts rollout/sync.go,
+    /// `createNewReplicaSet`); one that was adopted may have any name.
+    fn replica_set_gone(&mut self, key: &Key) {
+        let owner = key.name.rsplit_once('-').map(|(owner, _)| owner);
+        let owner = owner.map(|owner| Key::new(key.namespace.clone(), owner));
+        let mut owners: Vec<_> = owner.into_iter().collect();
+        for owner in &owners {
+            self.wake(owner);
+        }
+        if !self.replica_sets.remove(key) {
+            owners = self.rollouts.resting_in(&key.namespace);
+            for owner in &owners {
+                self.wake(owner);
+            }
+            self.replica_sets.remove(key);
+        }
+        self.may_rest.extend(owners);
+    }
+
     fn keys_of(&self, kind: Kind) -> Vec<Key> {
         match kind {
             Kind::Rollout => self.rollouts.keys().cloned().collect(),
-            Kind::ReplicaSet | Kind::AppVersion | Kind::WorkloadVersion => self.index.keys(kind),
+            Kind::ReplicaSet => {
+                self.replica_sets.keys().cloned().chain(self.rollouts.resting_sets()).collect()
+            }
+            Kind::AppVersion | Kind::WorkloadVersion => self.keptn.keys(kind),
             Kind::AppContext => self.contexts.keys().cloned().collect(),
-            Kind::RolloutTrace => self.traces.keys().cloned().collect(),
+            Kind::RolloutTrace => {
+                self.traces.keys().chain(self.rollouts.resting_traces()).cloned().collect()
+            }
             Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => Vec::new(),
         }
     }

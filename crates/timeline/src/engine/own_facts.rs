@@ -23,7 +23,7 @@ impl Engine {
         set: &ReplicaSetSeen,
         attempt: &Attempt,
     ) -> Option<ReplicaSetSeen> {
-        let of_rollout = self.index.replica_sets_of(key);
+        let of_rollout = self.replica_sets.of(key);
         let others: Vec<_> = of_rollout
             .filter(|other| other.rollout_uid == set.rollout_uid && other.hash != set.hash)
             .collect();
@@ -52,7 +52,7 @@ impl Engine {
         let journal = journals
             .map(|journal| (&journal.identity, &journal.facts))
             .find(|(id, _)| is_before(&id.hash, id.revision));
-        let said = self.index.first_facts(&set.key).map(of_set);
+        let said = self.replica_sets.first_facts(key, &set.key.name).map(of_set);
         let in_line = line.map(of_line);
         let first = match (journal, said, in_line) {
             // The first attempt is often gone, and a later one may have got facts of its own.

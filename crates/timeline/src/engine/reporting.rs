@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use super::{Effect, Engine, REPORT_DELAY, ReportWrite, ReportWritten, Write};
+use super::rollout::Write;
+use super::{Effect, Engine, REPORT_DELAY, ReportWrite, ReportWritten};
 use crate::base::time::later;
 use crate::base::{Key, Phase};
 use crate::chain::Chain;
@@ -18,6 +19,8 @@ impl Engine {
     pub fn reported(&mut self, key: &Key, written: impl Into<ReportWritten>, now: Timestamp) {
         let written = written.into();
         self.journals.reported(key, written == ReportWritten::Stored);
+        self.wake(key);
+        self.may_rest.insert(key.clone());
         if let Some(rollout) = self.rollouts.get_mut(key) {
             rollout.write = Write::Owed;
             match written {
@@ -148,7 +151,7 @@ impl Engine {
         let newest = chain.newest().filter(|newest| newest.trace.is_none())?;
         let workload = newest.workload.as_ref()?;
         let app = Key::new(key.namespace.clone(), workload.app.clone());
-        self.index.broken_trace(&app, workload)
+        self.keptn.broken_trace(&app, workload)
     }
 
     /// What is to be stored at once is stored now; an end is stored together with what follows from
@@ -171,6 +174,7 @@ impl Engine {
     }
 
     pub(super) fn schedule_report(&mut self, key: &Key, due: Timestamp) {
+        self.wake(key);
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };

@@ -74,7 +74,7 @@ impl Engine {
         if changed || first {
             self.touched_rollouts.extend(self.rollouts.keys().cloned());
             self.touched_apps.extend(self.contexts.keys().cloned());
-            self.touched_apps.extend(self.rollouts_of_app.keys().cloned());
+            self.touched_apps.extend(self.rollouts_of_app.groups().cloned());
         }
     }
 }

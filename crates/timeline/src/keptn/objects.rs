@@ -73,6 +73,21 @@ impl KeptnObjects {
         }
     }
 
+    /// All KeptnAppVersions.
+    pub fn app_versions(&self) -> impl Iterator<Item = &AppVersionSeen> {
+        self.app_versions.values()
+    }
+
+    /// All KeptnWorkloadVersions.
+    pub fn workload_versions(&self) -> impl Iterator<Item = &WorkloadVersionSeen> {
+        self.workload_versions.values().flat_map(BTreeMap::values)
+    }
+
+    /// How many there are, of both kinds. Workloads that have one version count once.
+    pub fn len(&self) -> usize {
+        self.app_versions.len().saturating_add(self.workload_versions.len())
+    }
+
     /// Nothing of the app is left.
     pub fn is_empty(&self) -> bool {
         self.app_versions.is_empty() && self.workload_versions.is_empty()

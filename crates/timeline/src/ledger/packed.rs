@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::line::{Exposed, Id, Line, Ref, Word};
 use super::text::{CLASSES, KINDS, OUTCOMES, REFUSALS, SOURCES};
@@ -10,7 +11,7 @@ use crate::base::packed::{Reader, Text, Writer};
 use crate::seen::commit::CommitTime;
 
 /// A ledger that is not worked with now.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PackedLedger(Box<[u8]>);
 
 const EXPOSED: [Exposed; 3] = [Exposed::No, Exposed::Unknown, Exposed::Yes];

@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::base::groups::forget;
 use crate::base::{AttemptId, Key, Moment, Turn, attempt_name};
 use crate::journal::{Journal, Sink};
 use crate::ledger::Line;
@@ -39,6 +38,8 @@ pub(crate) struct Outbox {
     gates: BTreeMap<Sink, Gate>,
     deliveries: BTreeMap<Key, Delivery>,
     of_rollout: BTreeMap<Key, BTreeSet<Key>>,
+    /// Rollouts whose last journal left.
+    left: BTreeSet<Key>,
     touched: BTreeSet<Key>,
     timers: BTreeSet<(Timestamp, Key)>,
     timer_of: BTreeMap<Key, Timestamp>,
@@ -112,6 +113,16 @@ impl Outbox {
             delivery.missing(now);
             self.touched.insert(key.clone());
         }
+    }
+
+    /// Whether there is a journal of a Rollout.
+    pub(crate) fn has_any(&self, rollout: &Key) -> bool {
+        self.of_rollout.contains_key(rollout)
+    }
+
+    /// The Rollouts whose last journal left since this was asked last.
+    pub(crate) fn left(&mut self) -> BTreeSet<Key> {
+        std::mem::take(&mut self.left)
     }
 
     /// The names of a Rollout's journals.
@@ -323,7 +334,14 @@ impl Outbox {
 
     fn remove(&mut self, key: &Key) {
         if let Some(delivery) = self.deliveries.remove(key) {
-            forget(&mut self.of_rollout, &delivery.journal.identity.rollout, key);
+            let rollout = delivery.journal.identity.rollout;
+            if let Some(names) = self.of_rollout.get_mut(&rollout) {
+                names.remove(key);
+                if names.is_empty() {
+                    self.of_rollout.remove(&rollout);
+                    self.left.insert(rollout);
+                }
+            }
         }
         for gate in self.gates.values_mut() {
             gate.leave(key);

@@ -70,7 +70,7 @@ pub(super) fn due(
 }
 
 /// What is known of writes that do not come through.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Retry {
     failures: u32,
     /// No write before.

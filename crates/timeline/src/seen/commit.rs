@@ -116,7 +116,9 @@ pub struct Told<T> {
 }
 
 /// When a commit was made, as far as that is known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub enum CommitTime {
     /// Nobody says.
     #[default]

@@ -1,12 +1,13 @@
 //! Keptn's objects.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::base::{Key, Traceparent};
 
 /// A KeptnAppVersion.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppVersionSeen {
     /// Namespace and name.
     pub key: Key,
@@ -33,7 +34,7 @@ pub struct AppVersionSeen {
 }
 
 /// A KeptnWorkloadVersion.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadVersionSeen {
     /// Namespace and name.
     pub key: Key,

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 /// The fields of a Rollout that tell how far its attempt is.
 #[expect(clippy::struct_excessive_bools, reason = "each says another thing, as in Argo's status")]
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// The status is of this generation of the spec, and of this generation of a workloadRef.
     pub up_to_date: bool,
@@ -63,7 +63,7 @@ pub struct Progress {
 }
 
 /// A canary step as it is planned.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepPlan {
     /// Its key in the spec, e.g. `setWeight`.
     pub kind: SmolStr,
@@ -78,7 +78,7 @@ pub struct StepPlan {
 }
 
 /// A pause that holds the Rollout.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseSeen {
     /// What holds it. `CanaryPauseStep` is Timed or Manual by the step that it stands at.
     pub kind: PauseKind,
@@ -87,7 +87,7 @@ pub struct PauseSeen {
 }
 
 /// A condition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConditionSeen {
     /// `status` is True; none if Unknown.
     pub status: Option<bool>,

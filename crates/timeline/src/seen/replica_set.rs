@@ -1,6 +1,7 @@
 //! A ReplicaSet of a Rollout.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::commit::CommitTime;
@@ -8,7 +9,7 @@ use super::{Container, NoWorkload, Workload};
 use crate::base::{Key, Traceparent};
 
 /// A ReplicaSet of a Rollout.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaSetSeen {
     /// Namespace and name.
     pub key: Key,
@@ -40,7 +41,7 @@ pub struct ReplicaSetSeen {
 
 /// What the metadata of a ReplicaSet, its template and its Rollout tell of a revision. Which keys
 /// are read is listed in the operator's `facts.rs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevisionFacts {
     /// Name of the service (`service.name`).
     pub service: Option<SmolStr>,
@@ -70,7 +71,7 @@ pub struct RevisionFacts {
 }
 
 /// What Keptn sees in a pod template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Template {
     /// The template names its workload: nothing else is asked.
     Decided(Result<Workload, NoWorkload>),

@@ -1,5 +1,6 @@
 //! A Rollout: what decides about attempts.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use super::{Metadata, Progress};
 use crate::base::Key;
 
 /// The fields of a Rollout that decide about attempts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolloutSeen {
     /// Namespace and name.
     pub key: Key,
@@ -38,7 +39,7 @@ pub struct RolloutSeen {
 }
 
 /// Labels and annotations of a Rollout, cut down to the keys that Keptn reads.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnedMetadata {
     /// Annotations with a key of Keptn's or of app.kubernetes.io.
     pub annotations: BTreeMap<String, String>,

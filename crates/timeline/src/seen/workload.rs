@@ -38,7 +38,7 @@ pub struct Metadata<'a> {
 }
 
 /// The fields of a container that Keptn's version hash is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// `name`
     pub name: String,
@@ -49,7 +49,7 @@ pub struct Container {
 }
 
 /// Why a pod template gives no usable workload.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
 pub enum NoWorkload {
     /// Keptn ignores such pods.
     #[error(
@@ -64,7 +64,7 @@ pub enum NoWorkload {
     #[error("{what} has {length} characters, Keptn cannot name an object by more than 253")]
     TooLong {
         /// `app`, `workload` or `version`
-        what: &'static str,
+        what: SmolStr,
         /// Length found, in bytes.
         length: usize,
     },
@@ -90,7 +90,7 @@ impl Workload {
         };
         for (what, value) in [("app", app), ("workload", workload), ("version", &version)] {
             if value.len() > NAME_LIMIT {
-                return Err(NoWorkload::TooLong { what, length: value.len() });
+                return Err(NoWorkload::TooLong { what: what.into(), length: value.len() });
             }
         }
         Ok(Self {
@@ -325,7 +325,7 @@ mod tests {
 
         let labels = [("keptn.sh/workload", "cart"), ("keptn.sh/app", &"a".repeat(254))];
         let long = workload((&labels, &[]), (&[], &[]), &cart("1"));
-        assert_eq!(long, Err(NoWorkload::TooLong { what: "app", length: 254 }));
+        assert_eq!(long, Err(NoWorkload::TooLong { what: "app".into(), length: 254 }));
     }
 
     #[test]
@@ -333,7 +333,7 @@ mod tests {
         let version = "v".repeat(1_000_000);
         let keys = [("keptn.sh/workload", "cart"), ("keptn.sh/version", version.as_str())];
         let refused = workload((&keys, &[]), (&[], &[]), &[]);
-        assert_eq!(refused, Err(NoWorkload::TooLong { what: "version", length: 1_000_000 }));
+        assert_eq!(refused, Err(NoWorkload::TooLong { what: "version".into(), length: 1_000_000 }));
     }
 
     proptest! {

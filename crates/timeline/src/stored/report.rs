@@ -1,5 +1,6 @@
 //! What a RolloutTrace says: the chain, the ledger and three conditions.
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -37,7 +38,7 @@ pub struct Report {
 }
 
 /// A Kubernetes condition without its type.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Condition {
     /// True, False, or not known yet.
     pub status: Option<bool>,

@@ -1,5 +1,6 @@
 //! What a person set, and a RolloutTrace as it stands in the cluster.
 
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::Report;
@@ -7,7 +8,7 @@ use crate::base::Key;
 use crate::dora;
 
 /// A RolloutTrace as it stands in the cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolloutTraceSeen {
     /// Namespace and name: those of the Rollout.
     pub key: Key,
@@ -18,11 +19,12 @@ pub struct RolloutTraceSeen {
     /// The settings of a person.
     pub settings: Settings,
     /// What was stored last, if anything.
+    #[serde(skip)]
     pub stored: Option<Box<Report>>,
 }
 
 /// `RolloutTrace.spec`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Settings {
     /// How many attempts are kept in the chain.
     pub history: usize,

@@ -60,6 +60,8 @@ impl World {
     /// Lets the operator do what it wants to do now.
     pub(crate) fn act(&mut self) {
         let mut effects = self.operator.effects(self.now);
+        // A Rollout rests once its figures were read.
+        self.operator.ledgers_changed();
         let mut at = 0;
         while at < effects.len() {
             let effect = effects[at].clone();
@@ -253,6 +255,11 @@ impl World {
         self.quiesce(SignedDuration::from_hours(1));
         let again = &self.context_writes[writes..];
         assert!(again.is_empty(), "written again: {again:?}");
+        self.operator.ledgers_changed();
+        let chains = (0..ROLLOUTS.len()).filter_map(|r| self.operator.chain(&rollout_key(r)));
+        let under_way = chains.filter(|it| it.newest().is_some_and(Attempt::open)).count();
+        let (rest, all) = (self.operator.resting(), self.operator.rollouts());
+        assert!(rest + under_way >= all, "{rest} of {all} rest, {under_way} are under way");
     }
 
     fn must_hold_the_truth(&self, app: usize) {
@@ -261,7 +268,7 @@ impl World {
         let ours = self.server.ours(&app_key(app));
         let told = || {
             let chains = (0..ROLLOUTS.len()).filter_map(|r| self.operator.chain(&rollout_key(r)));
-            let chains: Vec<Vec<String>> = chains.map(described).collect();
+            let chains: Vec<Vec<String>> = chains.map(|chain| described(&chain)).collect();
             format!("{}: {links:#?}, ours {ours:#?}; {truth:#?}; chains {chains:#?}", APPS[app])
         };
         for wanted in &truth.wanted {

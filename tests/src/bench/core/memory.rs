@@ -11,6 +11,7 @@ use timeline::Kind;
 use super::model::{Model, observed, read};
 use super::story;
 use crate::bench::{Error, process};
+use crate::operator::ALLOCATOR;
 
 /// Revisions of each Rollout, the live one among them.
 pub(super) const REVISIONS: u32 = 10;
@@ -77,6 +78,7 @@ pub(super) fn measure(shape: Shape, rollouts: usize) -> Result<u64, Error> {
     let failed = |reason: String| Error::Weighing { reason };
     let this = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let mut child = Command::new(this);
+    child.envs([ALLOCATOR]);
     child.args(["--weigh", name.get_name(), "--rollouts", &rollouts.to_string()]);
     let output = child.output().map_err(|error| failed(error.to_string()))?;
     let told = String::from_utf8_lossy(&output.stdout);

@@ -121,6 +121,8 @@ impl Model {
     /// Does what is to be done now; says whether anything was.
     pub(super) fn act(&mut self, now: Timestamp) -> bool {
         let effects = self.engine.effects(now);
+        // As the operator does, which serves their figures.
+        self.engine.ledgers_changed();
         let any = !effects.is_empty();
         for effect in effects {
             if let Some(answer) = self.begin(effect) {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use timeline::Key;
 use timeline::base::{Phase, Source};
-use timeline::chain::Chain;
 use timeline::dora::{Figures as Shown, Settings, Window, figures_of};
 use timeline::ledger::{Exposed, Kind, Ledger, Line};
 
@@ -30,9 +29,9 @@ impl World<'_> {
                 .map(|it| (it.identity.revision, it.identity.number, it.outcome))
                 .collect();
             let operator = self.operator.as_ref().expect("it runs in the end");
-            let known = operator.chain(rollout).map(Chain::attempts).unwrap_or_default();
+            let known = operator.chain(rollout).unwrap_or_default();
             let told = self.server.trace(rollout).map(|trace| trace.attempts.as_slice());
-            for attempts in [known, told.unwrap_or_default()] {
+            for attempts in [known.attempts(), told.unwrap_or_default()] {
                 let lines: Vec<_> =
                     attempts.iter().map(|it| (it.revision, it.number, it.phase)).collect();
                 let most = lines.len().min(10);
