@@ -216,3 +216,100 @@ impl KeptnApps {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn app_version(number: usize) -> AppVersionSeen {
+        AppVersionSeen {
+            key: Key::new("ns", format!("shop-{number}-6b86b273")),
+            app: "shop".into(),
+            workloads: vec![("cart".into(), "1.0.0".into())],
+            span_links: Vec::new(),
+            created: Some(Timestamp::UNIX_EPOCH),
+            ended: None,
+            deprecated: false,
+            held: false,
+            before_deploy: None,
+            app_deploy: None,
+            broken: None,
+        }
+    }
+
+    fn workload_version() -> WorkloadVersionSeen {
+        WorkloadVersionSeen {
+            key: Key::new("ns", "shop-cart-1.0.0"),
+            app: "shop".into(),
+            workload: "shop-cart".into(),
+            version: "1.0.0".into(),
+            replica_set_uid: Some("uid".into()),
+            trace: None,
+        }
+    }
+
+    fn shop() -> Key {
+        Key::new("ns", "shop")
+    }
+
+    fn at_rest() -> KeptnApps {
+        let mut apps = KeptnApps::default();
+        assert_eq!(apps.app_version(&app_version(1)), ["cart".into()].into());
+        assert!(apps.workload_version(&workload_version()));
+        assert_eq!(apps.woken(), [shop()].into());
+        apps.rest(&shop());
+        assert!(apps.awake.is_empty() && apps.app_versions.is_empty());
+        apps
+    }
+
+    #[test]
+    fn what_was_seen_already_wakes_no_app() {
+        let mut apps = at_rest();
+        assert!(apps.app_version(&app_version(1)).is_empty());
+        assert!(!apps.workload_version(&workload_version()));
+        assert!(apps.awake.is_empty() && apps.woken().is_empty());
+        assert_eq!(apps.keys(Kind::AppVersion), [app_version(1).key]);
+        assert_eq!(apps.keys(Kind::WorkloadVersion), [workload_version().key]);
+    }
+
+    #[test]
+    fn what_is_new_wakes_its_app_with_all_that_it_had() {
+        let mut apps = at_rest();
+        let changed = WorkloadVersionSeen { replica_set_uid: None, ..workload_version() };
+        assert!(apps.workload_version(&changed));
+        let objects = apps.get(&shop()).unwrap();
+        assert_eq!(objects.app_versions().collect::<Vec<_>>(), [&app_version(1)]);
+        assert_eq!(objects.workload_versions().collect::<Vec<_>>(), [&changed]);
+        assert_eq!(apps.woken(), [shop()].into());
+    }
+
+    #[test]
+    fn an_object_that_goes_is_forgotten_whatever_its_name() {
+        for key in [app_version(1).key, Key::new("ns", "another-name")] {
+            let mut apps = at_rest();
+            apps.wake(&shop());
+            apps.app_version(&AppVersionSeen { key: key.clone(), ..app_version(1) });
+            apps.rest(&shop());
+            apps.remove(Kind::AppVersion, &key);
+            assert!(!apps.keys(Kind::AppVersion).contains(&key), "{key}");
+            assert_eq!(apps.keys(Kind::WorkloadVersion).len(), 1);
+        }
+        let mut apps = at_rest();
+        apps.remove(Kind::AppVersion, &app_version(1).key);
+        apps.remove(Kind::WorkloadVersion, &workload_version().key);
+        apps.rest(&shop());
+        assert!(apps.awake.is_empty() && apps.resting.is_empty());
+    }
+
+    #[test]
+    fn an_app_with_very_many_objects_stays_awake() {
+        let mut apps = KeptnApps::default();
+        for number in 0..1_000 {
+            apps.app_version(&app_version(number));
+        }
+        apps.rest(&shop());
+        assert_eq!(apps.get(&shop()).map(KeptnObjects::len), Some(1_000));
+    }
+}

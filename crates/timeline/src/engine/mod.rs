@@ -135,7 +135,9 @@ impl Engine {
             }
             Observation::AppVersion(seen) => {
                 let listed = self.keptn.app_version(&seen);
-                self.touch_listed(&seen, &listed);
+                if !listed.is_empty() {
+                    self.touch_listed(&seen, &listed);
+                }
             }
             Observation::WorkloadVersion(seen) => {
                 if !self.keptn.workload_version(&seen) {
