@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::belonging::evidence_of;
-use super::ledgers::Early;
+use super::ledger_state::Early;
 use super::{Effect, Engine};
 use crate::base::{AttemptId, Key, Moment, Phase, Source, Turn, attempt_name};
 use crate::chain::{Attempt, Chain, Follow, Relation};

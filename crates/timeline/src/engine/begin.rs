@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Engine;
 use super::attempts::identity;
-use super::ledgers::lacks;
+use super::ledger_state::lacks;
 use crate::base::{Key, Moment, Phase, Source};
 use crate::chain::Attempt;
 
@@ -37,7 +37,7 @@ impl Engine {
                 && (attempt.open() || (was.is_none() && attempt.phase == Phase::Aborted));
             // It came before the first look, and after the ledger is known.
             let is_counted = || {
-                let ledger = rollout.book.ledger().filter(|_| before.is_empty());
+                let ledger = rollout.ledger.get().filter(|_| before.is_empty());
                 ledger.is_some_and(|ledger| lacks(ledger, attempt))
             };
             let is_new = || came_after(older.iter().chain(trimmed), before) || is_counted();
@@ -56,7 +56,7 @@ impl Engine {
         if let Some((index, missed)) = missed {
             let newer = index.checked_sub(1).and_then(|newer| trimmed.get(newer));
             let next = newer.or(attempts.last()).map(|newer| newer.started);
-            rollout.book.miss(missed.ended.or(next).unwrap_or(now));
+            rollout.ledger.miss(missed.ended.or(next).unwrap_or(now));
         }
     }
 }

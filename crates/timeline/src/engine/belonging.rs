@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Engine;
 use super::evidence::Evidence;
 use crate::base::Key;
 use crate::chain::Attempt;
@@ -65,4 +66,18 @@ fn tried_by(made: Option<Timestamp>, tries: &[&Attempt]) -> Option<u32> {
     };
     let last = tries.iter().filter(begun).map(|attempt| attempt.number).max();
     last.or_else(|| tries.iter().map(|attempt| attempt.number).min())
+}
+
+impl Engine {
+    /// Forgets what belongs to attempts whose journals are closed, whatever of them still waits for a
+    /// collector.
+    pub(super) fn forget_evidence(&mut self, key: &Key, names: &[Key]) {
+        let journals = names.iter().filter_map(|name| self.journals.journal(name));
+        let unclosed = journals.filter(|journal| journal.root_closed.is_none());
+        let newest = self.chain(key).and_then(|chain| Some(chain.newest()?.revision));
+        match unclosed.map(|journal| journal.identity.revision).min() {
+            Some(oldest) => self.evidence.forget_until(key, oldest.saturating_sub(1), true),
+            None => self.evidence.forget_until(key, newest.unwrap_or(0), false),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use smol_str::SmolStr;
 
-use super::ledgers::Book;
+use super::ledger_state::LedgerState;
 use super::{Engine, REPORT_DELAY};
 use crate::base::time::later;
 use crate::base::{Key, Traceparent, Turn};
@@ -34,8 +34,8 @@ impl Engine {
         };
         let sets = self.replica_sets.of(key);
         let sets: Vec<_> = sets.filter(|set| set.rollout_uid == seen.uid).collect();
-        if rollout.book.ledger().is_some_and(|ledger| ledger.rollout_uid() != seen.uid) {
-            rollout.book = Book::default();
+        if rollout.ledger.get().is_some_and(|ledger| ledger.rollout_uid() != seen.uid) {
+            rollout.ledger = LedgerState::default();
         }
         if rollout.uid.as_ref() != Some(&seen.uid) {
             rollout.chain = Chain::default();

@@ -7,98 +7,22 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use smol_str::SmolStr;
 
+use super::ledger_state::{Early, LedgerChange, is_of, lacks};
 use super::rollout::{Rollout, Write};
 use super::{Effect, Engine, REPORT_DELAY};
 use crate::base::time::later;
-use crate::base::{Key, Phase, attempt_name};
+use crate::base::{Key, Phase};
 use crate::chain::Attempt;
 use crate::dora::{Bounds, Counts, Lead, Noticed, Verdict};
 use crate::journal::Journal;
 use crate::ledger::{Kind, Ledger, Line};
 use crate::outbox::{Announcement, Told};
-use crate::stored::RolloutAttemptSeen;
 use crate::{dora, seen};
 
 const READ_RETRY: SignedDuration = SignedDuration::from_secs(5);
 /// After so many reads that failed the chain is worth more than lines of long ago.
 const READS: u8 = 12;
-
-/// The ledger of a Rollout, as far as there is one.
-#[derive(Debug, Default)]
-pub(super) struct Book {
-    ledger: Option<Arc<Ledger>>,
-    /// Nothing that an earlier process knew is missing in it.
-    is_whole: bool,
-    /// The RolloutAttempts that are left are being read.
-    reading: bool,
-    /// So many reads have failed.
-    failed: u8,
-}
-
-impl Book {
-    /// That of a Rollout that is looked at from its creation on.
-    pub(super) fn new(uid: &str) -> Self {
-        Self::whole(Some(Arc::new(Ledger::new(uid, None))))
-    }
-
-    /// As it was stored. What was stored of an attempt just before the end of that process may not
-    /// have come to it.
-    pub(super) fn restored(ledger: &Arc<Ledger>) -> Self {
-        Self { ledger: Some(Arc::clone(ledger)), ..Self::default() }
-    }
-
-    /// As it rested.
-    pub(super) fn whole(ledger: Option<Arc<Ledger>>) -> Self {
-        Self { ledger, is_whole: true, ..Self::default() }
-    }
-
-    /// Whether nothing is missing, and nothing of it is being read.
-    pub(super) fn is_idle(&self) -> bool {
-        self.is_whole && !self.reading && self.failed == 0
-    }
-
-    pub(super) fn ledger(&self) -> Option<&Arc<Ledger>> {
-        self.ledger.as_ref()
-    }
-
-    /// Attempts that were over at this time have no journal.
-    pub(super) fn miss(&mut self, until: Timestamp) {
-        if let Some(ledger) = &mut self.ledger {
-            Arc::make_mut(ledger).missed(until);
-        }
-    }
-}
-
-/// What is stored of a Rollout's attempts.
-#[derive(Debug, Clone)]
-pub struct LedgerChange {
-    /// The Rollout.
-    pub rollout: Key,
-    /// Its ledger, and how its figures are made; none if the Rollout is not there.
-    pub stored: Option<(Arc<Ledger>, dora::Settings)>,
-}
-
-/// The line of a RolloutAttempt that was told.
-pub(super) struct Early {
-    key: Key,
-    uid: SmolStr,
-    line: Line,
-}
-
-impl Early {
-    /// None if it stands under a name that is not its own.
-    pub(super) fn of(seen: &RolloutAttemptSeen) -> Option<Self> {
-        let identity = &seen.journal.identity;
-        let own = Key::new(identity.rollout.namespace.clone(), attempt_name(identity));
-        (seen.key == own).then(|| Self {
-            key: identity.rollout.clone(),
-            uid: identity.rollout_uid.clone(),
-            line: Line::of_journal(&seen.journal),
-        })
-    }
-}
 
 impl Engine {
     /// The RolloutAttempts of the Rollout of this UID were read, or could not be. `attempts` are
@@ -113,13 +37,13 @@ impl Engine {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
-        rollout.book.reading = false;
+        rollout.ledger.reading = false;
         let attempts = match attempts {
             Some(attempts) if rollout.uid.as_deref() == Some(uid) => attempts,
             // Another Rollout has its name by now.
             Some(_) => return self.schedule_report(key, now),
-            None if rollout.book.failed < READS => {
-                rollout.book.failed = rollout.book.failed.saturating_add(1);
+            None if rollout.ledger.failed < READS => {
+                rollout.ledger.failed = rollout.ledger.failed.saturating_add(1);
                 return self.schedule_report(key, later(now, READ_RETRY));
             }
             None => Vec::new(),
@@ -138,8 +62,8 @@ impl Engine {
         let own = self.journals.stored_lines(key, uid);
         let chain = rollout.chain.attempts();
         let lines: Vec<Line> = stored.map(Line::of_journal).chain(own).collect();
-        rollout.book.is_whole = true;
-        if let Some(ledger) = &mut rollout.book.ledger {
+        rollout.ledger.is_whole = true;
+        if let Some(ledger) = &mut rollout.ledger.ledger {
             let ledger = Arc::make_mut(ledger);
             for line in lines {
                 ledger.take(line);
@@ -170,7 +94,7 @@ impl Engine {
         if chain.iter().any(|attempt| later(attempt) && !stays(attempt)) {
             ledger.missed(now);
         }
-        rollout.book.ledger = Some(Arc::new(ledger));
+        rollout.ledger.ledger = Some(Arc::new(ledger));
     }
 
     /// The stored ledgers that have changed since this was asked last.
@@ -201,7 +125,7 @@ impl Engine {
         let Some(rollout) = self.rollouts.get_mut(key).filter(|rollout| rollout.folded) else {
             return false;
         };
-        let (Some(uid), false) = (rollout.uid.clone(), rollout.book.is_whole) else {
+        let (Some(uid), false) = (rollout.uid.clone(), rollout.ledger.is_whole) else {
             return false;
         };
         let attempts = rollout.chain.attempts();
@@ -209,12 +133,12 @@ impl Engine {
             attempts.iter().any(|attempt| lacks(ledger, attempt))
                 || ledger.lines().iter().any(|line| has_ended(line, attempts))
         };
-        if rollout.book.ledger.as_deref().is_some_and(|ledger| !lacks(ledger)) || !served {
+        if rollout.ledger.ledger.as_deref().is_some_and(|ledger| !lacks(ledger)) || !served {
             self.complete(key, &uid, &[], now);
             return false;
         }
-        if !rollout.book.reading {
-            rollout.book.reading = true;
+        if !rollout.ledger.reading {
+            rollout.ledger.reading = true;
             effects.push(Effect::ReadAttempts(key.clone(), uid));
         }
         true
@@ -231,7 +155,7 @@ impl Engine {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
-        let ledger = rollout.book.ledger.as_mut();
+        let ledger = rollout.ledger.ledger.as_mut();
         let Some(ledger) = ledger.filter(|ledger| ledger.rollout_uid() == uid) else {
             return;
         };
@@ -251,7 +175,7 @@ impl Engine {
         let attempts = rollout.chain.attempts().iter();
         let missing = attempts.filter(|it| lacks(ledger, it) && !has_journal(it));
         let until = missing.map(|it| it.ended.unwrap_or(now)).max();
-        if let Some(until) = until.filter(|_| rollout.book.is_whole) {
+        if let Some(until) = until.filter(|_| rollout.ledger.is_whole) {
             Arc::make_mut(ledger).missed(until);
             is_over = true;
         }
@@ -273,7 +197,7 @@ impl Engine {
         let id = line.id.clone();
         self.take_lines(&key, &uid, [line], now);
         let settings = self.traces.get(&key).map(|trace| trace.settings.dora).unwrap_or_default();
-        let ledger = self.rollouts.get(&key).and_then(|rollout| rollout.book.ledger());
+        let ledger = self.rollouts.get(&key).and_then(|rollout| rollout.ledger.get());
         let Some(ledger) = ledger.filter(|ledger| ledger.rollout_uid() == uid) else {
             return;
         };
@@ -318,7 +242,7 @@ impl Rollout {
     }
 
     /// The ledger as it is to be stored.
-    pub(super) fn close_book(
+    pub(super) fn close_ledger(
         &mut self,
         settings: &dora::Settings,
         now: Timestamp,
@@ -327,7 +251,7 @@ impl Rollout {
         if let Some(report) = &mut self.report {
             report.ledger = None;
         }
-        let ledger = self.book.ledger.as_mut()?;
+        let ledger = self.ledger.ledger.as_mut()?;
         Arc::make_mut(ledger).compact(&Bounds::default(), settings, now);
         Some(Arc::clone(ledger))
     }
@@ -357,22 +281,7 @@ fn is_told_by(journal: &Journal, attempt: &Attempt) -> bool {
         && (identity.revision, identity.number) == (attempt.revision, attempt.number)
 }
 
-/// Whether an attempt that is over came after the ledger is known, and has no line that says so.
-pub(super) fn lacks(ledger: &Ledger, attempt: &Attempt) -> bool {
-    let tells = |line: &Line| !line.open() && is_of(line, attempt);
-    let over = attempt.ended.unwrap_or(attempt.started);
-    !attempt.open()
-        && ledger.known_since().is_none_or(|known| over > known)
-        && ledger.compacted().is_none_or(|mark| over > mark.at)
-        && !ledger.lines().iter().any(tells)
-}
-
 /// Whether the attempt of a line that is open is not: its end did not come to the ledger.
 fn has_ended(line: &Line, chain: &[Arc<Attempt>]) -> bool {
     line.open() && !chain.iter().any(|attempt| attempt.open() && is_of(line, attempt))
-}
-
-fn is_of(line: &Line, attempt: &Attempt) -> bool {
-    line.id.hash.as_str() == attempt.hash
-        && (line.id.revision, line.id.number) == (attempt.revision, attempt.number)
 }

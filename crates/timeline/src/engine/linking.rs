@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use smol_str::SmolStr;
 
+use super::wants::{AppLinks, Wants};
 use super::{Effect, Engine, REPORT_DELAY};
 use crate::base::time::later;
 use crate::base::{Key, Traceparent};
@@ -12,23 +13,6 @@ use crate::keptn::app_context::{AppContext, Standing};
 use crate::keptn::attribution::concerns;
 use crate::keptn::links::{bounded, wanted_of};
 use crate::seen::AppVersionSeen;
-
-/// What an app wants, and how it stands.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct AppLinks {
-    wanted: Box<[Traceparent]>,
-    left_out: usize,
-    standing: Standing,
-}
-
-/// What a Rollout wants of its apps.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Wants {
-    /// Those that it is live in or tries to be.
-    apps: Box<[SmolStr]>,
-    links: Box<[Traceparent]>,
-    only_observed: bool,
-}
 
 impl Engine {
     /// The links that an app wants, each trace once; and how many there was no room for.

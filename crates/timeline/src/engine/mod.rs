@@ -17,10 +17,13 @@ mod attempts;
 mod begin;
 mod belonging;
 mod effect;
+mod events;
 mod evidence;
 mod folding;
+mod gone;
 mod keptn_apps;
 mod learn;
+mod ledger_state;
 mod ledgers;
 mod linking;
 mod observation;
@@ -30,6 +33,9 @@ mod replica_sets;
 mod reporting;
 mod resting;
 mod rollout;
+mod rollouts;
+mod wants;
+mod watch;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +44,7 @@ use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use crate::base::groups::Groups;
-use crate::base::{Key, Moment};
+use crate::base::Key;
 use crate::chain::Chain;
 use crate::journal::Sink;
 use crate::keptn::app_context::{AppContext, ContextWritten};
@@ -49,14 +55,14 @@ use crate::stored::RolloutTraceSeen;
 pub use effect::{Effect, ReportWrite, ReportWritten};
 use evidence::Evidence;
 use keptn_apps::KeptnApps;
-use ledgers::Book;
-pub use ledgers::LedgerChange;
-use linking::AppLinks;
+pub use ledger_state::LedgerChange;
+use ledger_state::LedgerState;
 pub use observation::Observation;
 use replica_sets::ReplicaSets;
-use resting::Rollouts;
 use rollout::Write;
-use watches::Watch;
+use rollouts::Rollouts;
+use wants::AppLinks;
+use watch::Watch;
 
 /// Facts of one transition arrive within about a second of each other; they are stored together.
 const REPORT_DELAY: SignedDuration = SignedDuration::from_secs(2);
@@ -313,7 +319,7 @@ impl Engine {
             rollout.former = former.uid.map(|uid| (uid, former.chain));
         }
         if is_new {
-            rollout.book = Book::new(&seen.uid);
+            rollout.ledger = LedgerState::new(&seen.uid);
         }
         self.gone_early.remove(&key);
         let before = rollout.seen.take();
@@ -355,7 +361,7 @@ impl Engine {
         if rollout.chain.attempts().is_empty() && same {
             rollout.chain = Chain::restored(stored.attempts.clone());
             if let Some(ledger) = stored.ledger.as_ref().filter(|_| !rollout.folded) {
-                rollout.book = Book::restored(ledger);
+                rollout.ledger = LedgerState::restored(ledger);
                 self.ledgers_changed.insert(key.clone());
             }
             rollout.uid = Some(stored.rollout_uid.clone());
@@ -367,97 +373,6 @@ impl Engine {
         } else if rollout.uid.as_ref() == Some(&stored.rollout_uid) {
             rollout.told = Some(*stored);
             self.report_must_stand(&key, now);
-        }
-    }
-
-    fn gone(&mut self, kind: Kind, key: &Key, now: Timestamp) {
-        if matches!(kind, Kind::Rollout | Kind::RolloutTrace) {
-            self.wake(key);
-        }
-        match kind {
-            // What was told of it last is folded first, beside all that lies around it.
-            Kind::Rollout if !self.has_looked() => {
-                self.gone_early.insert(key.clone());
-            }
-            Kind::Rollout => {
-                self.touch_apps_of(key);
-                self.end_as_told(key, now);
-                self.end_journals(key, Moment::observed(now), now);
-                self.early_lines.remove(key);
-                self.ledgers_changed.insert(key.clone());
-                self.touched_rollouts.insert(key.clone());
-                if let Some(rollout) = self.rollouts.remove(key) {
-                    let goes = usize::from(rollout.exists());
-                    self.existing = self.existing.saturating_sub(goes);
-                    for workload in rollout.workloads {
-                        let workload = Key::new(key.namespace.clone(), workload);
-                        self.rollouts_of_workload.remove(workload, key);
-                    }
-                    for app in rollout.apps {
-                        let app = Key::new(key.namespace.clone(), app);
-                        self.rollouts_of_app.remove(app, key);
-                    }
-                }
-            }
-            Kind::ReplicaSet => self.replica_set_gone(key),
-            Kind::AppVersion | Kind::WorkloadVersion => self.keptn.remove(kind, key),
-            Kind::AppContext => {
-                if let Some(context) = self.contexts.get_mut(key) {
-                    context.gone(now);
-                }
-                self.touched_apps.insert(key.clone());
-            }
-            Kind::RolloutAttempt => self.journals.gone(key, now),
-            Kind::Pod => self.evidence.pod_gone(key),
-            // What was found out of them stays.
-            Kind::AnalysisRun => self.evidence.run_gone(key),
-            Kind::Experiment => {}
-            Kind::RolloutTrace => {
-                self.traces.remove(key);
-                if let Some(rollout) = self.rollouts.get_mut(key) {
-                    if rollout.write == Write::Stored {
-                        rollout.write = Write::Owed;
-                    }
-                    self.touched_rollouts.insert(key.clone());
-                }
-                if self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {
-                    self.gone(Kind::Rollout, key, now);
-                }
-            }
-        }
-    }
-
-    /// Argo names a ReplicaSet after its Rollout (argo-rollouts rollout/sync.go,
-    /// `createNewReplicaSet`); one that was adopted may have any name.
-    fn replica_set_gone(&mut self, key: &Key) {
-        let owner = key.name.rsplit_once('-').map(|(owner, _)| owner);
-        let owner = owner.map(|owner| Key::new(key.namespace.clone(), owner));
-        let mut owners: Vec<_> = owner.into_iter().collect();
-        for owner in &owners {
-            self.wake(owner);
-        }
-        if !self.replica_sets.remove(key) {
-            owners = self.rollouts.resting_in(&key.namespace);
-            for owner in &owners {
-                self.wake(owner);
-            }
-            self.replica_sets.remove(key);
-        }
-        self.may_rest.extend(owners);
-    }
-
-    fn keys_of(&self, kind: Kind) -> Vec<Key> {
-        match kind {
-            Kind::Rollout => self.rollouts.keys().cloned().collect(),
-            Kind::ReplicaSet => {
-                self.replica_sets.keys().cloned().chain(self.rollouts.resting_sets()).collect()
-            }
-            Kind::AppVersion | Kind::WorkloadVersion => self.keptn.keys(kind),
-            Kind::AppContext => self.contexts.keys().cloned().collect(),
-            Kind::RolloutTrace => {
-                self.traces.keys().chain(self.rollouts.resting_traces()).cloned().collect()
-            }
-            Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => Vec::new(),
         }
     }
 }

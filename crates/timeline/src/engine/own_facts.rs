@@ -30,7 +30,7 @@ impl Engine {
         let uid = set.rollout_uid.as_str();
         let rollout = self.rollouts.get(key)?;
         let chain = rollout.chain.attempts();
-        let ledger = rollout.book.ledger().filter(|ledger| ledger.rollout_uid() == uid);
+        let ledger = rollout.ledger.get().filter(|ledger| ledger.rollout_uid() == uid);
         // A retry of the same revision is no return: nothing was written over what it says.
         let is_before = |hash: &str, revision| hash == set.hash && revision < attempt.revision;
         let lines = ledger.map(|ledger| ledger.lines()).unwrap_or_default().iter();

@@ -112,7 +112,7 @@ impl Engine {
             rollout_uid: uid.clone(),
             observed_generation: trace.and_then(|trace| trace.generation),
             attempts: rollout.chain.attempts().to_vec(),
-            ledger: rollout.book.ledger().cloned(),
+            ledger: rollout.ledger.get().cloned(),
             dora: trace.map(|trace| trace.settings.dora).unwrap_or_default(),
             at: now,
             observed: conditions::observed(&view, now),
@@ -139,7 +139,7 @@ impl Engine {
             self.journals.reported(key, true);
             return;
         }
-        report.ledger = rollout.close_book(&report.dora, now);
+        report.ledger = rollout.close_ledger(&report.dora, now);
         (rollout.report, rollout.write) = (Some(report.clone()), Write::UnderWay);
         let write = ReportWrite { create, owner, change_owner, report };
         effects.push(Effect::WriteReport(key.clone(), Box::new(write)));

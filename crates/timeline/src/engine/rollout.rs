@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use smol_str::SmolStr;
 
-use super::ledgers::Book;
-use super::linking::Wants;
+use super::ledger_state::LedgerState;
+use super::wants::Wants;
 use crate::chain::Chain;
 use crate::outbox::Retry;
 use crate::seen::RolloutSeen;
@@ -52,7 +52,7 @@ pub(super) struct Rollout {
     pub(super) settles_by: Option<Timestamp>,
     /// Writes of its RolloutTrace that did not come through.
     pub(super) retry: Retry,
-    pub(super) book: Book,
+    pub(super) ledger: LedgerState,
 }
 
 impl Rollout {
@@ -77,6 +77,6 @@ impl Rollout {
             && self.told.is_none()
             && self.report_due.is_none()
             && self.retry == Retry::default()
-            && self.book.is_idle()
+            && self.ledger.is_idle()
     }
 }

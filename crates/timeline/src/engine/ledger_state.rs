@@ -1,0 +1,103 @@
+//! The ledger of one Rollout as this process has it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use smol_str::SmolStr;
+
+use crate::base::{Key, attempt_name};
+use crate::chain::Attempt;
+use crate::dora;
+use crate::ledger::{Ledger, Line};
+use crate::stored::RolloutAttemptSeen;
+
+/// The ledger of a Rollout, as far as there is one.
+#[derive(Debug, Default)]
+pub(super) struct LedgerState {
+    pub(super) ledger: Option<Arc<Ledger>>,
+    /// Nothing that an earlier process knew is missing in it.
+    pub(super) is_whole: bool,
+    /// The RolloutAttempts that are left are being read.
+    pub(super) reading: bool,
+    /// So many reads have failed.
+    pub(super) failed: u8,
+}
+
+impl LedgerState {
+    /// That of a Rollout that is looked at from its creation on.
+    pub(super) fn new(uid: &str) -> Self {
+        Self::whole(Some(Arc::new(Ledger::new(uid, None))))
+    }
+
+    /// As it was stored. What was stored of an attempt just before the end of that process may not
+    /// have come to it.
+    pub(super) fn restored(ledger: &Arc<Ledger>) -> Self {
+        Self { ledger: Some(Arc::clone(ledger)), ..Self::default() }
+    }
+
+    /// As it rested.
+    pub(super) fn whole(ledger: Option<Arc<Ledger>>) -> Self {
+        Self { ledger, is_whole: true, ..Self::default() }
+    }
+
+    /// Whether nothing is missing, and nothing of it is being read.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_whole && !self.reading && self.failed == 0
+    }
+
+    pub(super) fn get(&self) -> Option<&Arc<Ledger>> {
+        self.ledger.as_ref()
+    }
+
+    /// Attempts that were over at this time have no journal.
+    pub(super) fn miss(&mut self, until: Timestamp) {
+        if let Some(ledger) = &mut self.ledger {
+            Arc::make_mut(ledger).missed(until);
+        }
+    }
+}
+
+/// What is stored of a Rollout's attempts.
+#[derive(Debug, Clone)]
+pub struct LedgerChange {
+    /// The Rollout.
+    pub rollout: Key,
+    /// Its ledger, and how its figures are made; none if the Rollout is not there.
+    pub stored: Option<(Arc<Ledger>, dora::Settings)>,
+}
+
+/// The line of a RolloutAttempt that was told.
+pub(super) struct Early {
+    pub(super) key: Key,
+    pub(super) uid: SmolStr,
+    pub(super) line: Line,
+}
+
+impl Early {
+    /// None if it stands under a name that is not its own.
+    pub(super) fn of(seen: &RolloutAttemptSeen) -> Option<Self> {
+        let identity = &seen.journal.identity;
+        let own = Key::new(identity.rollout.namespace.clone(), attempt_name(identity));
+        (seen.key == own).then(|| Self {
+            key: identity.rollout.clone(),
+            uid: identity.rollout_uid.clone(),
+            line: Line::of_journal(&seen.journal),
+        })
+    }
+}
+
+/// Whether an attempt that is over came after the ledger is known, and has no line that says so.
+pub(super) fn lacks(ledger: &Ledger, attempt: &Attempt) -> bool {
+    let tells = |line: &Line| !line.open() && is_of(line, attempt);
+    let over = attempt.ended.unwrap_or(attempt.started);
+    !attempt.open()
+        && ledger.known_since().is_none_or(|known| over > known)
+        && ledger.compacted().is_none_or(|mark| over > mark.at)
+        && !ledger.lines().iter().any(tells)
+}
+
+/// Whether a line is that of an attempt.
+pub(super) fn is_of(line: &Line, attempt: &Attempt) -> bool {
+    line.id.hash.as_str() == attempt.hash
+        && (line.id.revision, line.id.number) == (attempt.revision, attempt.number)
+}
