@@ -47,6 +47,9 @@ async fn killed_at_five_points_of_a_rollout_it_tells_the_same_chain() -> Outcome
     cart.abort().await?;
     cart.aborted().await?;
     operator.resume()?;
+    let aborted =
+        |trace: &RolloutTrace| lines(trace).iter().any(|line| line.starts_with("3 3.0.0 Aborted"));
+    story.chains.trace_until("cart", "of an abort", aborted).await?;
     story.chains.context_until("shop", "with two links", |links| links.len() == 2).await?;
     cart.apply_version("4.0.0").await?;
     cart.paused().await?;

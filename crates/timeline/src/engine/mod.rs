@@ -43,8 +43,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use crate::base::groups::Groups;
 use crate::base::Key;
+use crate::base::groups::Groups;
 use crate::chain::Chain;
 use crate::journal::Sink;
 use crate::keptn::app_context::{AppContext, ContextWritten};

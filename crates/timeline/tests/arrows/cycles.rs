@@ -27,7 +27,7 @@ impl Crate {
             let begins = |line: &&str| {
                 line.starts_with("use ") || line.contains("pub") && line.contains(" use ")
             };
-            let Some(first) = lines.iter().position(|line| begins(line)) else { continue };
+            let Some(first) = lines.iter().position(begins) else { continue };
             let statement = lines[first..].join(" ");
             let Some((visibility, tree)) = statement.split_once("use ") else { continue };
             for path in expanded(tree.trim()) {
