@@ -30,7 +30,11 @@ mod has {
     pub(super) const REPLACES: u64 = 1 << 9;
     pub(super) const RECOVERS: u64 = 1 << 10;
     pub(super) const TEMPLATE: u64 = 1 << 11;
-    pub(super) const BITS: u32 = 12;
+    /// It is not the first attempt of its revision.
+    pub(super) const NUMBER: u64 = 1 << 12;
+    /// What it replaces is the first attempt of the revision before.
+    pub(super) const REPLACES_LAST: u64 = 1 << 13;
+    pub(super) const BITS: u32 = 14;
 }
 
 impl PackedLedger {
@@ -125,13 +129,20 @@ fn write_line(writer: &mut Writer, line: &Line, revision: i64) {
         | flag(template.is_some(), has::TEMPLATE)
         | flag(replaces.is_some(), has::REPLACES)
         | flag(recovers.is_some(), has::RECOVERS);
+    let last = Ref { revision: id.revision.wrapping_sub(1), number: 1 };
+    let replaces_last = *replaces == Some(last);
+    let flags = flags & !flag(replaces_last, has::REPLACES)
+        | flag(replaces_last, has::REPLACES_LAST)
+        | flag(id.number != 1, has::NUMBER);
     let of_three = place(&EXPOSED, exposed);
     let kinds = KINDS.len() as u64;
     let codes = place(&OUTCOMES, outcome).saturating_mul(kinds).saturating_add(place(&KINDS, kind));
     let codes = codes.saturating_mul(3).saturating_add(of_three);
     writer.number((codes << has::BITS) | flags);
     writer.signed(id.revision.wrapping_sub(revision));
-    writer.number(u64::from(id.number));
+    if id.number != 1 {
+        writer.number(u64::from(id.number));
+    }
     writer.text(Text::Digits, id.hash.as_str());
     writer.time(*started);
     for at in [ended, settled, exposed_at].into_iter().flatten() {
@@ -157,7 +168,8 @@ fn write_line(writer: &mut Writer, line: &Line, revision: i64) {
     if let Some(template) = template {
         writer.number(u64::from(*template));
     }
-    for other in [replaces, recovers].into_iter().flatten() {
+    let replaces = replaces.filter(|_| !replaces_last);
+    for other in [replaces, *recovers].into_iter().flatten() {
         writer.signed(other.revision.wrapping_sub(id.revision));
         writer.number(u64::from(other.number));
     }
@@ -169,7 +181,7 @@ fn read_line(reader: &mut Reader<'_>, revision: i64) -> Option<Line> {
     let has = |flag: u64| flags & flag != 0;
     let kinds = KINDS.len() as u64;
     let revision = reader.signed()?.wrapping_add(revision);
-    let number = u32::try_from(reader.number()?).ok()?;
+    let number = if has(has::NUMBER) { u32::try_from(reader.number()?).ok()? } else { 1 };
     let hash = Word::packed(reader.text(Text::Digits)?);
     let started = reader.time()?;
     let mut time = |is: bool| if is { reader.time().map(Some) } else { Some(None) };
@@ -199,7 +211,11 @@ fn read_line(reader: &mut Reader<'_>, revision: i64) -> Option<Line> {
         let revision = reader.signed()?.wrapping_add(revision);
         Some(Some(Ref { revision, number: u32::try_from(reader.number()?).ok()? }))
     };
-    let replaces = other(has(has::REPLACES))?;
+    let replaces = if has(has::REPLACES_LAST) {
+        Some(Ref { revision: revision.wrapping_sub(1), number: 1 })
+    } else {
+        other(has(has::REPLACES))?
+    };
     let recovers = other(has(has::RECOVERS))?;
     Some(Line {
         id: Id { revision, number, hash },

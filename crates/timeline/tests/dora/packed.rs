@@ -52,5 +52,5 @@ fn two_hundred_lines_take_less_than_eight_kilobytes() {
     }
     let packed = PackedLedger::of(&ledger);
     assert_eq!(packed.ledger().as_ref(), Some(&ledger));
-    assert!(packed.size() <= 8_000, "{} bytes", packed.size());
+    assert!(packed.size() <= 7_400, "{} bytes", packed.size());
 }
