@@ -1,5 +1,6 @@
 //! How an attempt begins: its number, its time, and what it follows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -51,6 +52,24 @@ impl Chain {
             .collect();
         unseen.sort_by_key(|set| set.revision);
         unseen
+    }
+
+    /// Whether a number since the attempts `before` belongs to nothing that is there. Argo counts
+    /// without a hole, and numbers anew what somebody goes back to: what had the number is forgotten.
+    pub(crate) fn lacks_number(
+        &self,
+        before: &[Arc<Attempt>],
+        replica_sets: &[&ReplicaSetSeen],
+    ) -> bool {
+        let highest = |attempts: &[Arc<Attempt>]| attempts.iter().map(|it| it.revision).max();
+        let (Some(last), Some(newest)) = (highest(before), highest(&self.attempts)) else {
+            return false;
+        };
+        let attempts = self.attempts.iter().map(|attempt| attempt.revision);
+        let sets = replica_sets.iter().filter_map(|set| set.revision);
+        let known: BTreeSet<i64> =
+            attempts.chain(sets).filter(|it| last < *it && *it <= newest).collect();
+        last > 0 && i64::try_from(known.len()) != Ok(newest.saturating_sub(last))
     }
 
     /// Adds attempts that came and went unseen; what was under way until then was superseded.

@@ -185,7 +185,8 @@ impl Chain {
             let under_way = under_way.then(|| self.attempts.remove(0));
             if under_way.is_none() {
                 self.miss(self.unseen(set.revision.unwrap_or(0), view), view);
-                self.close_newest(Phase::Superseded, view.now);
+                // Another became stable unseen: this one may have been so before.
+                self.close_newest(Phase::Unknown, view.now);
             }
             let mut missed = not_observed(set, Phase::Promoted, view);
             if self.newest().is_some_and(|newest| !not_before(missed.started, newest.started)) {
@@ -242,6 +243,11 @@ impl Chain {
                 }
                 return self.close_newest(Phase::Reverted, view.now);
             }
+        }
+        // Nobody saw how this one came to be stable, nor whether the one before was so until then.
+        if self.newest().is_some_and(Attempt::open) {
+            let until = self.made_anew(view).unwrap_or(view.now);
+            self.close_newest(Phase::Unknown, until);
         }
         let began_now = first && !was_healthy(view.rollout);
         let initial = first && view.rollout.revision == Some(1);

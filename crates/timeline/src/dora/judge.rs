@@ -188,18 +188,19 @@ impl Live {
             let known = last.get(hash).copied();
             let was_live =
                 known.is_some() && newest.is_none_or(|newest| newest.id.hash.as_str() != hash);
-            if was_live && verdicts[n].is_change() {
-                verdicts[n].kind = Kind::Rollback;
-            }
-            // The same may come under another hash: a chart stamps the time into the template.
             let mut target = known.flatten();
             let goes_back = verdicts[n].kind == Kind::Rollback;
-            if known.is_none() && (verdicts[n].is_change() || goes_back) {
+            if verdicts[n].is_change() || goes_back {
                 let this = verdicts[n].line;
-                let same = |other: &Line| this.is_same_as(other);
+                // The same may come under another hash: a chart stamps the time into the template.
+                let same = |other: &Line| this.id.hash != other.id.hash && this.is_same_as(other);
                 let earlier = live.order.iter().rposition(|&other| same(verdicts[other].line));
                 verdicts[n].kind = if newest.or(first).is_some_and(same) {
                     Kind::Redeploy
+                } else if was_live {
+                    Kind::Rollback
+                } else if known.is_some() {
+                    verdicts[n].kind
                 } else if earlier.is_some() || before.iter().any(|line| same(line)) {
                     target = earlier;
                     Kind::Rollback

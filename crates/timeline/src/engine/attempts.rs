@@ -39,7 +39,11 @@ impl Engine {
                 let stable = rollout.seen.as_ref().and_then(|seen| seen.stable_hash.as_deref());
                 rollout.chain.learn(journal, stable);
             }
-            self.touched_rollouts.insert(identity.rollout.clone());
+            let key = identity.rollout.clone();
+            if replaced {
+                self.end_orphan(attempt, &key, now);
+            }
+            self.touched_rollouts.insert(key);
         }
         if !told.is_empty() {
             self.count(attempt, &mut told, now);
@@ -67,6 +71,7 @@ impl Engine {
             let stable = rollout.seen.as_ref().and_then(|seen| seen.stable_hash.as_deref());
             rollout.chain.learn(journal, stable);
         }
+        self.end_orphan(&name, &key, now);
         self.touched_rollouts.insert(key);
     }
 
@@ -144,8 +149,13 @@ impl Engine {
             let Some(index) = found else {
                 // Another Rollout has its name now, or its chain has gone on without it.
                 let at = Moment::inferred(None, now);
-                turn = turn.max(self.journals.fold(name, now, |journal| journal.deleted(at)));
                 let ours = identity.rollout_uid == seen.uid;
+                if ours {
+                    // The Rollout is there: only how this ended is not known.
+                    let end = |journal: &mut Journal| journal.ended_as(Phase::Unknown, at, now);
+                    turn = turn.max(self.journals.fold(name, now, end));
+                }
+                turn = turn.max(self.journals.fold(name, now, |journal| journal.deleted(at)));
                 lines.extend(self.journals.stored_line(name).filter(|_| ours).cloned());
                 continue;
             };
@@ -233,6 +243,15 @@ impl Engine {
             let name = Key::new(key.namespace.clone(), attempt_name(&identity(key, uid, attempt)));
             let at = Moment::inferred(Some(attempt.started), attempt.ended.unwrap_or(now));
             self.journals.fold(&name, now, |journal| journal.ended_as(attempt.phase, at, now));
+        }
+    }
+
+    /// What is stored of an attempt may be told when its Rollout has gone already.
+    fn end_orphan(&mut self, name: &Key, key: &Key, now: Timestamp) {
+        let gone = self.rollouts.get(key).is_none_or(|rollout| !rollout.exists());
+        if self.started && gone {
+            let at = Moment::inferred(None, now);
+            self.journals.fold(name, now, |journal| journal.deleted(at));
         }
     }
 

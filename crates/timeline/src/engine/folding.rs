@@ -50,6 +50,9 @@ impl Engine {
         let before = before.filter(|_| rollout.folded && !rollout.gap);
         if before.is_none() {
             rollout.chain.bound_newest(earlier.first().map(Arc::as_ref));
+            if rollout.chain.lacks_number(&earlier, &sets) {
+                rollout.ledger.miss(now);
+            }
         }
         let trimmed = rollout.chain.trim(history);
         (rollout.folded, rollout.gap) = (true, false);

@@ -8,7 +8,7 @@ use crate::base::{Key, Moment};
 use crate::seen::Kind;
 
 impl Engine {
-    pub(super) fn gone(&mut self, kind: Kind, key: &Key, now: Timestamp) {
+    pub(super) fn gone(&mut self, kind: Kind, key: &Key, at: Moment, now: Timestamp) {
         if matches!(kind, Kind::Rollout | Kind::RolloutTrace) {
             self.wake(key);
         }
@@ -20,7 +20,7 @@ impl Engine {
             Kind::Rollout => {
                 self.touch_apps_of(key);
                 self.end_as_told(key, now);
-                self.end_journals(key, Moment::observed(now), now);
+                self.end_journals(key, at, now);
                 self.early_lines.remove(key);
                 self.ledgers_changed.insert(key.clone());
                 self.touched_rollouts.insert(key.clone());
@@ -58,8 +58,11 @@ impl Engine {
                     }
                     self.touched_rollouts.insert(key.clone());
                 }
-                if self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {
-                    self.gone(Kind::Rollout, key, now);
+                // Where Rollouts cannot be listed nobody knows that it went.
+                let all = self.has_all_rollouts();
+                if all && self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {
+                    // Nobody saw it go.
+                    self.gone(Kind::Rollout, key, Moment::inferred(None, now), now);
                 }
             }
         }

@@ -43,8 +43,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use crate::base::Key;
 use crate::base::groups::Groups;
+use crate::base::{Key, Moment};
 use crate::chain::Chain;
 use crate::journal::Sink;
 use crate::keptn::app_context::{AppContext, ContextWritten};
@@ -172,7 +172,7 @@ impl Engine {
             Observation::Listing(Kind::Rollout) => {
                 self.rollouts.begin_gap();
             }
-            Observation::Gone(kind, key) => self.gone(kind, &key, now),
+            Observation::Gone(kind, key) => self.gone(kind, &key, Moment::observed(now), now),
             Observation::Invalid(Kind::Rollout, seen) => {
                 self.wake(&seen.key);
                 let rollout = self.rollouts.or_default(&seen.key);
@@ -186,8 +186,10 @@ impl Engine {
             }
             Observation::Listing(_) | Observation::Invalid(..) => {}
             Observation::Listed(kind, present) => {
+                // It went at some time since it was seen last.
+                let at = Moment::inferred(None, now);
                 for key in self.keys_of(kind).into_iter().filter(|key| !present.contains(key)) {
-                    self.gone(kind, &key, now);
+                    self.gone(kind, &key, at, now);
                 }
                 self.turn_watch(kind, Watch { listed: true, unavailable: None });
             }
@@ -230,7 +232,7 @@ impl Engine {
         if !self.started && self.has_all_rollouts() {
             self.started = true;
             for key in std::mem::take(&mut self.gone_early) {
-                self.gone(Kind::Rollout, &key, now);
+                self.gone(Kind::Rollout, &key, Moment::inferred(None, now), now);
             }
             self.end_orphans(now);
             self.take_all_early(now);

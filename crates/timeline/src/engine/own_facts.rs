@@ -11,7 +11,7 @@ use super::Engine;
 use crate::base::Key;
 use crate::chain::Attempt;
 use crate::journal::Facts;
-use crate::ledger::Line;
+use crate::ledger::{Kind, Line};
 use crate::seen::commit::CommitTime;
 use crate::seen::{ReplicaSetSeen, RevisionFacts};
 
@@ -31,8 +31,13 @@ impl Engine {
         let rollout = self.rollouts.get(key)?;
         let chain = rollout.chain.attempts();
         let ledger = rollout.ledger.get().filter(|ledger| ledger.rollout_uid() == uid);
-        // A retry of the same revision is no return: nothing was written over what it says.
-        let is_before = |hash: &str, revision| hash == set.hash && revision < attempt.revision;
+        // A retry of the same revision is no return: nothing was written over what it says. Once the
+        // ReplicaSet has a later number, it says what is written for that.
+        let numbered_anew = set.revision > Some(attempt.revision);
+        let is_before = |hash: &str, revision| {
+            hash == set.hash
+                && (revision < attempt.revision || (numbered_anew && revision == attempt.revision))
+        };
         let lines = ledger.map(|ledger| ledger.lines()).unwrap_or_default().iter();
         let is_earlier = |line: &&Line| is_before(line.id.hash.as_str(), line.id.revision);
         // Lines are newest first.
@@ -78,6 +83,7 @@ fn of_set(told: &RevisionFacts) -> Facts {
         author: text(&told.author),
         repository: text(&told.repository),
         origin: told.origin,
+        hotfix: told.hotfix,
         ..dated(told.commit_time)
     }
 }
@@ -106,6 +112,7 @@ fn of_line(line: &Line) -> Facts {
     Facts {
         version: version.map(|version| version.as_str().to_owned()),
         commit: line.commit.as_ref().map(|commit| commit.as_str().to_owned()),
+        hotfix: line.kind == Kind::Hotfix,
         ..dated(line.commit_time)
     }
 }
@@ -145,7 +152,8 @@ fn own(told: &RevisionFacts, others: &[&ReplicaSetSeen], first: &Facts) -> Revis
     }
     // Who names its own commit was annotated for it.
     let has_own_commit = own.commit.is_some() && own.commit == told.commit;
-    own.hotfix = told.hotfix && (has_own_commit || !copied(&|other| other.hotfix));
+    let is_copy = !has_own_commit && (has_commit || copied(&|other| other.hotfix));
+    own.hotfix = if is_copy { first.hotfix } else { told.hotfix };
     own
 }
 

@@ -313,6 +313,8 @@ impl Argo {
             template_digest: template
                 .bytes()
                 .fold(7, |digest, byte| digest * 257 + u64::from(byte)),
+            // A stamp is an annotation of the template.
+            spec_digest: u64::from(content(hash).as_bytes()[0]),
             ..RevisionFacts::default()
         };
         let set = set.clone();

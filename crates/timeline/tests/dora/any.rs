@@ -43,6 +43,8 @@ enum What {
     Reship(usize),
     /// Back to what was live before anybody looked.
     BackFar,
+    /// What was live, under another hash; it is promoted or stopped.
+    Stamp(usize, bool),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -59,6 +61,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => Just(What::Retry),
         1 => (0usize..4).prop_map(What::Reship),
         1 => Just(What::BackFar),
+        2 => (0usize..3, any::<bool>()).prop_map(|(n, good)| What::Stamp(n, good)),
     ];
     let pause = prop_oneof![1 => 0i64..3, 3 => 0i64..600, 3 => 600i64..6000];
     let takes = prop_oneof![1 => Just(0i64), 4 => 1i64..300];
@@ -112,6 +115,7 @@ fn play(acts: &[Act]) -> Vec<Line> {
         kind: Kind::Initial,
         exposed: Exposed::Yes,
         ended: Some(second(60)),
+        template: Some(1),
         ..Line::begin(Id::new(1, 1, "h1"), DAY_ONE)
     };
     let mut lines = vec![first];
@@ -157,6 +161,8 @@ fn next(lines: &[Line], act: &Act, clock: i64) -> Line {
             let id = Id::new(revision, 1, &format!("old{revision}"));
             (id, Phase::Promoted, Kind::Rollback, Exposed::Yes)
         }
+        What::Stamp(_, true) => (fresh, Phase::Promoted, Kind::Change, Exposed::Yes),
+        What::Stamp(_, false) => (fresh, Phase::Aborted, Kind::Change, Exposed::Yes),
         What::Reship(n) => match stopped(n) {
             Some(id) => (id, Phase::Promoted, Kind::Change, Exposed::Yes),
             None => (fresh, Phase::Promoted, Kind::Change, Exposed::Yes),
@@ -178,7 +184,13 @@ fn next(lines: &[Line], act: &Act, clock: i64) -> Line {
     };
     let started = second(clock * 60);
     let ended = clock + act.takes;
-    let before = lines.iter().rev().find(|line| line.id.hash == id.hash);
+    let before = match act.what {
+        What::Stamp(n, _) => {
+            lines.iter().rev().filter(|line| line.outcome == Phase::Promoted).nth(n)
+        }
+        _ => lines.iter().rev().find(|line| line.id.hash == id.hash),
+    };
+    let template = before.map_or(u32::try_from(revision).ok(), |before| before.template);
     let failed = !matches!(outcome, Phase::Promoted | Phase::Superseded);
     let commit = match lines.last() {
         _ if before.is_some() => before.and_then(|before| before.commit.clone()),
@@ -197,6 +209,7 @@ fn next(lines: &[Line], act: &Act, clock: i64) -> Line {
             .map(|hits| second((clock + hits.min(act.takes)) * 60)),
         class: failed.then_some(FailureClass::CrashLoop),
         commit,
+        template,
         commit_time: act.age.map_or(CommitTime::Untold, |age| {
             CommitTime::At(second((clock - age * 60) * 60), Source::Throughline)
         }),

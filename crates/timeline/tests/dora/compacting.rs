@@ -21,14 +21,21 @@ pub(crate) fn reread(ledger: &Ledger) -> Ledger {
     Ledger::restored(ledger.rollout_uid(), ledger.known_since(), lines, days, mark)
 }
 
-/// A history of which nothing is missing: there is no way back to what nobody knows in it.
+/// A history of which nothing is missing: there is no way back to what nobody knows in it. Of what
+/// was live under another hash the ReplicaSets tell, also once its line is gone.
 fn whole(mut lines: Vec<Line>) -> Vec<Line> {
     for place in 0..lines.len() {
-        let was_live = |other: &Line| other.id.hash == lines[place].id.hash;
-        let known = lines[..place].iter().any(was_live);
-        if lines[place].kind == Kind::Rollback && !known {
-            lines[place].kind = Kind::Change;
-        }
+        let (before, rest) = lines.split_at_mut(place);
+        let Some(line) = rest.first_mut() else { continue };
+        let mut lived = before.iter().rev().filter(|it| it.outcome == Promoted);
+        let known = before.iter().any(|other| other.id.hash == line.id.hash);
+        let same = |other: &Line| other.is_same_as(line);
+        let back = !lived.next().is_some_and(same) && lived.any(same);
+        line.kind = match line.kind {
+            Kind::Change | Kind::Hotfix if back => Kind::Rollback,
+            Kind::Rollback if !known && !back => Kind::Change,
+            kind => kind,
+        };
     }
     lines
 }

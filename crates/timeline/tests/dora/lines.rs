@@ -33,7 +33,10 @@ pub(crate) fn entry_of_line(line: &Line) -> Entry {
             Exposed::Unknown => None,
         },
         hit: line.exposed_at.map(second),
-        content: commit.clone().zip(word(&line.version)),
+        content: line.template.map(|template| {
+            let version = word(&line.version).filter(|it| it != line.id.hash.as_str());
+            format!("{template} {version:?} {commit:?}")
+        }),
         commit,
         committed: match line.commit_time {
             CommitTime::Untold | CommitTime::Refused(Refusal::Redeployed) => None,

@@ -12,7 +12,6 @@ mod compacting;
 mod documented;
 mod journals;
 mod lines;
-mod not_yet;
 mod packed;
 mod published;
 mod reckoning;

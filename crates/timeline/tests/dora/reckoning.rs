@@ -34,8 +34,8 @@ pub(crate) struct Entry {
     /// Whether users could be hit; none if nobody knows.
     pub(crate) exposed: Option<bool>,
     pub(crate) hit: Option<i64>,
-    /// What is deployed, if that is known: commit and version.
-    pub(crate) content: Option<(String, String)>,
+    /// What is deployed, if that is known: template, commit and version.
+    pub(crate) content: Option<String>,
     pub(crate) commit: Option<String>,
     /// When the commit was made; an error if what is said cannot be right.
     pub(crate) committed: Option<Result<i64, ()>>,
@@ -100,46 +100,41 @@ pub(crate) fn percentile(sorted: &[i64], tenths: i64) -> Option<f64> {
     Some(below + (above - below) * part as f64 / 10.0)
 }
 
-/// What every attempt was for, by what was live before it: in the order in which they ended.
-pub(crate) fn purposes(entries: &[Entry]) -> Vec<(usize, For)> {
+/// What every attempt was for, by what was live before it: in the order in which they ended. All
+/// that became live after `since` is known; all at all if there is none.
+pub(crate) fn purposes(entries: &[Entry], since: Option<i64>) -> Vec<(usize, For)> {
     let mut order: Vec<usize> = (0..entries.len()).filter(|n| counts(&entries[*n])).collect();
     order.sort_by_key(|n| (entries[*n].ended, entries[*n].began, *n));
     let mut live: Vec<usize> = Vec::new();
-    // Those that were not taken back since: a return to others ships them anew.
-    let mut standing: Vec<usize> = Vec::new();
-    let mut found = Vec::new();
+    let mut found: Vec<(usize, For)> = Vec::new();
     for n in order {
         let entry = &entries[n];
-        let what = match live.last() {
-            _ if matches!(entry.what, For::Initial | For::Upgrade) => entry.what,
-            None => entry.what,
-            Some(now) => {
-                let now = &entries[*now];
-                let was = |other: &usize| entries[*other].hash == entry.hash;
-                let stands = |other: &usize| same_content(&entries[*other], entry);
-                if now.hash != entry.hash && same_content(now, entry) {
-                    // A rollback by hash to what is live by content changes nothing either.
-                    if live.iter().any(|it| entries[*it].hash == entry.hash) {
-                        For::Rollback
-                    } else {
-                        For::Redeploy
-                    }
-                } else if now.hash != entry.hash
-                    && (live.iter().any(was) || standing.iter().any(stands))
-                {
-                    For::Rollback
-                } else {
-                    entry.what
-                }
-            }
+        let declared = entry.what;
+        let now = live.last().map(|now| &entries[*now]);
+        let is_it = |other: &usize| entries[*other].hash == entry.hash;
+        let is_like_it = |other: &usize| same_content(&entries[*other], entry);
+        let stopped = |other: &(usize, For)| {
+            is_it(&other.0)
+                && matches!(other.1, For::Change | For::Hotfix)
+                && !matches!(entries[other.0].outcome, Phase::Promoted | Phase::Unknown)
+        };
+        let what = if !matches!(declared, For::Change | For::Hotfix | For::Rollback) {
+            declared
+        } else if now.is_some_and(|now| now.hash != entry.hash && same_content(now, entry)) {
+            For::Redeploy
+        } else if live.iter().any(is_it) {
+            // What was live just before is no rollback.
+            if now.is_some_and(|now| now.hash == entry.hash) { declared } else { For::Rollback }
+        } else if live.iter().any(is_like_it) {
+            For::Rollback
+        } else if declared == For::Rollback && (since.is_none() || found.iter().any(stopped)) {
+            // It was never live.
+            For::Change
+        } else {
+            declared
         };
         if entry.outcome == Phase::Promoted {
             live.push(n);
-            let target = standing.iter().rposition(|it| same(&entries[*it], entry));
-            match target.filter(|_| what == For::Rollback) {
-                Some(at) => standing.truncate(at + 1),
-                None => standing.push(n),
-            }
         }
         found.push((n, what));
     }
@@ -158,10 +153,11 @@ fn same(one: &Entry, other: &Entry) -> bool {
     one.hash == other.hash || same_content(one, other)
 }
 
-/// The figures of a Rollout over all of its attempts.
+/// The figures of a Rollout over all of its attempts; all that were after `since`, if some are
+/// missing.
 #[expect(clippy::too_many_lines, reason = "the text of docs/dora.md from top to bottom")]
-pub(crate) fn figures(entries: &[Entry]) -> Figures {
-    let order = purposes(entries);
+pub(crate) fn figures(entries: &[Entry], since: Option<i64>) -> Figures {
+    let order = purposes(entries, since);
     let mut figures = Figures::default();
     let mut live: Vec<(usize, For)> = Vec::new();
     let mut failed = vec![false; entries.len()];
@@ -177,8 +173,11 @@ pub(crate) fn figures(entries: &[Entry]) -> Figures {
                 let taken_back: Vec<usize> = match what {
                     For::Rollback => {
                         let target = live.iter().rposition(|(it, _)| same(&entries[*it], entry));
-                        target
-                            .map_or(Vec::new(), |at| live[at + 1..].iter().map(|it| it.0).collect())
+                        // Of what nobody knows it may have been live at any time before that.
+                        let unknown = |it: &(usize, For)| entries[it.0].ended < since;
+                        let target = target.or_else(|| live.iter().rposition(unknown));
+                        let above = target.map_or(0, |at| at + 1);
+                        live[above..].iter().map(|it| it.0).collect()
                     }
                     For::Hotfix => {
                         let upgrades =

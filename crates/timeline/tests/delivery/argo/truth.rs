@@ -37,6 +37,8 @@ pub(crate) struct Tried {
     /// Progressing until it is decided.
     pub(crate) outcome: Phase,
     pub(crate) began: Timestamp,
+    /// When its hash became current: of the first attempt later than it began.
+    pub(crate) turned: Timestamp,
     pub(crate) ended: Option<Timestamp>,
     /// Since when users could be hit.
     pub(crate) hit: Option<Timestamp>,
@@ -127,17 +129,10 @@ impl Argo {
         self.attempts().rev().find(|it| it.outcome == Phase::Promoted)
     }
 
-    /// What became live and was not taken back since: other templates may be the same deployment.
-    fn standing(&self) -> Vec<&str> {
-        let mut standing: Vec<&str> = Vec::new();
-        for it in self.attempts().filter(|it| it.outcome == Phase::Promoted) {
-            let deployed = content(&it.identity.hash);
-            match standing.iter().rposition(|other| *other == deployed) {
-                Some(at) if it.purpose == Purpose::Rollback => standing.truncate(at + 1),
-                _ => standing.push(deployed),
-            }
-        }
-        standing
+    /// Other templates may be the same deployment.
+    fn was_live(&self, deployed: &str) -> bool {
+        self.attempts()
+            .any(|it| it.outcome == Phase::Promoted && content(&it.identity.hash) == deployed)
     }
 
     fn was_live_by_hash(&self, hash: &str) -> bool {
@@ -149,9 +144,9 @@ impl Argo {
         match live.map(|live| live.identity.hash.as_str()) {
             _ if revision == 1 => Purpose::Initial,
             Some(live) if is_upgrade(hash, live) => Purpose::Upgrade,
+            Some(live) if live != hash && content(live) == content(hash) => Purpose::Redeploy,
             Some(live) if live != hash && self.was_live_by_hash(hash) => Purpose::Rollback,
-            Some(live) if content(live) == content(hash) => Purpose::Redeploy,
-            Some(_) if self.standing().contains(&content(hash)) => Purpose::Rollback,
+            Some(_) if self.was_live(content(hash)) => Purpose::Rollback,
             _ if self.hotfixes.contains(hash) => Purpose::Hotfix,
             _ => Purpose::Change,
         }
@@ -193,6 +188,7 @@ impl Argo {
             outcome: Phase::Progressing,
             // A new Rollout's first attempt begins with it.
             began: self.rollout.created.filter(|_| revision == 1).unwrap_or(self.now),
+            turned: self.now,
             ended: None,
             hit: None,
             settled: None,

@@ -27,7 +27,12 @@ impl World<'_> {
                     let since = trace
                         .and_then(|it| it.ledger.as_deref())
                         .map(timeline::ledger::Ledger::known_since);
-                    format!("{} was never stored, known since {since:?}: {tried}", tried.key)
+                    let tries = self.next_tries(tried).filter_map(|it| self.journal_of(it));
+                    let marks: Vec<_> = tries.map(|it| (&it.identity, &it.marks)).collect();
+                    format!(
+                        "{} was never stored, known since {since:?}: {tried} {marks:?}",
+                        tried.key
+                    )
                 });
                 continue;
             };
@@ -86,11 +91,18 @@ impl World<'_> {
         if self.server.terminating && tried.outcome == Phase::Deleted {
             return true;
         }
-        let Some((from, until)) = self.unseen(rollout, tried.began) else {
+        if self.is_told_by_next(tried) {
+            return true;
+        }
+        let Some((from, until)) = self.unseen(rollout, tried.turned) else {
             return false;
         };
         let over = tried.ended.or(tried.gone);
         if tried.gone.is_some_and(|gone| is_within(gone, from, until)) {
+            return true;
+        }
+        // A retry that came and went leaves nothing in the cluster.
+        if tried.identity.number > 1 && over.is_some_and(|over| is_within(over, from, until)) {
             return true;
         }
         // It was retried or numbered anew unseen, and is there under another number.
@@ -104,6 +116,16 @@ impl World<'_> {
         }
         over.is_some_and(|over| is_within(over, from, until))
             && (tried.gone.is_some() || self.is_known_only_since(tried, over))
+    }
+
+    /// Nobody saw that it was stopped and tried again: then both are one. Argo takes back what it said
+    /// of the abort, so that nothing in the cluster tells.
+    fn is_told_by_next(&self, tried: &Tried) -> bool {
+        let unseen = tried.ended.and_then(|at| self.unseen(&tried.identity.rollout, at));
+        unseen.is_some_and(|(from, until)| {
+            let mut next = self.next_tries(tried);
+            next.any(|it| is_within(it.turned, from, until) && self.journal_of(it).is_some())
+        })
     }
 
     /// The ledger says that it does not know what was before.
@@ -295,11 +317,24 @@ impl World<'_> {
         }
     }
 
+    /// Whether the same hash was promoted before, and is not what was live just before.
+    fn was_live(&self, tried: &Tried) -> bool {
+        let of_rollout = self.story.truth.iter().filter(|it| {
+            it.identity.rollout_uid == tried.identity.rollout_uid
+                && it.outcome == Phase::Promoted
+                && it.ended <= Some(tried.began)
+        });
+        let hashes: Vec<_> = of_rollout.map(|it| it.identity.hash.as_str()).collect();
+        let hash = tried.identity.hash.as_str();
+        tried.purpose == Purpose::Redeploy && hashes.contains(&hash) && hashes.last() != Some(&hash)
+    }
+
     fn judge_links(&self, findings: &Findings, tried: &Tried, stored: &Journal) {
         let has = |kind| stored.links.iter().any(|link| link.kind == kind);
         let (back, previous) = (has(LinkKind::RollsBack), has(LinkKind::PreviousRevision));
         let was = tried.replaces.is_some();
-        let rolls_back = tried.purpose == Purpose::Rollback;
+        // What its own hash was before is told even where it changes nothing.
+        let rolls_back = tried.purpose == Purpose::Rollback || self.was_live(tried);
         findings.rule("links", (back, previous) == (was && rolls_back, was && !rolls_back), || {
             format!("{} links to {:?}: {tried}", tried.key, stored.links)
         });

@@ -105,6 +105,11 @@ impl World<'_> {
                 if self.crashes > 0 || self.forgot {
                     journal.marks.retain(|mark| mark.kind != MarkKind::Gap);
                 }
+                // To a new process the line of a return may be all that is left of its first
+                // attempt: it has the first digits.
+                if let Some(commit) = &mut journal.facts.commit {
+                    commit.truncate(12);
+                }
                 // A new process sees pods when it looks at them, and Events when they can be read.
                 if let Some(failure) = journal.failure.as_mut() {
                     failure.at = Moment::observed(Timestamp::UNIX_EPOCH);

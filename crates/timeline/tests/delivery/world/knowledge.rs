@@ -75,7 +75,9 @@ impl World<'_> {
         if self.unread.is_empty() && self.operator.is_some() {
             for (rollout, since) in std::mem::take(&mut self.dark) {
                 self.blind.entry(rollout.clone()).or_default().push((since, self.now));
-                self.safe.insert(rollout, self.now);
+                // What was read and is not stored yet, the next process may have to find out anew.
+                let safe = if self.is_stored_of(&rollout) { self.now } else { since };
+                self.safe.insert(rollout, safe);
             }
         }
     }
