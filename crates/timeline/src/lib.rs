@@ -1,6 +1,7 @@
 //! What happened to a Rollout and what follows from it, without I/O. Time is always an argument.
 //!
-//! Modules from the ground up; each knows only those before it (tests/arrows.rs holds the table):
+//! Modules from the ground up; each knows only those before it (tests/arrows holds the table, and
+//! that no file imports one that imports it):
 //!
 //! 1. [`base`]: names, ids, times, traces, text.
 //! 2. [`seen`]: what one look at one object says, one file for each kind.
@@ -12,7 +13,8 @@
 //! 7. [`spans`], [`ledger`], [`dora`]: what follows from journals alone.
 //! 8. [`stored`]: what RolloutTrace and RolloutAttempt say.
 //! 9. [`outbox`]: stored first, delivered after.
-//! 10. [`engine`]: the one owner: routes what is seen, and asks the world for effects.
+//! 10. [`engine`]: the one owner: routes what is seen, asks the world for effects, and lets a Rollout
+//!     rest of which nothing is open, owed or due.
 
 // Numbers and times are of other people: arithmetic on them saturates (`base::time`).
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
