@@ -44,7 +44,9 @@ async fn the_namespace_of_a_preview_goes_and_nothing_of_it_stays() -> Outcome {
     hold(&gone, false).await?;
     let name = gone.namespace.name();
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(gone.namespace.client());
+    let since = Instant::now();
     while namespaces.get_opt(name).await?.is_some() {
+        assert!(since.elapsed() < Duration::from_mins(1), "namespace {name} does not go");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 

@@ -1,5 +1,6 @@
 //! The name of an object.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,12 @@ impl Key {
     pub fn new(namespace: impl Into<SmolStr>, name: impl Into<SmolStr>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
     }
+}
+
+/// The keys of one namespace.
+pub(crate) fn in_namespace<T>(map: &BTreeMap<Key, T>, namespace: &SmolStr) -> Vec<Key> {
+    let keys = map.range(Key::new(namespace.clone(), "")..).map(|(key, _)| key);
+    keys.take_while(|key| key.namespace == *namespace).cloned().collect()
 }
 
 impl fmt::Display for Key {

@@ -15,6 +15,7 @@ mod turn;
 
 pub use attempt_id::AttemptId;
 pub use key::Key;
+pub(crate) use key::in_namespace;
 pub use moment::{Moment, Source};
 pub use name::{attempt_name, label_of};
 pub use phase::Phase;

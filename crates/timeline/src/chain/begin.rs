@@ -48,7 +48,7 @@ impl Chain {
             .copied()
             .filter(|set| set.revision.is_some_and(|r| last < r && r < revision && last > 0))
             .filter(|set| self.attempts.iter().all(|attempt| attempt.hash != set.hash))
-            .filter(|set| !view.inherited(set))
+            .filter(|set| !set.is_inherited(view.rollout))
             .collect();
         unseen.sort_by_key(|set| set.revision);
         unseen

@@ -118,8 +118,9 @@ impl Chain {
         let revision = self.revision(view);
         // A ReplicaSet may be told before the version of the Rollout that turns to it.
         let is_earlier = |set: &ReplicaSetSeen| set.revision.is_none_or(|it| it < revision);
+        // Of another Rollout: this one never tried to bring it live.
         let belongs = |set: &ReplicaSetSeen| {
-            stable == Some(&set.hash) || (is_earlier(set) && !view.inherited(set))
+            stable == Some(&set.hash) || (is_earlier(set) && !set.is_inherited(view.rollout))
         };
         let mut earlier: Vec<_> = view
             .replica_sets

@@ -27,11 +27,6 @@ impl View<'_> {
             .max_by_key(|set| set.created)
             .copied()
     }
-
-    /// A Rollout that is created over the ReplicaSets of another one never tried to bring them live.
-    pub(super) fn inherited(&self, set: &ReplicaSetSeen) -> bool {
-        set.created.zip(self.rollout.created).is_some_and(|(set, rollout)| set < rollout)
-    }
 }
 
 pub(super) fn workload(

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smol_str::SmolStr;
 
 use super::packer::{Packer, fingerprint};
-use crate::base::Key;
+use crate::base::{Key, in_namespace};
 use crate::keptn::objects::KeptnObjects;
 use crate::seen::{AppVersionSeen, Kind, Workload, WorkloadVersionSeen};
 
@@ -196,15 +196,11 @@ impl KeptnApps {
         let named = ends.filter_map(|end| key.name.get(..end));
         let named = named.map(|app| Key::new(key.namespace.clone(), app));
         let named: Vec<_> = named.filter(|app| self.resting.contains_key(app)).collect();
-        let apps = if named.is_empty() { self.resting_in(&key.namespace) } else { named };
+        let apps =
+            if named.is_empty() { in_namespace(&self.resting, &key.namespace) } else { named };
         for app in apps {
             self.wake(&app);
         }
-    }
-
-    fn resting_in(&self, namespace: &SmolStr) -> Vec<Key> {
-        let keys = self.resting.range(Key::new(namespace.clone(), "")..).map(|(key, _)| key);
-        keys.take_while(|key| key.namespace == *namespace).cloned().collect()
     }
 
     fn change(&mut self, app: &Key, change: impl FnOnce(&mut KeptnObjects)) {

@@ -87,10 +87,9 @@ impl ReplicaSets {
     /// Forgets a ReplicaSet; says whether it was known.
     pub(super) fn remove(&mut self, key: &Key) -> bool {
         let first = Key::new(key.namespace.clone(), "");
-        let mut owners = self.0.range_mut(first..);
-        let owner = owners.find_map(|(owner, sets)| {
-            (owner.namespace == key.namespace && sets.remove(&key.name)).then(|| owner.clone())
-        });
+        let owners = self.0.range_mut(first..);
+        let mut owners = owners.take_while(|(owner, _)| owner.namespace == key.namespace);
+        let owner = owners.find_map(|(owner, sets)| sets.remove(&key.name).then(|| owner.clone()));
         let Some(owner) = owner else { return false };
         if self.0.get(&owner).is_some_and(|sets| sets.seen.is_empty()) {
             self.0.remove(&owner);

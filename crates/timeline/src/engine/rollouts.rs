@@ -16,7 +16,7 @@ use super::packer::{Packer, fingerprint};
 use super::replica_sets::Sets;
 use super::rollout::{Rollout, Write};
 use super::wants::Wants;
-use crate::base::Key;
+use crate::base::{Key, in_namespace};
 use crate::chain::{Chain, PackedChain};
 use crate::dora;
 use crate::ledger::{Ledger, PackedLedger};
@@ -165,9 +165,7 @@ impl Rollouts {
 
     /// Those that rest in a namespace.
     pub(super) fn resting_in(&self, namespace: &SmolStr) -> Vec<Key> {
-        let first = Key::new(namespace.clone(), "");
-        let keys = self.resting.range(first..).map(|(key, _)| key);
-        keys.take_while(|key| key.namespace == *namespace).cloned().collect()
+        in_namespace(&self.resting, namespace)
     }
 }
 

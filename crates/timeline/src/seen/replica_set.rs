@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::commit::CommitTime;
-use super::{Container, NoWorkload, Workload};
+use super::{Container, NoWorkload, RolloutSeen, Workload};
 use crate::base::{Key, Traceparent};
 
 /// A ReplicaSet of a Rollout.
@@ -37,6 +37,14 @@ pub struct ReplicaSetSeen {
     pub failure: Option<(String, String)>,
     /// Facts of the revision that its labels and annotations tell.
     pub facts: RevisionFacts,
+}
+
+impl ReplicaSetSeen {
+    /// Whether it was there when its Rollout was created: another one had made it, and a Rollout
+    /// that is made anew takes it over (argo-rollouts rollout/sync.go, `FoundNewReplicaSet`).
+    pub fn is_inherited(&self, rollout: &RolloutSeen) -> bool {
+        self.created.zip(rollout.created).is_some_and(|(set, rollout)| set < rollout)
+    }
 }
 
 /// What the metadata of a ReplicaSet, its template and its Rollout tell of a revision. Which keys

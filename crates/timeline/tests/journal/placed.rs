@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use timeline::Traceparent;
 use timeline::base::{AttemptId, Turn};
-use timeline::chain::Trace;
+use timeline::chain::{Attempt, Trace};
 use timeline::journal::{Journal, LinkKind, Look, Placement};
 use timeline::seen::{RevisionFacts, RolloutSeen};
 
@@ -170,18 +170,9 @@ fn a_name_and_a_version_that_nobody_gave_are_taken_from_the_next_best() {
     story.sets[1].facts.images = vec!["cart=registry:5000/cart:2.1@sha256:00".into()];
     let mut attempt = story.chain.newest().unwrap().clone();
     attempt.workload = None;
-    let begin = |attempt: &timeline::chain::Attempt| {
+    let begin = |attempt: &Attempt| {
         let mut journal = Journal::begin(with.journal.identity.clone(), with.journal.started);
-        journal.observe(&Look {
-            rollout: &story.rollout,
-            before: None,
-            attempt,
-            newest: true,
-            replica_set: Some(&story.sets[1]),
-            stable_set: None,
-            keptn_may_come: false,
-            now: story.now,
-        });
+        journal.observe(&look(&story, attempt));
         journal.facts
     };
     let facts = begin(&attempt);
@@ -190,16 +181,7 @@ fn a_name_and_a_version_that_nobody_gave_are_taken_from_the_next_best() {
     story.sets[1].facts.images.clear();
     let begin = Journal::begin(with.journal.identity.clone(), with.journal.started);
     let mut journal = begin;
-    journal.observe(&Look {
-        rollout: &story.rollout,
-        before: None,
-        attempt: &attempt,
-        newest: true,
-        replica_set: Some(&story.sets[1]),
-        stable_set: None,
-        keptn_may_come: false,
-        now: story.now,
-    });
+    journal.observe(&look(&story, &attempt));
     assert_eq!(journal.facts.version.as_deref(), Some("b"));
 }
 
@@ -218,23 +200,32 @@ fn a_rollout_that_is_created_over_a_replica_set_that_is_there_deploys_nothing() 
     let with = WithKeptn::new();
     let story = &with.story;
     let made = story.sets[1].created.unwrap();
-    let mut attempt = story.chain.newest().unwrap().clone();
-    attempt.follows = Box::default();
-    for (second, adopted) in [(10, true), (-10, false)] {
+    let change = story.chain.newest().unwrap().clone();
+    let first = Attempt { follows: Box::default(), ..change.clone() };
+    for (what, second, attempt, adopted) in [
+        ("the first over what is there", 10, &first, true),
+        ("the first, which made its own", -10, &first, false),
+        ("what follows another attempt", 10, &change, false),
+    ] {
         let created = Some(made + SignedDuration::from_secs(second));
         let rollout = RolloutSeen { created, ..story.rollout.clone() };
         let mut journal = Journal::begin(with.journal.identity.clone(), with.journal.started);
-        journal.observe(&Look {
-            rollout: &rollout,
-            before: None,
-            attempt: &attempt,
-            newest: true,
-            replica_set: Some(&story.sets[1]),
-            stable_set: None,
-            keptn_may_come: false,
-            now: story.now,
-        });
-        assert_eq!(journal.facts.adopted, adopted);
+        journal.observe(&Look { rollout: &rollout, ..look(story, attempt) });
+        assert_eq!(journal.facts.adopted, adopted, "{what}");
+    }
+}
+
+/// A look at an attempt of "b" that Keptn has nothing to say about.
+fn look<'a>(story: &'a Story, attempt: &'a Attempt) -> Look<'a> {
+    Look {
+        rollout: &story.rollout,
+        before: None,
+        attempt,
+        newest: true,
+        replica_set: Some(&story.sets[1]),
+        stable_set: None,
+        keptn_may_come: false,
+        now: story.now,
     }
 }
 

@@ -52,8 +52,9 @@ impl Journal {
         }
         if let Some(set) = look.replica_set {
             facts.replica_set = Some(clean(&set.key.name, FACT));
-            let older = set.created.zip(look.rollout.created).is_some_and(|(set, own)| set < own);
-            facts.adopted = older && live.is_none() && self.identity.number == 1;
+            // What comes after another attempt is a change, whoever made its ReplicaSet.
+            let first = look.attempt.follows.is_empty() && self.identity.number == 1;
+            facts.adopted = first && set.is_inherited(look.rollout);
             let commit = facts.commit.take();
             facts.tell(set);
             refused = facts.date(commit.as_deref(), set.facts.commit_time.as_of(view.now));
