@@ -35,6 +35,10 @@ bench: ## Measure what it gets done and what it costs. ARGS="--only core" needs 
 		--bin throughline --bin keptn-stand-in --bin bench
 	@"$${CARGO_TARGET_DIR:-target}/release/bench" $(ARGS)
 
+.PHONY: mutations
+mutations: ## Break the rules of the core one by one: a test fails for each. ARGS=exposure for some.
+	@crates/timeline/tests/mutations/run $(ARGS)
+
 .PHONY: lint
 lint: ## Formatting and clippy, warnings denied.
 	$(CARGO) fmt --all --check

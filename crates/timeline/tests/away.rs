@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use timeline::base::Phase;
-use timeline::engine::{Effect, Options, ReportWrite};
+use timeline::engine::{Effect, Options, ReportWrite, ReportWritten};
 use timeline::outbox::AttemptWritten;
 use timeline::seen::{
     InvalidSeen, OwnedMetadata, Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen, Template,
@@ -66,6 +66,8 @@ struct Cluster {
     trace: Option<RolloutTraceSeen>,
     /// Writes of the RolloutTrace fail.
     refuses: bool,
+    /// The namespace is being deleted: nothing can be stored in it.
+    goes: bool,
     tried: Vec<ReportWrite>,
     watched: Vec<String>,
 }
@@ -78,6 +80,10 @@ impl Cluster {
             for effect in effects {
                 match effect {
                     Effect::WriteAttempt(key, write) => {
+                        if self.goes {
+                            engine.attempt_written(&key, AttemptWritten::NamespaceGone, now);
+                            continue;
+                        }
                         let resource_version = format!("{}", self.attempts.len());
                         self.attempts.retain(|stored| stored.key != key);
                         let journal = write.journal.clone();
@@ -91,6 +97,10 @@ impl Cluster {
                     }
                     Effect::WriteReport(key, write) => {
                         self.tried.push((*write).clone());
+                        if self.goes {
+                            engine.reported(&key, ReportWritten::NamespaceGone, now);
+                            continue;
+                        }
                         if !self.refuses {
                             self.trace = Some(RolloutTraceSeen {
                                 key: key.clone(),
@@ -282,6 +292,19 @@ fn a_condition_keeps_its_time_through_writes_that_fail() {
     }
     let stored = cluster.trace.unwrap().stored.unwrap();
     assert_eq!(stored.attempts[0].phase, Phase::Promoted);
+}
+
+#[test]
+fn in_a_namespace_that_goes_a_rollout_trace_is_asked_for_once() {
+    let mut cluster = Cluster::default();
+    let mut engine = under_way(&mut cluster);
+    let before = cluster.tried.len();
+    cluster.goes = true;
+    engine.observe(Observation::Rollout(version("u1", 2, "b", "b", true)), at(1000));
+    for second in [1000, 2000, 10_000] {
+        cluster.settle(&mut engine, at(second));
+    }
+    assert_eq!(cluster.tried.len(), before + 1);
 }
 
 #[test]

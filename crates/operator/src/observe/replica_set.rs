@@ -115,6 +115,7 @@ mod tests {
     fn a_quota_that_forbids_pods_is_read_while_it_does() {
         let failure = |status: &str| {
             seen(&json!({
+                "readyReplicas": 3,
                 "availableReplicas": 2,
                 "conditions": [{
                     "type": "ReplicaFailure", "status": status, "reason": "FailedCreate",
@@ -123,7 +124,7 @@ mod tests {
             }))
         };
         let told = failure("True");
-        assert_eq!(told.available, 2);
+        assert_eq!((told.ready, told.available), (3, 2));
         assert_eq!(told.failure, Some(("FailedCreate".to_owned(), "exceeded quota".to_owned())));
         assert_eq!(failure("False").failure, None);
     }

@@ -259,6 +259,8 @@ fn listed(names: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    mod traffic;
+
     use serde_json::{Value, json};
 
     use super::*;

@@ -1,12 +1,12 @@
 //! How an attempt begins: its number, its time, and what it follows.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::Chain;
 use super::view::{View, When, not_before, not_observed};
+use super::was_healthy;
 use crate::base::{Phase, Source, Turn};
 use crate::chain::{Attempt, Follow, Linked, Relation};
 use crate::seen::ReplicaSetSeen;
@@ -18,7 +18,7 @@ impl Chain {
         let revision = self.revision(view);
         let unseen = self.unseen(revision, view);
         let (started, started_source) = self.start(view, unseen.is_empty());
-        let turn = self.close_newest(Phase::Superseded, started);
+        let turn = self.supersede(started, view);
         self.miss(unseen, view);
         let attempt = Attempt {
             revision,
@@ -39,7 +39,8 @@ impl Chain {
         turn
     }
 
-    /// ReplicaSets of revisions after the newest attempt and before this one, oldest first.
+    /// ReplicaSets of revisions after the newest attempt and before this one, oldest first. A number
+    /// that what is live has got again may be of a revert or of a rollback: nobody knows.
     pub(super) fn unseen<'v>(&self, revision: i64, view: &View<'v>) -> Vec<&'v ReplicaSetSeen> {
         let last = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
         let mut unseen: Vec<_> = view
@@ -47,38 +48,46 @@ impl Chain {
             .iter()
             .copied()
             .filter(|set| set.revision.is_some_and(|r| last < r && r < revision && last > 0))
-            .filter(|set| self.attempts.iter().all(|attempt| attempt.hash != set.hash))
+            .filter(|set| set.hash != view.current)
+            .filter(|set| self.live().is_none_or(|live| live.hash != set.hash))
+            .filter(|set| !self.attempts.iter().any(|it| it.hash == set.hash && it.revision == 0))
             .filter(|set| !set.is_inherited(view.rollout))
             .collect();
         unseen.sort_by_key(|set| set.revision);
         unseen
     }
 
-    /// Whether a number since the attempts `before` belongs to nothing that is there. Argo counts
-    /// without a hole, and numbers anew what somebody goes back to: what had the number is forgotten.
-    pub(crate) fn lacks_number(
-        &self,
-        before: &[Arc<Attempt>],
-        replica_sets: &[&ReplicaSetSeen],
-    ) -> bool {
-        let highest = |attempts: &[Arc<Attempt>]| attempts.iter().map(|it| it.revision).max();
-        let (Some(last), Some(newest)) = (highest(before), highest(&self.attempts)) else {
-            return false;
-        };
-        let attempts = self.attempts.iter().map(|attempt| attempt.revision);
-        let sets = replica_sets.iter().filter_map(|set| set.revision);
-        let known: BTreeSet<i64> =
-            attempts.chain(sets).filter(|it| last < *it && *it <= newest).collect();
-        last > 0 && i64::try_from(known.len()) != Ok(newest.saturating_sub(last))
-    }
-
     /// Adds attempts that came and went unseen; what was under way until then was superseded.
     pub(super) fn miss(&mut self, unseen: Vec<&ReplicaSetSeen>, view: &View<'_>) {
         for set in unseen {
             let attempt = not_observed(set, Phase::Unknown, view);
-            self.close_newest(Phase::Superseded, attempt.started);
+            self.supersede(attempt.started, view);
             self.push(attempt);
         }
+    }
+
+    /// Something else became current: the newest attempt ends by that, unless it may have become
+    /// stable before while nobody looked.
+    fn supersede(&mut self, at: Timestamp, view: &View<'_>) -> Turn {
+        let was_live = self.newest().is_some_and(|newest| self.may_have_been_live(newest, view));
+        self.close_newest(if was_live { Phase::Unknown } else { Phase::Superseded }, at)
+    }
+
+    /// Whether the newest attempt may have been stable for a time: it is now, by a later number, or
+    /// what was stable before it has got one since.
+    fn may_have_been_live(&self, newest: &Attempt, view: &View<'_>) -> bool {
+        let Some(stable) = view.rollout.stable_hash.as_deref() else {
+            return false;
+        };
+        if stable == newest.hash {
+            return !self.is_initial(stable, view) || was_healthy(view.rollout);
+        }
+        let number = view.replica_set(stable).and_then(|set| set.revision);
+        let was_stable = match self.live() {
+            Some(live) => live.hash == stable,
+            None => self.is_initial(stable, view),
+        };
+        !was_stable || number > Some(newest.revision)
     }
 
     /// When the ReplicaSet of the current hash was made, if that was for the attempt under way.

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod begin;
+mod numbers;
 mod packed;
 mod view;
 
@@ -18,6 +19,7 @@ use crate::base::{Phase, Source, Turn};
 use crate::seen::{ReplicaSetSeen, RolloutSeen};
 pub use attempt::{Attempt, Follow, LinkState, Linked, Relation, Trace};
 pub(crate) use begin::follows_of;
+pub(crate) use numbers::Numbers;
 pub use packed::PackedChain;
 pub(crate) use view::View;
 use view::{not_before, not_observed, workload};
@@ -146,13 +148,14 @@ impl Chain {
     /// status.
     fn is_applied_again(&self, view: &View<'_>) -> bool {
         let of_set = view.replica_set(view.current).and_then(|set| set.revision);
-        self.newest().filter(|newest| newest.open() && newest.hash == view.current).is_some_and(
-            |newest| {
-                newest.revision > 0
-                    && of_set > Some(newest.revision)
-                    && view.rollout.revision >= of_set
-            },
-        )
+        let in_flight = view.rollout.stable_hash.as_deref() != Some(view.current);
+        self.newest().is_some_and(|newest| {
+            (newest.open() || (newest.phase == Phase::Aborted && in_flight))
+                && newest.hash == view.current
+                && newest.revision > 0
+                && of_set > Some(newest.revision)
+                && view.rollout.revision >= of_set
+        })
     }
 
     /// Makes the live attempt agree with `stableRS` where that changed while nobody looked.
@@ -209,7 +212,7 @@ impl Chain {
 
     /// Whether `stableRS` says nothing yet of this hash: Argo calls the first revision stable before
     /// any pod is ready. Which one that was is not known of those that were there before anybody looked.
-    fn is_initial(&self, hash: &str, view: &View<'_>) -> bool {
+    pub(super) fn is_initial(&self, hash: &str, view: &View<'_>) -> bool {
         let first = self.attempts.iter().rfind(|attempt| attempt.phase != Phase::Unknown);
         let before = |first: &Attempt| {
             let revision = view.replica_set(hash).and_then(|set| set.revision);

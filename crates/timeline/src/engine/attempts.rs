@@ -375,9 +375,8 @@ fn goes_back<'a>(
         })
     };
     let live = attempt.follows.first().map(|follow| follow.hash.as_str());
-    let new = older.iter().all(|other| other.hash != attempt.hash);
     let lived = |other: &&Arc<Attempt>| other.phase == Phase::Promoted;
-    new && !live.is_some_and(same) && older.iter().filter(lived).any(|other| same(&other.hash))
+    !live.is_some_and(same) && older.iter().filter(lived).any(|other| same(&other.hash))
 }
 
 fn is(identity: &AttemptId, uid: &str, attempt: &Attempt) -> bool {

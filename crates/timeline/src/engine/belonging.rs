@@ -81,3 +81,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

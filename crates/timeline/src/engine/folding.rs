@@ -41,6 +41,8 @@ impl Engine {
             rollout.chain = Chain::default();
             rollout.uid = Some(seen.uid.clone());
         }
+        // Numbers that lack are looked for since the ledger was stored: RolloutAttempts are ahead of it.
+        let known = rollout.chain.attempts().to_vec();
         if !rollout.folded {
             let stored = self.journals.of_uid(key, &seen.uid);
             rollout.chain.learn_all(&stored, seen, &sets, now);
@@ -50,9 +52,7 @@ impl Engine {
         let before = before.filter(|_| rollout.folded && !rollout.gap);
         if before.is_none() {
             rollout.chain.bound_newest(earlier.first().map(Arc::as_ref));
-            if rollout.chain.lacks_number(&earlier, &sets) {
-                rollout.ledger.miss(now);
-            }
+            rollout.ledger.doubt(rollout.chain.numbers_since(&known, seen, &sets), now);
         }
         let trimmed = rollout.chain.trim(history);
         (rollout.folded, rollout.gap) = (true, false);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use crate::base::{Key, attempt_name};
-use crate::chain::Attempt;
+use crate::chain::{Attempt, Numbers};
 use crate::dora;
 use crate::ledger::{Ledger, Line};
 use crate::stored::RolloutAttemptSeen;
@@ -21,6 +21,8 @@ pub(super) struct LedgerState {
     pub(super) reading: bool,
     /// So many reads have failed.
     pub(super) failed: u8,
+    /// Revisions that passed unseen until then, unless what is left tells of them.
+    doubted: Option<(Numbers, Timestamp)>,
 }
 
 impl LedgerState {
@@ -47,6 +49,34 @@ impl LedgerState {
 
     pub(super) fn get(&self) -> Option<&Arc<Ledger>> {
         self.ledger.as_ref()
+    }
+
+    /// Revisions may have passed unseen until now: they have, where neither the chain nor the ledger
+    /// knows their numbers.
+    pub(super) fn doubt(&mut self, numbers: Numbers, now: Timestamp) {
+        if numbers.are_lacking() {
+            self.doubted = Some((numbers, now));
+        }
+        if self.is_whole {
+            self.decide_doubt();
+        }
+    }
+
+    /// Whether what is left may tell of revisions that passed unseen.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.doubted.is_some()
+    }
+
+    /// Decides about revisions that passed unseen, once the ledger has all that is left.
+    pub(super) fn decide_doubt(&mut self) {
+        let (Some((mut numbers, until)), Some(ledger)) = (self.doubted.take(), &mut self.ledger)
+        else {
+            return;
+        };
+        numbers.know(ledger.lines().iter().map(|line| line.id.revision));
+        if numbers.are_lacking() {
+            Arc::make_mut(ledger).missed(until);
+        }
     }
 
     /// Attempts that were over at this time have no journal.

@@ -77,6 +77,8 @@ impl Engine {
                 let ended = attempt.and_then(|attempt| attempt.ended);
                 ledger.take(Line { outcome, ended, inferred: true, ..line });
             }
+            rollout.ledger.decide_doubt();
+            self.miss_untold(key, uid, now);
             return;
         }
         // What has just begun is known from its start on, and gets its line when it is stored.
@@ -95,6 +97,7 @@ impl Engine {
             ledger.missed(now);
         }
         rollout.ledger.ledger = Some(Arc::new(ledger));
+        rollout.ledger.decide_doubt();
     }
 
     /// The stored ledgers that have changed since this was asked last.
@@ -133,7 +136,8 @@ impl Engine {
             attempts.iter().any(|attempt| lacks(ledger, attempt))
                 || ledger.lines().iter().any(|line| has_ended(line, attempts))
         };
-        if rollout.ledger.ledger.as_deref().is_some_and(|ledger| !lacks(ledger)) || !served {
+        let is_whole = rollout.ledger.ledger.as_deref().is_some_and(|ledger| !lacks(ledger));
+        if (is_whole && !rollout.ledger.is_doubted()) || !served {
             self.complete(key, &uid, &[], now);
             return false;
         }
@@ -166,22 +170,30 @@ impl Engine {
                 Arc::make_mut(ledger).take(line);
             }
         }
-        // What ended without a journal or a line, nobody can look up any more.
-        let journals = &self.journals;
-        let has_journal = |attempt: &Attempt| {
-            let of_uid = journals.of_uid(key, uid);
-            of_uid.iter().any(|journal| is_told_by(journal, attempt))
-        };
-        let attempts = rollout.chain.attempts().iter();
-        let missing = attempts.filter(|it| lacks(ledger, it) && !has_journal(it));
-        let until = missing.map(|it| it.ended.unwrap_or(now)).max();
-        if let Some(until) = until.filter(|_| rollout.ledger.is_whole) {
-            Arc::make_mut(ledger).missed(until);
-            is_over = true;
-        }
+        is_over |= self.miss_untold(key, uid, now);
         if is_over {
             self.schedule_report(key, later(now, REPORT_DELAY));
         }
+    }
+
+    /// Moves on since when a whole ledger is known past what ended without a journal or a line: nobody
+    /// can look that up any more. Says whether there is such an attempt.
+    fn miss_untold(&mut self, key: &Key, uid: &str, now: Timestamp) -> bool {
+        let Some(rollout) = self.rollouts.get_mut(key).filter(|it| it.ledger.is_whole) else {
+            return false;
+        };
+        let Some(ledger) = &mut rollout.ledger.ledger else {
+            return false;
+        };
+        let journals = self.journals.of_uid(key, uid);
+        let is_told = |attempt: &Attempt| journals.iter().any(|it| is_told_by(it, attempt));
+        let attempts = rollout.chain.attempts().iter();
+        let untold = attempts.filter(|attempt| lacks(ledger, attempt) && !is_told(attempt));
+        let Some(until) = untold.map(|attempt| attempt.ended.unwrap_or(now)).max() else {
+            return false;
+        };
+        Arc::make_mut(ledger).missed(until);
+        true
     }
 
     /// Says beside what is told of an attempt which times are known with it.

@@ -251,8 +251,11 @@ impl Engine {
             && due <= now
         {
             self.due_reports.pop_first();
-            self.report(&key, now, &mut effects);
-            self.may_rest.insert(key);
+            // Of one that has gone and come anew, what was due before is left over.
+            if self.rollouts.is_due(&key, due) {
+                self.report(&key, now, &mut effects);
+                self.may_rest.insert(key);
+            }
         }
         self.may_rest.extend(self.journals.left());
         for key in std::mem::take(&mut self.may_rest) {

@@ -201,6 +201,11 @@ impl Rollouts {
         self.awake.get(key).is_some_and(Rollout::is_idle)
     }
 
+    /// Whether the report of one is due since then.
+    pub(super) fn is_due(&self, key: &Key, since: Timestamp) -> bool {
+        self.awake.get(key).is_some_and(|rollout| rollout.report_due == Some(since))
+    }
+
     /// Whether one rests.
     pub(super) fn rests(&self, key: &Key) -> bool {
         self.resting.contains_key(key)

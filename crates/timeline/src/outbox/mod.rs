@@ -103,7 +103,10 @@ impl Outbox {
             self.leave_outside(delivery.unsent());
             return None;
         }
-        self.insert(key, delivery);
+        // What was due before this process was there is decided at its first turn.
+        let due = delivery.journal.due();
+        self.insert(key.clone(), delivery);
+        self.due_at(&key, due);
         Some(rollout)
     }
 
@@ -387,6 +390,11 @@ impl Outbox {
             self.leave_outside(unsent);
             return;
         }
+        self.due_at(key, due);
+    }
+
+    /// Files one under when it is due next.
+    fn due_at(&mut self, key: &Key, due: Option<Timestamp>) {
         if let Some(earlier) = self.timer_of.remove(key) {
             self.timers.remove(&(earlier, key.clone()));
         }

@@ -15,6 +15,8 @@ fn the_first_revision_is_promoted_when_it_is_healthy_for_the_first_time() {
     Story::begins()
         .applies("a")
         .reads(&["1 a Progressing []"])
+        .changes(|_| {})
+        .reads(&["1 a Progressing []"])
         .gets_promoted()
         .reads(&["1 a Promoted []"]);
 }

@@ -76,7 +76,7 @@ fn what_was_replaced_while_away_was_not_reverted() {
     Story::of_a_live()
         .applies("b")
         .while_away(|story| story.applies("c").applies("a").gets_promoted())
-        .reads(&["1 a Promoted []", "2 b Superseded [Successor 1]", "3 c Unknown []"]);
+        .reads(&["1 a Promoted []", "2 b Unknown [Successor 1]", "3 c Unknown []"]);
 }
 
 #[test]
@@ -100,6 +100,13 @@ fn at_first_sight_the_old_replica_sets_are_what_was_there_before() {
     Story::begins()
         .while_away(|story| story.applies("a").gets_promoted().applies("b").applies("c"))
         .reads(&["1 a Promoted []", "2 b Unknown []", "3 c Progressing [Successor 1, After 2]"]);
+}
+
+#[test]
+fn what_argo_called_stable_before_anybody_looked_and_never_was_healthy_was_not_live() {
+    Story::begins()
+        .while_away(|story| story.applies("a").applies("b"))
+        .reads(&["1 a Unknown []", "2 b Progressing [After 1]"]);
 }
 
 #[test]

@@ -15,5 +15,6 @@ mod lines;
 mod packed;
 mod published;
 mod reckoning;
+mod returns;
 mod story;
 mod text;

@@ -1,9 +1,8 @@
 //! Histories whose figures are worked out by hand beside them.
 
 use timeline::base::Phase::{Aborted, Deleted, Progressing, Promoted, Reverted, Superseded};
-use timeline::dora::{Band, Counts, Lead, Rate, Settings, Window, figures, judge};
+use timeline::dora::{Band, Counts, Rate, Settings, Window, figures, judge};
 use timeline::ledger::{Exposed, Kind, Ledger, Line};
-use timeline::seen::commit::Refusal;
 
 use crate::build::{Told, UID, attempt, hour, ledger, minute, over};
 
@@ -344,53 +343,6 @@ fn a_return_to_what_nobody_knows_takes_back_at_most_what_came_after_that() {
     assert_eq!(counts, counted);
 }
 
-/// An attempt of a chart that stamps the time into the template: each has a hash of its own.
-fn stamped(revision: i64, template: u32, commit: &str) -> Line {
-    let at = revision * 2;
-    let line = attempt(revision, &format!("h{revision}"), Promoted, hour(at), hour(at + 1));
-    Line { template: Some(template), ..line.commit(commit, hour(-5)) }
-}
-
-#[test]
-fn the_same_under_another_hash_is_a_redeploy_or_a_rollback_and_no_deployment() {
-    let (a, b) = (0xa, 0xb);
-    let ledger = ledger([
-        stamped(1, a, "aaaa").kind(Kind::Initial),
-        stamped(2, a, "aaaa"),
-        stamped(3, b, "bbbb"),
-        stamped(4, a, "aaaa"),
-        stamped(5, a, "aaaa"),
-        // The commit again, with a switch turned off.
-        stamped(6, 0xc, "bbbb"),
-        // The template again, of another commit.
-        stamped(7, 0xc, "dddd"),
-    ]);
-    let verdicts = judge(&ledger, &Settings::default());
-    let told: Vec<_> = verdicts.iter().map(|it| (it.kind, it.counts)).collect();
-    assert_eq!(
-        told,
-        [
-            (Kind::Initial, Counts::Nothing),
-            (Kind::Redeploy, Counts::Nothing),
-            (Kind::Change, Counts::FailedDeployment),
-            (Kind::Rollback, Counts::Rollback),
-            (Kind::Redeploy, Counts::Nothing),
-            (Kind::Change, Counts::Deployment),
-            (Kind::Change, Counts::Deployment),
-        ]
-    );
-    let week = over(7, hour(20), &ledger);
-    assert_eq!((week.frequency.n, week.lead.n, week.lead.refused), (3, 3, 0));
-    assert_eq!(verdicts[4].lead, Lead::Refused(Refusal::Redeployed));
-}
-
-#[test]
-fn a_template_that_nobody_knows_is_like_no_other() {
-    let of = |revision| Line { template: None, ..stamped(revision, 0xa, "aaaa") };
-    let ledger = ledger([of(2), of(3)]);
-    assert_eq!(over(7, hour(20), &ledger).frequency.n, 2);
-}
-
 #[test]
 fn a_hotfix_mends_the_abort_that_users_noticed_and_not_what_was_good_before_it() {
     let aborted = || attempt(3, "c", Aborted, hour(12), hour(13));
@@ -420,11 +372,13 @@ fn a_hotfix_mends_the_abort_that_users_noticed_and_not_what_was_good_before_it()
 }
 
 #[test]
-fn a_hotfix_long_after_an_abort_mends_what_is_live() {
-    let ledger = ledger([
-        attempt(3, "c", Aborted, hour(2), hour(3)).exposed_at(hour(2)),
-        attempt(4, "d", Promoted, hour(20), hour(21)),
-        attempt(5, "e", Promoted, hour(30), hour(31)).kind(Kind::Hotfix),
-    ]);
-    assert_eq!(over(7, hour(50), &ledger).sum.failed_live, 1);
+fn a_hotfix_mends_what_is_live_where_the_abort_was_before_that() {
+    for began in [22, 30] {
+        let ledger = ledger([
+            attempt(3, "c", Aborted, hour(2), hour(3)).exposed_at(hour(2)),
+            attempt(4, "d", Promoted, hour(20), hour(21)),
+            attempt(5, "e", Promoted, hour(began), hour(began + 1)).kind(Kind::Hotfix),
+        ]);
+        assert_eq!(over(7, hour(50), &ledger).sum.failed_live, 1, "{began}");
+    }
 }

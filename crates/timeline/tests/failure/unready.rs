@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use timeline::failure::{PodsSaid, of_pods};
 use timeline::seen::{ContainerSeen, PodSeen};
 
-use super::{NOW, container, pod, waiting, words};
+use super::{NOW, container, ended, pod, waiting, words};
 
 const GATE: &str = "target-health.elbv2.k8s.aws/k8s-shop-cart-1";
 
@@ -75,6 +75,26 @@ fn a_probe_is_told_by_the_container_that_it_keeps_from_being_ready() {
             assert_eq!(failure.container.as_deref(), Some("otel-agent"));
             assert_eq!(failure.image.as_deref(), Some("example/otel-agent:0.9"));
         }
+    }
+}
+
+#[test]
+fn an_init_container_that_fails_is_told_by_its_name_while_the_others_wait_for_it() {
+    let crashed = ContainerSeen {
+        restarts: 3,
+        terminated: Some(ended(1, "Error", "")),
+        ..waiting("CrashLoopBackOff", "")
+    };
+    for (init, expected) in [
+        (crashed, "CrashLoop: migrate: exit code 1, 3 restarts (1 of 1 pods)"),
+        (
+            waiting("ErrImagePull", "not found"),
+            "ImagePullFailed: migrate: example/cart:4.0.0: not found (1 of 1 pods)",
+        ),
+    ] {
+        let init = ContainerSeen { name: "migrate".to_owned(), ..init };
+        let pod = pod("cart-1", vec![init, waiting("PodInitializing", "")]);
+        assert_eq!(line(&pod).as_deref(), Some(expected));
     }
 }
 

@@ -1,8 +1,9 @@
 //! Times that cannot be right, and things that there is no room for.
 
 use jiff::{SignedDuration, Timestamp};
-use timeline::journal::MarkKind;
-use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind, PauseSeen};
+use timeline::base::Phase;
+use timeline::journal::{MarkKind, ResumedBy};
+use timeline::seen::{AnalysisKind, AnalysisPhase, PauseKind, PauseSeen, StepPlan, Strategy};
 use timeline::spans;
 
 use crate::evidence::run;
@@ -32,6 +33,19 @@ fn a_pause_that_began_at_no_time_began_when_it_was_seen() {
         let story = story.after(25).resumed_by_timer();
         assert_eq!(lines(story.journal())[1], "pause Timed 30.1..60.1 Timer");
     }
+}
+
+#[test]
+fn a_pause_that_no_clock_can_end_and_a_count_that_is_full_end_nothing() {
+    let plan = vec![StepPlan { seconds: Some(u64::MAX), ..step("pause", "") }];
+    let mut story = Story::begins(Strategy::Canary, plan).gets_live("a").after(10).applies("b");
+    // As somebody may have stored it.
+    story.journal_mut().closed = u32::MAX;
+    let story = story.paused(PauseKind::Timed).after(60).promoted_by_hand().promoted().healthy();
+    let journal = story.journal();
+    assert_eq!(journal.pauses[0].planned, Some(u64::MAX));
+    assert_eq!(journal.pauses[0].resumed_by, Some(ResumedBy::Person));
+    assert_eq!((journal.phase, journal.closed), (Phase::Promoted, u32::MAX));
 }
 
 #[test]

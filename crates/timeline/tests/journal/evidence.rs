@@ -50,7 +50,7 @@ fn metric(name: &str, phase: AnalysisPhase, measurements: u32, at: Timestamp) ->
     }
 }
 
-fn experiment(phase: AnalysisPhase, created: Timestamp) -> ExperimentSeen {
+pub(crate) fn experiment(phase: AnalysisPhase, created: Timestamp) -> ExperimentSeen {
     ExperimentSeen {
         key: Key::new("ns", "cart-b-2-1"),
         uid: "uid-of-experiment".to_owned(),
@@ -71,7 +71,7 @@ impl Story {
         self
     }
 
-    fn experimented(mut self, seen: &ExperimentSeen) -> Self {
+    pub(crate) fn experimented(mut self, seen: &ExperimentSeen) -> Self {
         let now = self.now;
         self.turn = self.journal_mut().experiment_seen(seen, now);
         self
@@ -275,6 +275,23 @@ fn the_analysis_that_failed_is_never_the_one_that_has_no_room() {
     }
     assert_eq!(story.journal().analyses.len(), 32);
     assert_eq!(story.journal().failure.clone().unwrap().class, FailureClass::AnalysisFailed);
+}
+
+#[test]
+fn an_analysis_that_there_is_no_room_for_is_weighed_like_any_other() {
+    let mut story = Story::canary().after(10).applies("b").after(1).reaches(1);
+    let mut analysed = |name: &str, phase| {
+        let mut run = run(name, AnalysisKind::Step, story.now);
+        (run.phase, run.completed) = (phase, Some(floor(story.now)));
+        story = story.clone().analysed(&run);
+        let class = story.journal().failure.as_ref().map(|failure| failure.class);
+        (story.journal().analyses.len(), class)
+    };
+    for index in 0..40 {
+        analysed(&format!("cart-b-2-1.{index}"), AnalysisPhase::Error);
+    }
+    let last = analysed("cart-b-2-1.40", AnalysisPhase::Failed);
+    assert_eq!(last, (32, Some(FailureClass::AnalysisFailed)));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use timeline::base::{Source, Turn};
 use timeline::journal::StepResult;
-use timeline::seen::{PauseKind, StepPlan, Strategy};
+use timeline::seen::{AnalysisPhase, ExperimentSeen, PauseKind, StepPlan, Strategy};
 
+use crate::evidence::experiment;
 use crate::lines::lines;
 use crate::story::{BEGIN, Story, step};
 
@@ -132,6 +133,20 @@ fn an_experiment_with_a_weight_exposes_and_has_to_be_gone_for_the_recovery() {
 }
 
 #[test]
+fn the_pods_of_an_experiment_are_behind_the_service_where_there_is_no_router() {
+    for routed in [false, true] {
+        let plan = vec![step("experiment", "try"), step("setWeight", "20")];
+        let story = Story::begins(Strategy::Canary, plan).gets_live("a");
+        let story = story.version(|rollout| rollout.progress.routed = routed);
+        let story = story.after(10).applies("b").after(4);
+        let seen =
+            ExperimentSeen { step: Some(0), ..experiment(AnalysisPhase::Running, story.now) };
+        let story = story.experimented(&seen).after(1).version(|_| {});
+        assert_eq!(exposed_at(&story), (!routed).then_some(25.1), "routed: {routed}");
+    }
+}
+
+#[test]
 fn a_weight_that_is_left_when_an_unseen_abort_is_found_exposed_somebody() {
     let story = routed(vec![step("setWeight", "20")]).after(10).applies("b").after(5);
     let story = story.while_away(|story| weighs(story.after(5), 20, "b").after(60).aborted(""));
@@ -166,9 +181,23 @@ fn a_recovery_minutes_later_changes_no_span_and_is_kept_beside_them() {
 }
 
 #[test]
+fn without_a_router_traffic_is_back_when_no_pod_is_ready() {
+    let story = ready(Story::canary().after(10).applies("b").after(5), "b", 1);
+    let story = story.after(5).aborted("").after(3);
+    assert_eq!(story.journal().settled, None);
+    let story = ready(story, "b", 0);
+    assert_eq!(story.journal().settled.map(|at| seconds(at.at)), Some(33.1));
+}
+
+#[test]
 fn nobody_waits_for_the_traffic_of_pods_that_a_retry_has() {
     let story = Story::canary().after(10).applies("b").after(5).available(1).reaches(1);
-    let story = story.after(5).aborted("").after(2).retried().after(9).promoted().healthy();
+    let story = story.after(5).aborted("").after(2).retried().after(9);
+    // It is stopped too, and its pods go.
+    let stopped = story.clone().aborted("").after(5).available(0);
+    let first = &stopped.journals[stopped.journals.len() - 2];
+    assert_eq!((first.identity.number, first.settled, first.recovered), (1, None, None));
+    let story = story.promoted().healthy();
     let first = &story.journals[story.journals.len() - 2];
     assert_eq!((first.identity.number, first.settled), (1, None));
     assert!(first.root_closed.is_some() && !first.awaits_recovery());
@@ -232,6 +261,16 @@ fn a_single_step_that_argo_did_not_wait_for_was_skipped() {
     assert_eq!(passed(&asked(0)), Skipped);
     assert_eq!(passed(&asked(1)), Completed);
     assert_eq!(passed(&at("setHeaderRoute", "beta").reaches(1)), Completed);
+    let experiment = |phase| {
+        let story = at("experiment", "try");
+        let seen = ExperimentSeen { step: Some(0), ..experiment(phase, story.now) };
+        story.experimented(&seen).after(1).reaches(1)
+    };
+    assert_eq!(passed(&experiment(AnalysisPhase::Running)), Skipped);
+    assert_eq!(passed(&experiment(AnalysisPhase::Successful)), Completed);
+    // A full promotion waits for no step, not for a single one either.
+    let single = Story::begins(Strategy::Canary, vec![step("setWeight", "20")]).gets_live("a");
+    assert_eq!(passed(&single.after(10).applies("b").after(5).promoted_in_full()), Skipped);
 }
 
 #[test]

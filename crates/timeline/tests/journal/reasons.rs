@@ -3,7 +3,8 @@
 use timeline::base::{Phase, Turn};
 use timeline::failure::{AbortCause, FailureClass};
 use timeline::seen::{
-    AnalysisKind, AnalysisPhase, ContainerSeen, PauseKind, PodSeen, RolloutSeen, Terminated,
+    AnalysisKind, AnalysisPhase, AnalysisRunSeen, ContainerSeen, PauseKind, PodSeen, RolloutSeen,
+    Terminated,
 };
 use timeline::{Key, journal::Journal};
 
@@ -297,6 +298,17 @@ fn an_analysis_that_a_person_accepted_is_no_reason_any_more() {
         paused.clone().aborted("").is("Aborted AnalysisInconclusive Manual");
         let accepted = paused.promoted_by_hand().is("Progressing - -");
         accepted.clone().analysed(&run).version(|_| {}).is("Progressing - -");
+        // Nobody has accepted the next one.
+        let later = accepted.clone().after(20);
+        let next = AnalysisRunSeen {
+            uid: "uid-of-next".to_owned(),
+            kind: AnalysisKind::Background,
+            step: None,
+            completed: Some(floor(later.now)),
+            ..run
+        };
+        let later = later.analysed(&next).paused(PauseKind::InconclusiveAnalysis);
+        later.is("Progressing AnalysisInconclusive -");
         accepted.after(20).aborted("").is("Aborted ManualAbort Manual");
     }
 }

@@ -266,7 +266,7 @@ impl Journal {
             // Pods that get ready after the end are of a later attempt, or are going.
             self.follow_recovery(&view);
         }
-        if !view.live && !fresh && self.entries() != before {
+        if !view.live && !fresh && (self.entries() != before || self.went_on_anew(&view)) {
             self.mark(MarkKind::Gap, Moment::inferred(Some(view.known), view.now), "");
         }
         self.place(view.now);
@@ -283,6 +283,16 @@ impl Journal {
         let bounds = begun.filter(|_| ours).chain(look.attempt.ended).map(milliseconds);
         let until = bounds.filter(|at| *at > known && *at < now).min().unwrap_or(now);
         View { look, progress, now, live: look.before.is_some(), ours, known, until }
+    }
+
+    /// Whether Argo began to progress again since the last that is known of it, with nothing else to
+    /// show for it: after an abort that was tried again, Progressing is no longer False since the retry
+    /// (argo-rollouts rollout/sync.go, `calculateRolloutConditions`).
+    fn went_on_anew(&self, view: &View<'_>) -> bool {
+        let condition = view.progress.progressing.as_ref();
+        let progresses = condition.filter(|it| view.ours && it.status != Some(false));
+        let since = progresses.and_then(|condition| condition.since);
+        self.open() && since.is_some_and(|since| since > view.known)
     }
 
     /// No version of the Rollout was noted yet. What lies around it may have been.

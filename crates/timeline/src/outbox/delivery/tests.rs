@@ -10,6 +10,7 @@ fn writes(delivery: &mut Delivery, answer: &AttemptWritten, until: i64) -> Vec<i
     while let Some(due) = delivery.due(SINKS).filter(|due| *due <= at(until)) {
         if delivery.store(SINKS, due).is_some() {
             seconds.push(due.as_second() - 1_800_000_000);
+            assert!(seconds.len() < 10_000, "it is asked for ever");
             delivery.written(answer.clone(), SINKS, due);
         }
     }
@@ -343,4 +344,30 @@ fn a_second_sink_has_an_offset_of_its_own() {
     let journal = &delivery.journal;
     assert_eq!((journal.exported.until, journal.exported.refused), (1, 0));
     assert_eq!((journal.offset(&events).until, journal.offset(&events).refused), (1, 1));
+}
+
+#[test]
+fn an_attempt_whose_traffic_is_not_back_is_looked_at_by_the_next_process() {
+    let mut delivery = begun();
+    delivery.journal.exposed = true;
+    end(&mut delivery, Phase::Aborted, 100);
+    let stage = |delivery: &mut Delivery, second| {
+        let write = delivery.store(SINKS, at(second)).unwrap();
+        delivery.written(stored(), SINKS, at(second));
+        write.stage
+    };
+    assert_eq!(stage(&mut delivery, 101), Stage::Running);
+    delivery.journal.recovered = Some(Moment::observed(at(400)));
+    delivery.turned(Turn::Vital, at(400));
+    assert_eq!(stage(&mut delivery, 401), Stage::Delivering);
+}
+
+#[test]
+fn the_span_of_a_step_leaves_once_it_is_stored_and_not_before() {
+    let mut delivery = begun();
+    step(&mut delivery, 100);
+    assert_eq!(delivery.sendable(&Sink::TRACES), None);
+    assert_eq!(writes(&mut delivery, &stored(), 200).len(), 1);
+    assert!(delivery.journal.open());
+    assert_eq!(delivery.sendable(&Sink::TRACES), Some(1));
 }

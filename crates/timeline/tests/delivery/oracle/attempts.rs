@@ -258,6 +258,11 @@ impl World<'_> {
         let failure = stored.failure.as_ref();
         let (class, cause) = (failure.map(|it| it.class), failure.and_then(|it| it.cause));
         let unseen = self.partly_unseen(tried);
+        // Of two tries that are one the last failed.
+        let of_next = |it: &Tried| (it.class, it.cause) == (class, cause);
+        if unseen && self.next_tries(tried).any(of_next) {
+            return;
+        }
         // What Argo says of an abort is right even where nobody saw the reason.
         let said = match tried.cause {
             Some(AbortCause::Manual) => Some(FailureClass::ManualAbort),
@@ -300,7 +305,11 @@ impl World<'_> {
             return;
         }
         let commit = stored.facts.commit.as_deref();
-        let returns = tried.purpose == Purpose::Rollback;
+        let earlier = |it: &&Tried| {
+            let (one, other) = (&it.identity, &tried.identity);
+            one.rollout_uid == other.rollout_uid && one.hash == other.hash && it.began < tried.began
+        };
+        let returns = self.story.truth.iter().any(|it| earlier(&it));
         findings.rule(
             "commit",
             commit == Some(&tried.commit)

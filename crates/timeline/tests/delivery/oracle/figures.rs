@@ -86,6 +86,8 @@ impl World<'_> {
             format!("{rollout}: an attempt has two lines")
         });
         let rebuilt = self.forgot && self.crashes > 0;
+        // What nobody could read is not in it, and it says since when it knows.
+        let unread = self.kinds.contains("our own resources are away");
         let mut known = Vec::new();
         for (key, ever) in &self.server.ever {
             let journal = &ever.journal;
@@ -99,7 +101,7 @@ impl World<'_> {
                 let left = self.server.attempts.contains_key(key);
                 let since = ledger.known_since();
                 let before = since.is_some_and(|since| journal.started.at <= since);
-                findings.rule("lines", rebuilt && !left && before, || {
+                findings.rule("lines", ((rebuilt && !left) || unread) && before, || {
                     format!("{rollout}: {id:?} has no line, known since {since:?}")
                 });
                 continue;

@@ -7,6 +7,7 @@ use timeline::{Key, Kind};
 
 use super::World;
 use crate::argo::Tried;
+use crate::story::start;
 
 /// Times of the story come about so much later in the world.
 const LATER: SignedDuration = SignedDuration::from_secs(1);
@@ -23,13 +24,15 @@ impl World<'_> {
             return false;
         };
         let of = self.story.truth.iter().filter(|it| it.identity.rollout == *rollout);
-        of.map(|tried| &tried.key).all(|key| {
-            operator.journal(key).is_none_or(|journal| {
-                self.server.attempts.get(key).is_some_and(|stored| {
-                    let mut journal = journal.clone();
-                    journal.exported = stored.journal.exported.clone();
-                    journal == stored.journal
-                })
+        of.filter(|tried| tried.turned + LATER <= self.now).all(|tried| {
+            let key = &tried.key;
+            let Some(journal) = operator.journal(key) else {
+                return self.server.ever.contains_key(key);
+            };
+            self.server.attempts.get(key).is_some_and(|stored| {
+                let mut journal = journal.clone();
+                journal.exported = stored.journal.exported.clone();
+                journal == stored.journal
             })
         })
     }
@@ -62,7 +65,7 @@ impl World<'_> {
     /// Nobody looks from now on; and what was not stored is lost.
     pub(super) fn goes_dark(&mut self, unread: impl IntoIterator<Item = Kind>) {
         for rollout in &self.keys {
-            let safe = self.safe.get(rollout).copied().unwrap_or(self.now);
+            let safe = self.safe.get(rollout).copied().unwrap_or_else(start);
             let dark = self.dark.entry(rollout.clone()).or_insert(safe);
             *dark = (*dark).min(safe);
         }
