@@ -7,7 +7,8 @@ macro_rules! foreign {
         #[derive(Debug, Clone, Default, serde::Deserialize)]
         #[serde(default)]
         pub struct $name {
-            /// Standard metadata.
+            /// Standard metadata, as far as it is read.
+            #[serde(deserialize_with = "crate::metadata::read")]
             pub metadata: kube::core::ObjectMeta,
             /// What is wanted.
             pub spec: Option<$spec>,

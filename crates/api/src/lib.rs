@@ -7,6 +7,7 @@
 pub mod argo;
 mod foreign;
 pub mod keptn;
+pub mod metadata;
 pub mod rollout_attempt;
 pub mod rollout_trace;
 

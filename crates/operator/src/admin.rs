@@ -28,7 +28,7 @@ pub(crate) async fn serve(
 }
 
 fn ready(readiness: &Readiness) -> impl IntoResponse + use<> {
-    let (ready, text) = readiness.report();
+    let (ready, text) = readiness.report(std::time::Instant::now());
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
 }
 

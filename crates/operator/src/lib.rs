@@ -1,11 +1,11 @@
 //! The I/O around the pure core: watches, writes, configuration and the command line.
 //!
-//! The way of an event, one file after another: `watch` reads it, [`observe`] puts it into our
+//! The way of an event, one file after another: `watch` reads it over `connection`, [`observe`] puts it into our
 //! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
 //! for by `writer`, each in a task of its own (`rejection` says what an error of the API server means):
 //! `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
-//! tells people by Events; and `pods` watches those of attempts under way. What is counted on the way
+//! tells people by Events; and `pods` watches those of attempts that lack some. What is counted on the way
 //! is served by `admin` and sent by `push`. [`explain`] tells a
 //! person what a RolloutAttempt says, [`dora`] what all ledgers come to, and by [`annotate`] a
 //! pipeline tells of a commit.
@@ -14,6 +14,7 @@ mod admin;
 pub mod annotate;
 mod announcer;
 pub mod cli;
+mod connection;
 pub mod crds;
 pub mod dora;
 mod events;

@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::annotate::AnnotateError;
 use crate::cli::{Cli, Command, Dora, Explain, LogFormat, Run};
+use crate::connection::connect;
 use crate::crds::CrdError;
 use crate::dora::DoraError;
 use crate::explain::{ExplainError, Wanted, explain};
@@ -23,7 +24,7 @@ use crate::pods::PodWatches;
 use crate::push::Push;
 use crate::readiness::Readiness;
 use crate::tracer::Tracer;
-use crate::watch::Watches;
+use crate::watch::{Limits, Watches};
 use crate::writer::Writer;
 use crate::{admin, annotate, crds, dora, watch};
 
@@ -108,12 +109,9 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let env = |name: &str| std::env::var(name).ok();
     let exporter = Exporter::new(&Settings::resolve(&run.otlp, env)?)?;
     let metrics_exporter = MetricsExporter::new(&MetricsSettings::resolve(&run.otlp, env)?)?;
-    let mut config =
+    let config =
         kube::Config::infer().await.map_err(|error| RunError::NoCluster(Box::new(error)))?;
-    // A 504 can follow a write that was stored, and kube would send it again for minutes: writes
-    // are repeated by the owner, who looks first.
-    config.default_retry = false;
-    let client = Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))?;
+    let client = connect(config).map_err(|error| RunError::Client(Box::new(error)))?;
     let listener = TcpListener::bind(run.admin_address)
         .await
         .map_err(|source| RunError::AdminAddress { address: run.admin_address, source })?;
@@ -121,13 +119,14 @@ async fn operate(run: Run) -> Result<(), RunError> {
     stop_on_signal(stop.clone())?;
 
     let metrics = Metrics::new(now, &run.dora_windows);
-    let readiness = Readiness::default();
+    let readiness = Readiness::new(metrics.connections());
     let options = Options { observe_only: run.observe_only, export: exporter.is_some() };
     let watches = Watches {
         client: client.clone(),
         namespace: run.namespace.clone(),
         metrics: metrics.clone(),
         team_label: run.team_label.clone(),
+        limits: Limits::default(),
     };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

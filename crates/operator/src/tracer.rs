@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use timeline::engine::{Effect, LedgerChange, Options};
 use timeline::outbox::Told;
 use timeline::{Engine, Observation};
 use tokio::sync::mpsc::Receiver;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
@@ -23,6 +23,14 @@ const IDLE: Duration = Duration::from_mins(1);
 
 /// An effect on its way, with its answer at the end.
 type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What ends a wait of the owner.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+enum Came {
+    Observed(Observation),
+    Answered(Result<Answer, JoinError>),
+    Nothing,
+}
 
 /// Holds the state and runs until told to stop.
 pub(crate) struct Tracer {
@@ -55,6 +63,7 @@ impl Tracer {
     ) {
         let mut observations = std::pin::pin!(observations);
         let mut work = JoinSet::new();
+        let mut turn = Instant::now();
         loop {
             let now = clock();
             for effect in self.engine.effects(now) {
@@ -66,11 +75,18 @@ impl Tracer {
             let wait = self.engine.due().map_or(IDLE, |due| {
                 Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)
             });
-            tokio::select! {
+            self.metrics.turned(turn.elapsed());
+            let came = tokio::select! {
                 () = stop.cancelled() => break,
-                Some(observation) = observations.next() => self.observe(observation, clock()),
-                Some(observation) = self.pods_seen.recv() => self.observe(observation, clock()),
-                Some(answer) = work.join_next() => match answer {
+                Some(observation) = observations.next() => Came::Observed(observation),
+                Some(observation) = self.pods_seen.recv() => Came::Observed(observation),
+                Some(answer) = work.join_next() => Came::Answered(answer),
+                () = tokio::time::sleep(wait.min(IDLE)) => Came::Nothing,
+            };
+            turn = Instant::now();
+            match came {
+                Came::Observed(observation) => self.observe(observation, clock()),
+                Came::Answered(answer) => match answer {
                     Ok(answer) => {
                         let more = self.answer(answer, clock());
                         for effect in more {
@@ -79,7 +95,7 @@ impl Tracer {
                     }
                     Err(error) => tracing::error!(%error, "a write ended badly"),
                 },
-                () = tokio::time::sleep(wait.min(IDLE)) => {}
+                Came::Nothing => {}
             }
         }
         // A write under way is let finish, so that a stop leaves no answer unknown.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -16,6 +17,7 @@ use timeline::seen::Unavailable;
 use timeline::{Key, Kind};
 
 use super::Resource;
+use crate::watch::Connections;
 
 /// How the watch of a kind can stand.
 const STATES: [&str; 5] = ["watched", "unlisted", "not_installed", "forbidden", "failed"];
@@ -52,6 +54,8 @@ pub(super) struct Health {
     behind: Arc<Mutex<Behind>>,
     journal_lag: Gauge<f64, AtomicU64>,
     export_lag: Gauge<f64, AtomicU64>,
+    down: Family<Resource, Gauge<f64, AtomicU64>>,
+    pub(super) connections: Connections,
 }
 
 impl Health {
@@ -65,6 +69,8 @@ impl Health {
             behind: Arc::default(),
             journal_lag: Gauge::default(),
             export_lag: Gauge::default(),
+            down: Family::default(),
+            connections: Connections::default(),
         };
         // A rise from nothing to 1 is none to Prometheus; one from 0 is.
         for result in ["applied", "lost"] {
@@ -105,6 +111,12 @@ impl Health {
             "How long ago the oldest entry ended that is stored and not acknowledged by a collector",
             Unit::Seconds,
             health.export_lag.clone(),
+        );
+        registry.register_with_unit(
+            "watch_down",
+            "How long the watch of a resource does not run",
+            Unit::Seconds,
+            health.down.clone(),
         );
         health
     }
@@ -187,6 +199,11 @@ impl Health {
         let lag = |since: Option<Timestamp>| {
             since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0))
         };
+        for kind in Kind::ALL {
+            let down = self.connections.broken_for(kind, Instant::now());
+            let seconds = down.map_or(0.0, |(since, _)| since.as_secs_f64());
+            self.down.get_or_create(&Resource { resource: kind.resource() }).set(seconds);
+        }
         self.journal_lag.set(lag(behind.journal));
         self.export_lag.set(lag(behind.export));
     }

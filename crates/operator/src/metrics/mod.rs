@@ -15,6 +15,7 @@ mod teams;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use attempts::Attempts;
 use dora::Dora;
@@ -26,7 +27,8 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
 use teams::Teams;
 use timeline::engine::ReportWritten;
 use timeline::keptn::app_context::ContextWritten;
@@ -35,6 +37,11 @@ use timeline::outbox::{Announcement, AttemptWritten, Behind, NotStored, Sent, To
 use timeline::seen::Unavailable;
 use timeline::stored::{OBSERVE_ONLY, Report};
 use timeline::{Key, Kind, Observation};
+
+use crate::watch::Connections;
+
+/// Upper bounds, in seconds. While the owner is busy for a second, nothing else is looked at.
+const TURNS: [f64; 9] = [0.0001, 0.000_5, 0.002, 0.01, 0.05, 0.2, 1.0, 5.0, 20.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Event {
@@ -65,6 +72,8 @@ pub(crate) struct Metrics {
     attempts: Gauge,
     collector_away: Gauge,
     pod_watches: Gauge,
+    pod_watches_waiting: Gauge,
+    turns: Histogram,
     ended: Attempts,
     dora: Dora,
     health: Health,
@@ -83,8 +92,9 @@ impl Metrics {
         let attempt_writes = Family::<Outcome, Counter>::default();
         let spans = Family::<Outcome, Counter>::default();
         let rollouts = Gauge::default();
-        let (attempts, collector_away, pod_watches) =
-            (Gauge::default(), Gauge::default(), Gauge::default());
+        let (attempts, collector_away, pod_watches, pod_watches_waiting) =
+            (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
+        let turns = Histogram::new(TURNS);
         registry.register(
             "watch_events",
             "Objects and lists that the watches brought, by resource and event",
@@ -123,8 +133,19 @@ impl Metrics {
         );
         registry.register(
             "pod_watches",
-            "Watches of pods of attempts under way",
+            "Watches of pods of attempts that lack some",
             pod_watches.clone(),
+        );
+        registry.register(
+            "pod_watches_waiting",
+            "Attempts that lack pods and whose pods are not watched, because too many are",
+            pod_watches_waiting.clone(),
+        );
+        registry.register_with_unit(
+            "turn_duration",
+            "How long the owner takes for one observation or answer and what follows from it",
+            Unit::Seconds,
+            turns.clone(),
         );
         // A rise from nothing to 1 is none to Prometheus; one from 0 is.
         for (family, outcomes) in [
@@ -152,6 +173,8 @@ impl Metrics {
             attempts,
             collector_away,
             pod_watches,
+            pod_watches_waiting,
+            turns,
             ended,
             dora,
             health,
@@ -318,9 +341,20 @@ impl Metrics {
         self.collector_away.set(i64::from(collector_away));
     }
 
-    /// How many watches of pods run.
-    pub(crate) fn pod_watches(&self, watches: usize) {
-        self.pod_watches.set(i64::try_from(watches).unwrap_or(i64::MAX));
+    /// How many watches of pods run, and how many wait.
+    pub(crate) fn pod_watches(&self, (running, waiting): (usize, usize)) {
+        self.pod_watches.set(i64::try_from(running).unwrap_or(i64::MAX));
+        self.pod_watches_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// The owner was busy for so long.
+    pub(crate) fn turned(&self, busy: Duration) {
+        self.turns.observe(busy.as_secs_f64());
+    }
+
+    /// Where watches say whether they run.
+    pub(crate) fn connections(&self) -> Connections {
+        self.health.connections.clone()
     }
 
     /// How many Rollouts are followed.

@@ -8,6 +8,7 @@ pub mod facts;
 mod keptn;
 mod own;
 mod pod;
+mod read;
 mod replica_set;
 mod rollout;
 mod template;
@@ -21,6 +22,7 @@ use timeline::{Key, Kind, Observation};
 
 pub use keptn::app_context;
 pub(crate) use own::attempt_seen;
+pub use read::{Decoded, read};
 pub(crate) use text::bounded;
 
 /// A kind that is watched, and how one of its objects is read.

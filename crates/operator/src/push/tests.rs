@@ -147,7 +147,7 @@ async fn metrics_are_pushed_at_each_interval() {
     let metrics = push.metrics.clone();
     let pushing = tokio::spawn(push.run(CancellationToken::new()));
     collector.arrival().await;
-    metrics.pod_watches(7);
+    metrics.pod_watches((7, 0));
     let seven = async {
         while collector.value("throughline.pod_watches") != Some(Value::AsInt(7)) {
             collector.arrival().await;
@@ -161,7 +161,7 @@ async fn metrics_are_pushed_at_each_interval() {
 async fn what_was_counted_last_is_pushed_at_the_end() {
     let (collector, url) = Collector::start(Mood::Takes).await;
     let push = push(&url, &[NEVER]);
-    push.metrics.pod_watches(7);
+    push.metrics.pod_watches((7, 0));
     let stop = CancellationToken::new();
     stop.cancel();
     push.run(stop).await;

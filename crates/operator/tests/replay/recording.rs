@@ -9,10 +9,8 @@ use api::argo::{AnalysisRun, Experiment, POD_TEMPLATE_HASH, Pod, ReplicaSet, Rol
 use api::keptn::{KeptnAppVersion, KeptnWorkloadVersion};
 use flate2::read::GzDecoder;
 use jiff::{SignedDuration, Timestamp};
-use operator::observe::Observed;
-use serde::de::DeserializeOwned;
+use operator::observe::Decoded;
 use serde_json::Value;
-use timeline::seen::InvalidSeen;
 use timeline::{Key, Kind, Observation};
 
 /// All that were recorded.
@@ -101,19 +99,9 @@ pub(crate) fn event(line: &Value) -> Option<Event> {
 }
 
 fn observe(kind: Kind, object: &Value) -> Option<Observation> {
-    fn read<K: Observed + DeserializeOwned>(object: &Value) -> Option<Observation> {
-        match serde_json::from_value::<K>(object.clone()) {
-            Ok(object) => object.observe(),
-            Err(error) => {
-                let text = |field| object["metadata"][field].as_str().unwrap_or_default();
-                let seen = InvalidSeen {
-                    key: Key::new(text("namespace"), text("name")),
-                    uid: Some(text("uid").to_owned()),
-                    problem: error.to_string(),
-                };
-                Some(Observation::Invalid(K::KIND, seen))
-            }
-        }
+    // As the operator's watches read it. With metadata that no API server sends it says nothing.
+    fn read<K: Decoded>(object: &Value) -> Option<Observation> {
+        operator::observe::read::<K>(&object.to_string(), |_| {}).ok()?
     }
     match kind {
         Kind::Rollout => read::<Rollout>(object),

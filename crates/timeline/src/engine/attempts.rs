@@ -10,6 +10,7 @@ use super::ledger_state::Early;
 use super::{Effect, Engine};
 use crate::base::{AttemptId, Key, Moment, Phase, Source, Turn, attempt_name};
 use crate::chain::{Attempt, Chain, Follow, Relation};
+use crate::failure;
 use crate::journal::{Journal, Look, Replaces, Sink};
 use crate::outbox::{Announcement, AttemptWritten, Sent};
 use crate::seen::{Kind, ReplicaSetSeen, RolloutSeen};
@@ -265,14 +266,19 @@ impl Engine {
         }
     }
 
-    /// Whose pods are to be watched: those of ReplicaSets with an attempt under way.
-    pub(super) fn watch_pods(&mut self, key: &Key, effects: &mut Vec<Effect>) {
+    /// Whose pods are to be watched: those of a ReplicaSet with an attempt under way that lacks some,
+    /// and until those that were seen are well again. Where all are available they say nothing that
+    /// the ReplicaSet does not.
+    pub(super) fn watch_pods(&mut self, key: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
         let wanted = self.newest(key).and_then(|(uid, newest)| {
             let open = self.journals.of_attempt(&identity(key, uid, newest));
             let open = open.is_some_and(Journal::open);
             let set = newest.replica_set.as_ref().filter(|_| open)?;
-            let uid = self.replica_sets.uid(key, set, uid)?;
-            Some((newest.hash.clone(), uid.clone()))
+            let set = self.replica_sets.get(key, set, uid)?;
+            let pods = self.evidence.pods_of(&set.uid);
+            let well = pods.is_empty() || failure::of_pods(&pods, now).ready;
+            let lacks = set.desired.is_none_or(|desired| set.available < desired);
+            (lacks || !well).then(|| (newest.hash.clone(), set.uid.clone()))
         });
         let watched = self.pods_watched.get(key);
         if watched == wanted.as_ref() {

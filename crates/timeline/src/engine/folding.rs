@@ -154,7 +154,8 @@ impl Engine {
             let attempt = &rollout.chain.attempts()[index];
             let app = attempt.workload.as_ref().map(|workload| workload.app.clone());
             let set = attempt.replica_set.as_deref().zip(owner.as_deref());
-            let uid = set.and_then(|(set, uid)| self.replica_sets.uid(key, set, uid));
+            let uid =
+                set.and_then(|(set, uid)| self.replica_sets.get(key, set, uid)).map(|set| &set.uid);
             let uid = uid.map(SmolStr::as_str);
             let app = app.map(|app| Key::new(key.namespace.clone(), app));
             let keptn = app.and_then(|app| self.keptn.get(&app)).unwrap_or(&nothing);

@@ -50,7 +50,7 @@ use crate::journal::Sink;
 use crate::keptn::app_context::{AppContext, ContextWritten};
 use crate::ledger::Line;
 use crate::outbox::Outbox;
-use crate::seen::{Kind, RolloutSeen, Unavailable};
+use crate::seen::{Kind, RolloutSeen};
 use crate::stored::RolloutTraceSeen;
 pub use effect::{Effect, ReportWrite, ReportWritten};
 use evidence::Evidence;
@@ -191,12 +191,11 @@ impl Engine {
                 for key in self.keys_of(kind).into_iter().filter(|key| !present.contains(key)) {
                     self.gone(kind, &key, at, now);
                 }
-                self.turn_watch(kind, Watch { listed: true, unavailable: None });
+                self.turn_watch(kind, Watch::listed(), now);
             }
             Observation::Unavailable(kind, why) => {
-                let was = self.watches.get(&kind).is_some_and(|watch| watch.listed);
-                let listed = was && matches!(why, Unavailable::Failed(_));
-                self.turn_watch(kind, Watch { listed, unavailable: Some(why) });
+                let watch = self.watches.get(&kind).cloned().unwrap_or_default();
+                self.turn_watch(kind, watch.without(why, now), now);
             }
         }
     }
@@ -225,7 +224,7 @@ impl Engine {
             touched.iter().map(|key| (key, true)).chain(folded.iter().map(|key| (key, false)))
         {
             self.refresh(key, again, now);
-            self.watch_pods(key, &mut effects);
+            self.watch_pods(key, now, &mut effects);
             self.ask_for_events(key, now, &mut effects);
         }
         self.may_rest.extend(touched.into_iter().chain(folded));

@@ -124,10 +124,15 @@ impl ReplicaSets {
         self.0.get(rollout)?.first_facts(name)
     }
 
-    /// UID of a ReplicaSet of the Rollout of this UID. One that was made again names its
-    /// ReplicaSets as before.
-    pub(super) fn uid(&self, rollout: &Key, name: &str, rollout_uid: &str) -> Option<&SmolStr> {
+    /// A ReplicaSet of the Rollout of this UID. One that was made again names its ReplicaSets as
+    /// before.
+    pub(super) fn get(
+        &self,
+        rollout: &Key,
+        name: &str,
+        rollout_uid: &str,
+    ) -> Option<&ReplicaSetSeen> {
         let seen = self.0.get(rollout)?.get(name);
-        seen.filter(|seen| seen.rollout_uid == rollout_uid).map(|seen| &seen.uid)
+        seen.filter(|seen| seen.rollout_uid == rollout_uid)
     }
 }

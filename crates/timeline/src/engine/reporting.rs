@@ -93,7 +93,7 @@ impl Engine {
             problem: rollout.problem.as_deref(),
             earlier: rollout.report.as_ref(),
             observe_only: self.only_observed(key),
-            missing: self.missing().filter_map(|(kind, why)| Some((kind, why?))).collect(),
+            missing: self.told_missing(),
             broken: self.broken_trace(key, &rollout.chain),
             export: self.journals.export_of(key),
             apps: rollout

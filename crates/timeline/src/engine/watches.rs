@@ -1,5 +1,7 @@
 //! What is known of the watches of all kinds, and so of what absence means.
 
+use jiff::Timestamp;
+
 use super::Engine;
 use super::watch::Watch;
 use crate::seen::{Kind, Unavailable};
@@ -40,10 +42,17 @@ impl Engine {
             .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.listed))
     }
 
-    pub(super) fn turn_watch(&mut self, kind: Kind, watch: Watch) {
-        let changed = self.watches.get(&kind) != Some(&watch);
+    /// Why kinds are not available, as far as each Rollout is told.
+    pub(super) fn told_missing(&self) -> Vec<(Kind, &Unavailable)> {
+        let told = |kind| Some((kind, self.watches.get(&kind)?.told()?));
+        Kind::ALL.into_iter().filter_map(told).collect()
+    }
+
+    pub(super) fn turn_watch(&mut self, kind: Kind, watch: Watch, now: Timestamp) {
+        let before = self.watches.get(&kind).map(Watch::decides).unwrap_or_default();
+        let changed = before != watch.decides();
         self.watches.insert(kind, watch);
-        let looked = |kind: &Kind| self.watches.get(kind).is_some_and(|it| it.looked(*kind));
+        let looked = |kind: &Kind| self.watches.get(kind).is_some_and(|it| it.looked(*kind, now));
         let first = !self.looked && Kind::ALL.iter().all(looked);
         self.looked |= first;
         if changed || first {

@@ -96,6 +96,9 @@ pub(crate) fn observed(view: &RolloutView<'_>, now: Timestamp) -> Condition {
             _ => false,
         };
         if counts {
+            if let Some(stays) = stays(why, earlier) {
+                return stays;
+            }
             let (reason, message) = unavailable(*kind, why);
             return Condition::now(Some(false), reason, message, earlier, now);
         }
@@ -104,9 +107,21 @@ pub(crate) fn observed(view: &RolloutView<'_>, now: Timestamp) -> Condition {
     Condition::now(Some(true), "Following", message, earlier, now)
 }
 
+/// While a list fails nothing new is known: what was said before stands, and the RolloutTraces of a
+/// whole cluster are not rewritten twice for it.
+fn stays(why: &Unavailable, earlier: Option<&Condition>) -> Option<Condition> {
+    earlier.filter(|_| matches!(why, Unavailable::Failed(_))).cloned()
+}
+
 /// The condition `Linked`: whether the links that the next revision needs are in place.
 pub(crate) fn linked(view: &RolloutView<'_>, now: Timestamp) -> Condition {
     let earlier = view.earlier.map(|report| &report.linked);
+    let decides = view.missing.iter().find(|(kind, _)| kind.decides_links());
+    if let Some(stays) = decides.and_then(|(_, why)| stays(why, earlier))
+        && !view.observe_only
+    {
+        return stays;
+    }
     let (status, reason, message) = why(view);
     Condition::now(status, reason, message, earlier, now)
 }

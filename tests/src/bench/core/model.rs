@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use api::argo::{AnalysisRun, ReplicaSet, Rollout};
 use api::keptn::{KeptnAppVersion, KeptnWorkloadVersion};
 use jiff::{SignedDuration, Timestamp};
-use operator::observe::Observed;
-use serde::de::DeserializeOwned;
+use operator::observe::Decoded;
 use timeline::engine::{Effect, Options, ReportWrite};
 use timeline::journal::Journal;
 use timeline::keptn::app_context::{ContextWrite, ContextWritten};
@@ -211,8 +210,8 @@ impl Model {
 
 /// Reads an object as the operator's watches do; none if it is not as they expect it.
 pub(super) fn read(kind: Kind, text: &str) -> Option<Observation> {
-    fn of<K: Observed + DeserializeOwned>(text: &str) -> Option<Observation> {
-        serde_json::from_str::<K>(text).ok()?.observe()
+    fn of<K: Decoded>(text: &str) -> Option<Observation> {
+        operator::observe::read::<K>(text, |_| {}).ok()?
     }
     match kind {
         Kind::Rollout => of::<Rollout>(text),

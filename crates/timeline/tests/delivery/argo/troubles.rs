@@ -1,5 +1,6 @@
 //! What goes wrong with a revision, and what Argo makes of it.
 
+use timeline::Observation;
 use timeline::base::Phase;
 use timeline::failure::FailureClass;
 use timeline::journal::StepResult;
@@ -91,6 +92,14 @@ impl Argo {
                         });
                     }
                     self.tell_pod(pod);
+                }
+                // The ReplicaSet counts them within a moment; they do not crash as one.
+                if let Some(set) = self.sets.get_mut(&hash) {
+                    set.ready = if ready { 2 } else { 1 };
+                    set.available = set.ready;
+                    let set = set.clone();
+                    self.put(Observation::ReplicaSet(set));
+                    self.shortly();
                 }
             }
         }
