@@ -12,6 +12,7 @@ mod cluster;
 mod dora;
 mod linked;
 mod metrics;
+mod replicas;
 mod reported;
 mod shop;
 mod stand_in;

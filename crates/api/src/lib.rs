@@ -5,12 +5,15 @@
 //! and no other.
 
 pub mod argo;
+mod fence;
 mod foreign;
 pub mod keptn;
 pub mod metadata;
 pub mod rollout_attempt;
 pub mod rollout_trace;
 
+pub use fence::FENCED;
+use fence::fence;
 pub use foreign::Unread;
 pub use rollout_attempt::{RolloutAttempt, RolloutAttemptSpec, RolloutAttemptStatus};
 pub use rollout_trace::{RolloutTrace, RolloutTraceSpec, RolloutTraceStatus};

@@ -1,6 +1,5 @@
 //! RolloutAttempt: one try to bring a revision live, told from its start to its end.
 
-#![expect(clippy::duplicated_attributes, reason = "each column has a type")]
 #![expect(unreachable_pub, reason = "KubeSchema copies the struct into a function to validate it")]
 
 use std::collections::BTreeMap;
@@ -33,6 +32,7 @@ pub const ROLLOUT: &str = "throughline.dev/rollout";
     shortname = "rat",
     category = "throughline",
     status = "RolloutAttemptStatus",
+    validation = crate::fence(),
     doc = "One try to bring a revision of a Rollout live: what happened, when, who says so, and why \
            it failed. Made by Throughline; nothing in it is for a person to edit.",
     printcolumn(name = "Rollout", type_ = "string", json_path = ".spec.rollout"),
@@ -83,6 +83,11 @@ pub struct RolloutAttemptSpec {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RolloutAttemptStatus {
+    /// Number of the leader's term that wrote this; absent where there never was a lease. An older
+    /// leader's write is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub writer_epoch: Option<i64>,
     /// Where it stands, or how it ended.
     pub phase: Phase,
     /// The same in one line for a person.

@@ -1,6 +1,5 @@
 //! RolloutTrace: what a person reads first of a Rollout's history.
 
-#![expect(clippy::duplicated_attributes, reason = "each column has a type")]
 #![expect(unreachable_pub, reason = "KubeSchema copies the struct into a function to validate it")]
 
 use jiff::Timestamp;
@@ -20,6 +19,7 @@ use serde::{Deserialize, Serialize};
     shortname = "rtr",
     category = "throughline",
     status = "RolloutTraceStatus",
+    validation = crate::fence(),
     doc = "The history of one Rollout of the same name and namespace: its revisions, the trace of \
            each, and how they are linked. Made by Throughline; a person may edit spec.",
     printcolumn(name = "Rev", type_ = "integer", json_path = ".status.head.revision"),
@@ -110,6 +110,11 @@ pub struct RolloutTraceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 51))]
     pub chain: Vec<ChainEntry>,
+    /// Number of the leader's term that wrote this; absent where there never was a lease. An older
+    /// leader's write is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub writer_epoch: Option<i64>,
     /// DORA's metrics as of the last write. Windows move on: `throughline dora` has those of now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dora: Option<Dora>,

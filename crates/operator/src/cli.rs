@@ -10,6 +10,7 @@ use timeline::Key;
 use crate::annotate::Annotate;
 use crate::dora::{Output, WINDOWS};
 use crate::export::OtlpArgs;
+use crate::lease;
 
 /// Makes the history of an Argo Rollout readable as one connected trace.
 ///
@@ -103,6 +104,20 @@ pub(crate) struct Run {
         env = "THROUGHLINE_DORA_WINDOWS"
     )]
     pub(crate) dora_windows: Vec<u16>,
+    /// Act only while holding this Lease, so that several replicas can run: one leads, the others stand
+    /// by. Without a namespace it is in that of the pod. Without the flag there is no election, and
+    /// this process must be the only one.
+    #[arg(long, value_name = "[NAMESPACE/]NAME", env = "THROUGHLINE_LEASE")]
+    pub(crate) lease: Option<lease::Name>,
+    /// After how many seconds without a sign of the leader another takes over.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 15,
+        value_parser = clap::value_parser!(u64).range(3..=600),
+        env = "THROUGHLINE_LEASE_SECONDS"
+    )]
+    pub(crate) lease_seconds: u64,
     /// How the log is written.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "THROUGHLINE_LOG_FORMAT")]
     pub(crate) log_format: LogFormat,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use api::RolloutAttempt;
 use api::rollout_attempt::{OPEN, ROLLOUT, ROLLOUT_UID};
+use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::core::DeserializeGuard;
@@ -15,7 +16,7 @@ use timeline::outbox::{AttemptWrite, AttemptWritten, Stage};
 use timeline::stored::RolloutAttemptSeen;
 
 use crate::observe::attempt_seen;
-use crate::rejection::{Rejection, attempt_written};
+use crate::rejection::{Rejection, asked, attempt_written};
 use crate::{FIELD_MANAGER, journal, words};
 
 /// Why a RolloutAttempt was not stored, read or removed.
@@ -25,12 +26,24 @@ pub(crate) struct AttemptError {
     key: Key,
     step: &'static str,
     source: kube::Error,
+    /// The epoch of a later leader, which stands there.
+    stored_epoch: Option<i64>,
 }
 
 impl AttemptError {
     /// What it means.
     pub(crate) fn rejection(&self) -> Rejection {
         Rejection::of(&self.source)
+    }
+
+    /// The epoch that stands there, if it is a later leader's.
+    pub(crate) fn stored_epoch(&self) -> Option<i64> {
+        self.stored_epoch
+    }
+
+    /// How long the API server asks to wait.
+    pub(crate) fn asked(&self) -> Option<SignedDuration> {
+        asked(&self.source)
     }
 
     /// What became of the write.
@@ -47,10 +60,14 @@ pub(crate) async fn store(
     client: Client,
     key: &Key,
     attempt: &AttemptWrite,
+    epoch: Option<i64>,
 ) -> Result<AttemptWritten, AttemptError> {
     let attempts: Api<RolloutAttempt> = Api::namespaced(client, &key.namespace);
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
-    let object = object(attempt);
+    let mut object = object(attempt);
+    if let Some(status) = &mut object.status {
+        status.writer_epoch = epoch;
+    }
     let written = match &attempt.resource_version {
         None => attempts.create(&params, &object).await,
         Some(_) => attempts.replace(&key.name, &params, &object).await,
@@ -60,54 +77,78 @@ pub(crate) async fn store(
             Ok(AttemptWritten::Stored(stored.metadata.resource_version.unwrap_or_default()))
         }
         Err(source) => match Rejection::of(&source) {
-            Rejection::Conflict => conflict(&attempts, key).await,
+            Rejection::Conflict => match find(&attempts, key).await? {
+                Some(found) if epoch_of(&found) > epoch => Err(fenced(key, source, &found)),
+                found => Ok(conflict(found.as_ref())),
+            },
+            Rejection::Fenced => match find(&attempts, key).await? {
+                Some(found) => Err(fenced(key, source, &found)),
+                None => Ok(AttemptWritten::Missing),
+            },
             Rejection::NotFound | Rejection::NamespaceGone
                 if attempt.resource_version.is_some() =>
             {
-                conflict(&attempts, key).await
+                Ok(conflict(find(&attempts, key).await?.as_ref()))
             }
-            _ => Err(AttemptError { key: key.clone(), step: "stored", source }),
+            _ => Err(AttemptError { key: key.clone(), step: "stored", source, stored_epoch: None }),
         },
     }
 }
 
-async fn conflict(
+async fn find(
     attempts: &Api<RolloutAttempt>,
     key: &Key,
-) -> Result<AttemptWritten, AttemptError> {
+) -> Result<Option<RolloutAttempt>, AttemptError> {
     // A list of one: conflicts are too rare for a permission of their own.
     let one = ListParams::default().fields(&format!("metadata.name={}", key.name));
-    let failed = |source| AttemptError { key: key.clone(), step: "read", source };
-    let found = attempts.list(&one).await.map_err(failed)?.items.into_iter().next();
-    Ok(match found {
-        None => AttemptWritten::Missing,
-        Some(found) => match attempt_seen(&found) {
-            Ok(seen) => AttemptWritten::Conflict(Box::new(seen)),
-            Err(error) => AttemptWritten::Refused(error.to_string()),
-        },
-    })
+    match attempts.list(&one).await {
+        Ok(found) => Ok(found.items.into_iter().next()),
+        Err(source) => {
+            Err(AttemptError { key: key.clone(), step: "read", source, stored_epoch: None })
+        }
+    }
 }
 
-/// Reads up to `limit` RolloutAttempts that wait for a collector; says whether there are more.
+fn conflict(found: Option<&RolloutAttempt>) -> AttemptWritten {
+    match found.map(attempt_seen) {
+        None => AttemptWritten::Missing,
+        Some(Ok(seen)) => AttemptWritten::Conflict(Box::new(seen)),
+        Some(Err(error)) => AttemptWritten::Refused(error.to_string()),
+    }
+}
+
+fn epoch_of(attempt: &RolloutAttempt) -> Option<i64> {
+    attempt.status.as_ref()?.writer_epoch
+}
+
+fn fenced(key: &Key, source: kube::Error, found: &RolloutAttempt) -> AttemptError {
+    AttemptError { key: key.clone(), step: "stored", source, stored_epoch: epoch_of(found) }
+}
+
+/// Reads up to `limit` RolloutAttempts that wait for a collector, from this page of the API server's
+/// on; says which one is next, if there is one.
 pub(crate) async fn recall(
     client: Client,
     namespace: Option<&str>,
     limit: usize,
-) -> Result<(Vec<RolloutAttemptSeen>, bool), AttemptError> {
+    page: Option<&str>,
+) -> Result<(Vec<RolloutAttemptSeen>, Option<String>), AttemptError> {
     let attempts: Api<DeserializeGuard<RolloutAttempt>> = match namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    let params = ListParams::default().labels(&format!("{OPEN}={DELIVERING}")).limit(limit);
+    let mut params = ListParams::default().labels(&format!("{OPEN}={DELIVERING}")).limit(limit);
+    params.continue_token = page.map(str::to_owned);
     let found = attempts.list(&params).await.map_err(|source| AttemptError {
         key: Key::new(namespace.unwrap_or("*"), "*"),
         step: "listed",
         source,
+        stored_epoch: None,
     })?;
-    let more = found.metadata.continue_.is_some_and(|token| !token.is_empty());
+    let next = found.metadata.continue_.filter(|token| !token.is_empty());
     let attempts = found.items.into_iter().filter_map(|object| object.0.ok());
-    Ok((attempts.filter_map(|attempt| attempt_seen(&attempt).ok()).collect(), more))
+    Ok((attempts.filter_map(|attempt| attempt_seen(&attempt).ok()).collect(), next))
 }
 
 /// Reads all RolloutAttempts that are left of the Rollout of this UID. One that cannot be read is
@@ -124,6 +165,7 @@ pub(crate) async fn read_all(
         key: Key::new(rollout.namespace.clone(), "*"),
         step: "listed",
         source,
+        stored_epoch: None,
     })?;
     let attempts = found.items.into_iter().filter_map(|object| object.0.ok());
     Ok(attempts.filter_map(|attempt| attempt_seen(&attempt).ok()).map(|it| it.journal).collect())
@@ -139,7 +181,7 @@ pub(crate) async fn prune(
     let attempts: Api<RolloutAttempt> = Api::namespaced(client, namespace);
     let failed = |name: &str, step| {
         let key = Key::new(namespace.clone(), name);
-        move |source| AttemptError { key, step, source }
+        move |source| AttemptError { key, step, source, stored_epoch: None }
     };
     // By name as well: those of a Rollout that had it before, and was deleted without them. What an
     // earlier release stored has only the UID.

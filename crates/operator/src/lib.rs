@@ -1,12 +1,14 @@
 //! The I/O around the pure core: watches, writes, configuration and the command line.
 //!
+//! `replica` runs while its `lease` lets it, and is a `standby` else.
+//!
 //! The way of an event, one file after another: `watch` reads it over `connection`, [`observe`] puts it into our
 //! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
-//! for by `writer`, each in a task of its own (`rejection` says what an error of the API server means):
+//! for by `writer`, each in a task of its own that `work` keeps (`rejection` says what an error of the API server means):
 //! `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
 //! tells people by Events; and `pods` watches those of attempts that lack some. What is counted on the way
-//! is served by `admin` and sent by `push`. [`explain`] tells a
+//! is served by `admin` and sent by `push`; `stop` says until when. [`explain`] tells a
 //! person what a RolloutAttempt says, [`dora`] what all ledgers come to, and by [`annotate`] a
 //! pipeline tells of a commit.
 
@@ -22,6 +24,7 @@ pub mod explain;
 pub mod export;
 pub mod journal;
 mod journalist;
+mod lease;
 mod linker;
 pub mod metrics;
 pub mod observe;
@@ -30,10 +33,14 @@ mod push;
 mod readiness;
 mod recorder;
 mod rejection;
+mod replica;
 pub mod report;
 pub mod runtime;
+mod standby;
+mod stop;
 mod tracer;
 mod watch;
+mod work;
 mod writer;
 
 /// The name under which the API server knows our fields.

@@ -133,3 +133,11 @@ mod tests {
         assert_eq!(last, [of("h064"), of("h066")]);
     }
 }
+
+impl Drop for PodWatches {
+    fn drop(&mut self) {
+        for watch in self.running.values() {
+            watch.abort();
+        }
+    }
+}

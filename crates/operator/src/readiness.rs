@@ -17,6 +17,8 @@ const TOO_LONG: Duration = Duration::from_mins(3);
 pub(crate) struct Readiness {
     missing: Arc<Mutex<Option<Missing>>>,
     connections: Connections,
+    /// Why this process does not lead, if it does not.
+    stands_by: Arc<Mutex<Option<String>>>,
 }
 
 /// Kinds that are not watched, and why where that is known.
@@ -25,7 +27,7 @@ type Missing = Vec<(Kind, Option<Unavailable>)>;
 impl Readiness {
     /// Nothing was looked at yet.
     pub(crate) fn new(connections: Connections) -> Self {
-        Self { missing: Arc::default(), connections }
+        Self { missing: Arc::default(), connections, stands_by: Arc::default() }
     }
 
     /// The owner looked again. Changes are logged once; says whether there is one.
@@ -55,6 +57,11 @@ impl Readiness {
         true
     }
 
+    /// This process leads from now on, or why it does not.
+    pub(crate) fn stands_by(&self, why: Option<String>) {
+        *self.stands_by.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
     /// Whether the operator does what it is for, and what it does without.
     ///
     /// It is not ready before everything was looked at once, nor without a kind that is
@@ -65,7 +72,11 @@ impl Readiness {
             return (false, "starting\n".to_owned());
         };
         let mut ready = true;
+        // Writing to a String cannot fail.
         let mut text = String::new();
+        if let Some(why) = &*self.stands_by.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = writeln!(text, "standby: {why}");
+        }
         for kind in Kind::ALL {
             let missing = missing.iter().find(|(it, _)| *it == kind).map(|(_, why)| why);
             let broken = self.connections.broken_for(kind, now);
@@ -87,7 +98,6 @@ impl Readiness {
                 }
                 (None, None) => continue,
             };
-            // Writing to a String cannot fail.
             let _ = writeln!(text, "{line}");
         }
         if text.is_empty() {

@@ -1,8 +1,8 @@
 //! Stores a RolloutTrace.
 
-use api::{RolloutTrace, RolloutTraceSpec};
+use api::{RolloutTrace, RolloutTraceSpec, RolloutTraceStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 use timeline::Key;
@@ -19,12 +19,19 @@ pub(crate) struct RecordError {
     key: Key,
     step: &'static str,
     source: kube::Error,
+    /// The epoch of a later leader, which stands there.
+    stored_epoch: Option<i64>,
 }
 
 impl RecordError {
     /// What it means.
     pub(crate) fn rejection(&self) -> Rejection {
         Rejection::of(&self.source)
+    }
+
+    /// The epoch that stands there, if it is a later leader's.
+    pub(crate) fn stored_epoch(&self) -> Option<i64> {
+        self.stored_epoch
     }
 
     /// What the engine has to know of it.
@@ -38,9 +45,11 @@ pub(crate) async fn record(
     client: Client,
     key: &Key,
     write: &ReportWrite,
+    epoch: Option<i64>,
 ) -> Result<(), RecordError> {
     let traces: Api<RolloutTrace> = Api::namespaced(client, &key.namespace);
-    let failed = |step| move |source| RecordError { key: key.clone(), step, source };
+    let failed =
+        |step| move |source| RecordError { key: key.clone(), step, source, stored_epoch: None };
     if write.create {
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: false };
         let mut trace = RolloutTrace::new(&key.name, RolloutTraceSpec::default());
@@ -61,14 +70,27 @@ pub(crate) async fn record(
     let status = json!({
         "apiVersion": "throughline.dev/v1alpha1",
         "kind": "RolloutTrace",
-        "status": status(&write.report),
+        "status": RolloutTraceStatus { writer_epoch: epoch, ..status(&write.report) },
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    traces
-        .patch_status(&key.name, &params, &Patch::Apply(status))
-        .await
-        .map_err(failed("get its status"))?;
-    Ok(())
+    match traces.patch_status(&key.name, &params, &Patch::Apply(status)).await {
+        Ok(_) => Ok(()),
+        Err(source) => {
+            let fenced = Rejection::of(&source) == Rejection::Fenced;
+            let mut error = failed("get its status")(source);
+            if fenced {
+                error.stored_epoch = stored_epoch(&traces, key).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Who wrote it last. A list of one: that a write is refused is too rare for a permission of its own.
+async fn stored_epoch(traces: &Api<RolloutTrace>, key: &Key) -> Option<i64> {
+    let one = ListParams::default().fields(&format!("metadata.name={}", key.name));
+    let found = traces.list(&one).await.ok()?.items.into_iter().next()?;
+    found.status?.writer_epoch
 }
 
 /// The garbage collector removes a RolloutTrace with its Rollout, unless a person keeps it.

@@ -1,5 +1,7 @@
 //! What an error of the API server means: the one place that reads its status.
 
+use api::FENCED;
+use jiff::SignedDuration;
 use kube::core::Status;
 use timeline::outbox::{AttemptWritten, NotStored};
 
@@ -21,6 +23,8 @@ pub(crate) enum Rejection {
     /// This object will not be taken: it is too large, does not fit the schema, or an admission
     /// webhook or policy refuses it.
     Refused,
+    /// A later leader has written the object.
+    Fenced,
     /// A watch or a list is too old to go on.
     Expired,
     /// Too many requests.
@@ -61,6 +65,7 @@ impl Rejection {
             }
             404 => Self::NotFound,
             409 => Self::Conflict,
+            422 if status.message.contains(FENCED) => Self::Fenced,
             400 | 413 | 415 | 422 => Self::Refused,
             410 => Self::Expired,
             429 => Self::Throttled,
@@ -78,6 +83,7 @@ impl Rejection {
             Self::Forbidden => "forbidden",
             Self::Quota => "quota",
             Self::Refused => "invalid",
+            Self::Fenced => "fenced",
             Self::Expired => "expired",
             Self::Throttled => "throttled",
             Self::ServerError => "server_error",
@@ -101,8 +107,15 @@ pub(crate) fn not_stored(error: &kube::Error) -> Option<NotStored> {
         Rejection::NamespaceGone => return None,
         Rejection::Forbidden => NotStored::Forbidden,
         Rejection::Refused => NotStored::Refused(words(error)),
-        _ => NotStored::Failed,
+        _ => asked(error).map_or(NotStored::Failed, NotStored::Later),
     })
+}
+
+/// How long the API server asks to wait, as it says in the body of an answer with Retry-After.
+pub(crate) fn asked(error: &kube::Error) -> Option<SignedDuration> {
+    let kube::Error::Api(status) = error else { return None };
+    let seconds = status.details.as_ref()?.retry_after_seconds;
+    (seconds > 0).then(|| SignedDuration::from_secs(i64::from(seconds)))
 }
 
 /// What became of the write of a RolloutAttempt that failed so.
@@ -110,6 +123,7 @@ pub(crate) fn attempt_written(error: &kube::Error) -> AttemptWritten {
     match not_stored(error) {
         None => AttemptWritten::NamespaceGone,
         Some(NotStored::Failed) => AttemptWritten::Failed,
+        Some(NotStored::Later(asked)) => AttemptWritten::Later(asked),
         Some(NotStored::Forbidden) => AttemptWritten::Forbidden,
         Some(NotStored::Refused(why)) => AttemptWritten::Refused(why),
     }

@@ -2,13 +2,16 @@
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use futures::future::OptionFuture;
 use jiff::Timestamp;
 use kube::Client;
 use timeline::engine::Options;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
+use tower::BoxError;
 use tracing_subscriber::EnvFilter;
 
 use crate::annotate::AnnotateError;
@@ -19,14 +22,15 @@ use crate::dora::DoraError;
 use crate::explain::{ExplainError, Wanted, explain};
 use crate::export::metrics::MetricsExporter;
 use crate::export::{Exporter, MetricsSettings, Settings, SettingsError};
+use crate::lease::{Election, Leadership};
 use crate::metrics::Metrics;
-use crate::pods::PodWatches;
 use crate::push::Push;
 use crate::readiness::Readiness;
-use crate::tracer::Tracer;
+use crate::replica::Replica;
+use crate::stop::Stop;
 use crate::watch::{Limits, Watches};
 use crate::writer::Writer;
-use crate::{admin, annotate, crds, dora, watch};
+use crate::{admin, annotate, crds, dora};
 
 /// Why the command failed; each says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -115,8 +119,8 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let listener = TcpListener::bind(run.admin_address)
         .await
         .map_err(|source| RunError::AdminAddress { address: run.admin_address, source })?;
-    let stop = CancellationToken::new();
-    stop_on_signal(stop.clone())?;
+    let stop = Stop::default();
+    stop.on_signals().map_err(RunError::Signals)?;
 
     let metrics = Metrics::new(now, &run.dora_windows);
     let readiness = Readiness::new(metrics.connections());
@@ -137,29 +141,66 @@ async fn operate(run: Run) -> Result<(), RunError> {
         metrics = metrics_exporter.as_ref().map_or_else(|| "served".to_owned(), ToString::to_string),
         "throughline starts"
     );
+    // Both go on while what is due is stored: that is counted, too.
+    let stored = CancellationToken::new();
     let admin =
-        tokio::spawn(admin::serve(listener, metrics.clone(), readiness.clone(), stop.clone()));
-    let counted = CancellationToken::new();
+        tokio::spawn(admin::serve(listener, metrics.clone(), readiness.clone(), stored.clone()));
     let push = metrics_exporter.map(|exporter| {
         let push = Push { exporter, metrics: metrics.clone(), started, clock: now };
-        tokio::spawn(push.run(counted.clone()))
+        tokio::spawn(push.run(stored.clone()))
     });
-    let writer = Writer::new(client, run.namespace, exporter, metrics.clone());
-    let pods = PodWatches::new(watches.clone());
-    let tracer = Tracer::new(options, writer, pods, metrics, readiness);
-    tracer.run(watch::all(&watches), now, stop.clone()).await;
-    stop.cancel();
-    if let Ok(Err(error)) = admin.await {
-        tracing::warn!(%error, "the admin server ended badly");
+    let give_back = CancellationToken::new();
+    let (leadership, election) = match &run.lease {
+        None => (Leadership::alone(), None),
+        Some(name) => {
+            let process = env("HOSTNAME").unwrap_or_else(|| "throughline".to_owned());
+            let lasts = Duration::from_secs(run.lease_seconds);
+            let namespace = run.namespace.clone();
+            let (election, leadership) =
+                Election::new(client.clone(), name, namespace, &process, lasts, now);
+            (leadership, Some(tokio::spawn(election.run(give_back.clone()))))
+        }
+    };
+    let held = gated(client, leadership.clone());
+    let writer = Writer::new(held, run.namespace, exporter, leadership.clone(), metrics.clone());
+    let clock = now;
+    let replica = Replica { options, watches, writer, leadership, metrics, readiness, clock };
+    replica.run(&stop).await;
+    // After the last write: another may begin.
+    give_back.cancel();
+    let election = timeout_at(stop.ends_by(), OptionFuture::from(election)).await;
+    if !matches!(election, Ok(None | Some(Ok(())))) {
+        tracing::warn!("the lease was not given back in time: it expires");
     }
-    counted.cancel();
-    if let Some(push) = push
-        && let Err(error) = push.await
-    {
-        tracing::warn!(%error, "the metrics of the end were not sent");
+    stored.cancel();
+    let (served, pushed) = tokio::join!(
+        timeout_at(stop.ends_by(), admin),
+        timeout_at(stop.ends_by(), OptionFuture::from(push)),
+    );
+    match served {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "the admin server ended badly"),
+        Ok(Err(error)) => tracing::warn!(%error, "the admin server ended badly"),
+        Err(_) => tracing::warn!("a request to the admin server was cut off"),
+    }
+    if !matches!(pushed, Ok(None | Some(Ok(())))) {
+        tracing::warn!("the metrics of the end were not sent: the collector took too long");
     }
     tracing::info!("throughline stopped");
     Ok(())
+}
+
+/// A client each of whose requests is held back unless this process leads when it leaves.
+fn gated(client: Client, leadership: Leadership) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let held = tower::service_fn(move |request| {
+        let (client, leads) = (client.clone(), leadership.check());
+        async move {
+            leads.map_err(BoxError::from)?;
+            client.send(request).await.map_err(BoxError::from)
+        }
+    });
+    Client::new(held, namespace)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one clock of the process")]
@@ -167,19 +208,6 @@ fn now() -> Timestamp {
     // No finer than what Kubernetes' own clocks agree on; a journal is read by people, too.
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
-}
-
-fn stop_on_signal(stop: CancellationToken) -> Result<(), RunError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.cancel();
-    });
-    Ok(())
 }
 
 fn start_logging(run: &Run) -> Result<(), RunError> {

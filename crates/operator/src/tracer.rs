@@ -1,34 +1,36 @@
 //! The owner: one task that holds all state, is fed by one stream, and asks for everything else.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use futures::{Stream, StreamExt};
-use jiff::Timestamp;
+use futures::{FutureExt, Stream, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use timeline::base::time::later;
 use timeline::engine::{Effect, LedgerChange, Options};
 use timeline::outbox::Told;
 use timeline::{Engine, Observation};
 use tokio::sync::mpsc::Receiver;
-use tokio::task::{JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
 
+use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::pods::PodWatches;
 use crate::readiness::Readiness;
-use crate::writer::{Answer, WRITE_TIMEOUT, Writer};
+use crate::stop::Stop;
+use crate::work::{Asked, Work};
+use crate::writer::{Answer, Writer};
 
 /// With nothing due, the owner looks around this often.
 const IDLE: Duration = Duration::from_mins(1);
 
-/// An effect on its way, with its answer at the end.
-type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
+/// While something is due that is under way already, no faster than this.
+const SHORT: Duration = Duration::from_millis(10);
+/// Observations that are taken in after the stop, at most.
+const ARRIVED: usize = 10_000;
 
 /// What ends a wait of the owner.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Came {
     Observed(Observation),
-    Answered(Result<Answer, JoinError>),
+    Answered(Answer),
     Nothing,
 }
 
@@ -54,22 +56,22 @@ impl Tracer {
         Self { engine: Engine::new(options), writer, pods, pods_seen, metrics, readiness }
     }
 
-    /// Takes in observations and answers in the order of arrival, and starts what follows.
+    /// Takes in observations and answers in the order of arrival, and starts what follows. Told to
+    /// stop, it stores what is due first; it drops all when it leads no more.
     pub(crate) async fn run(
         mut self,
         observations: impl Stream<Item = Observation>,
         clock: impl Fn() -> Timestamp,
-        stop: CancellationToken,
+        stop: &Stop,
+        leadership: &Leadership,
     ) {
         let mut observations = std::pin::pin!(observations);
-        let mut work = JoinSet::new();
+        let mut work = Work::default();
         let mut turn = Instant::now();
         loop {
             let now = clock();
             for effect in self.engine.effects(now) {
-                if let Some(effect) = self.begin(effect) {
-                    work.spawn(effect);
-                }
+                self.begin(effect, &mut work);
             }
             self.tell();
             let wait = self.engine.due().map_or(IDLE, |due| {
@@ -77,30 +79,65 @@ impl Tracer {
             });
             self.metrics.turned(turn.elapsed());
             let came = tokio::select! {
-                () = stop.cancelled() => break,
+                () = stop.begun() => break,
+                () = leadership.lost() => return,
                 Some(observation) = observations.next() => Came::Observed(observation),
                 Some(observation) = self.pods_seen.recv() => Came::Observed(observation),
-                Some(answer) = work.join_next() => Came::Answered(answer),
+                Some(answer) = work.next() => Came::Answered(answer),
                 () = tokio::time::sleep(wait.min(IDLE)) => Came::Nothing,
             };
             turn = Instant::now();
             match came {
                 Came::Observed(observation) => self.observe(observation, clock()),
-                Came::Answered(answer) => match answer {
-                    Ok(answer) => {
-                        let more = self.answer(answer, clock());
-                        for effect in more {
-                            work.spawn(effect);
-                        }
-                    }
-                    Err(error) => tracing::error!(%error, "a write ended badly"),
-                },
+                Came::Answered(answer) => self.answer(answer, clock(), &mut work),
                 Came::Nothing => {}
             }
         }
-        // A write under way is let finish, so that a stop leaves no answer unknown.
-        let finish = async { while work.join_next().await.is_some() {} };
-        tokio::time::timeout(WRITE_TIMEOUT, finish).await.ok();
+        // What arrived before the stop was seen, too.
+        for _ in 0..ARRIVED {
+            let Some(Some(observation)) = observations.next().now_or_never() else { break };
+            self.observe(observation, clock());
+        }
+        let by = stop.stores_by();
+        tokio::select! {
+            () = leadership.lost() => {}
+            () = self.store_all(&mut work, &clock, by) => {}
+            () = tokio::time::sleep_until(by) => {
+                tracing::warn!("not all that was due is stored: the API server took too long");
+            }
+        }
+    }
+
+    /// Stores what is due or waits for company. What can be done by the next process is left to it.
+    async fn store_all(
+        &mut self,
+        work: &mut Work,
+        clock: impl Fn() -> Timestamp,
+        by: tokio::time::Instant,
+    ) {
+        // Its journals are asked for beside the RolloutTraces that may be due already.
+        self.engine.stop(clock());
+        loop {
+            let now = clock();
+            for effect in self.engine.effects(now) {
+                if Asked::by(&effect).stores() {
+                    self.begin(effect, work);
+                }
+            }
+            let left = by.saturating_duration_since(tokio::time::Instant::now());
+            let last = SignedDuration::try_from(left).map_or(now, |left| later(now, left));
+            if !work.stores() && !self.engine.owes(last) {
+                break;
+            }
+            let wait = self.engine.due().map_or(IDLE, |due| {
+                Duration::try_from(due.duration_since(now)).unwrap_or(SHORT).max(SHORT)
+            });
+            tokio::select! {
+                Some(answer) = work.next() => self.answer(answer, clock(), work),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        self.tell();
     }
 
     fn observe(&mut self, observation: Observation, now: Timestamp) {
@@ -108,31 +145,30 @@ impl Tracer {
         self.engine.observe(observation, now);
     }
 
-    /// What has to be done for an effect; none if it is done already.
-    fn begin(&mut self, effect: Effect) -> Option<Work> {
+    /// Begins an effect, or does it if it takes no time.
+    fn begin(&mut self, effect: Effect, work: &mut Work) {
         let writer = self.writer.clone();
-        Some(match effect {
-            Effect::WriteContext(app, write) => Box::pin(writer.link(app, write)),
-            Effect::WriteReport(key, report) => Box::pin(writer.record(key, report)),
-            Effect::WriteAttempt(key, write) => Box::pin(writer.store(key, write)),
-            Effect::Send(key, batch) => Box::pin(writer.send(key, batch)),
-            Effect::Recall(limit) => Box::pin(writer.recall(limit)),
-            Effect::ReadAttempts(key, uid) => Box::pin(writer.read(key, uid.to_string())),
-            Effect::Prune(attempt, keep) => Box::pin(writer.prune(attempt, keep)),
-            Effect::ReadEvents(key, set, pods) => Box::pin(writer.events(key, set, pods)),
-            Effect::WatchPods(rollout, hash) => {
-                self.pods.watch(rollout, &hash);
-                return None;
+        let asked = Asked::by(&effect);
+        match effect {
+            Effect::WriteContext(app, write) => work.begin(asked, writer.link(app, write)),
+            Effect::WriteReport(key, report) => work.begin(asked, writer.record(key, report)),
+            Effect::WriteAttempt(key, write) => work.begin(asked, writer.store(key, write)),
+            Effect::Send(key, batch) => work.begin(asked, writer.send(key, batch)),
+            Effect::Recall(limit, page) => work.begin(asked, writer.recall(limit, page)),
+            Effect::ReadAttempts(key, uid) => {
+                work.begin(asked, writer.read(key, uid.to_string()));
             }
-            Effect::LeavePods(rollout) => {
-                self.pods.leave(&rollout);
-                return None;
+            Effect::Prune(attempt, keep) => work.begin(asked, writer.prune(attempt, keep)),
+            Effect::ReadEvents(key, set, pods) => {
+                work.begin(asked, writer.events(key, set, pods));
             }
-        })
+            Effect::WatchPods(rollout, hash) => self.pods.watch(rollout, &hash),
+            Effect::LeavePods(rollout) => self.pods.leave(&rollout),
+        }
     }
 
-    /// Takes in an answer; says what it makes worth telling people.
-    fn answer(&mut self, answer: Answer, now: Timestamp) -> Vec<Work> {
+    /// Takes in an answer, and begins to tell people what it makes worth telling.
+    fn answer(&mut self, answer: Answer, now: Timestamp, work: &mut Work) {
         match answer {
             Answer::Context(app, written) => self.engine.written(&app, written, now),
             Answer::Report(key, written) => self.engine.reported(&key, written, now),
@@ -141,21 +177,20 @@ impl Tracer {
                 for told in &told {
                     self.metrics.announced(told);
                 }
-                let tell =
-                    |announcement| -> Work { Box::pin(self.writer.clone().announce(announcement)) };
-                let events = told.into_iter().filter(|told| told.told != Told::Settled);
-                return events.map(tell).collect();
+                for told in told.into_iter().filter(|told| told.told != Told::Settled) {
+                    work.begin(Asked::Courtesy, self.writer.clone().announce(told));
+                }
             }
             Answer::Sent(key, sent, spans) => {
                 // Spread over a wait: the fraction of a second is as random as it needs to be.
                 let jitter = now.subsec_microsecond().unsigned_abs() % 1001;
                 self.engine.sent(&key, &sent, spans, jitter, now);
             }
-            Answer::Recalled(attempts, more) => {
+            Answer::Recalled(attempts, page, recalled) => {
                 for attempt in attempts {
                     self.engine.observe(Observation::RolloutAttempt(Box::new(attempt)), now);
                 }
-                self.engine.recalled(more);
+                self.engine.recalled(page, recalled, now);
             }
             Answer::Read(key, uid, attempts) => {
                 self.engine.attempts_read(&key, &uid, attempts, now);
@@ -163,7 +198,6 @@ impl Tracer {
             Answer::Events(key, seen) => self.engine.events_read(&key, &seen, now),
             Answer::Nothing => {}
         }
-        Vec::new()
     }
 
     fn tell(&mut self) {

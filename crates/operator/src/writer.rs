@@ -10,7 +10,7 @@ use timeline::base::AttemptId;
 use timeline::engine::{ReportWrite, ReportWritten};
 use timeline::journal::Journal;
 use timeline::keptn::app_context::{ContextWrite, ContextWritten, WriteProblem};
-use timeline::outbox::{Announcement, AttemptWrite, AttemptWritten, NotStored, Sent};
+use timeline::outbox::{Announcement, AttemptWrite, AttemptWritten, NotStored, Recalled, Sent};
 use timeline::seen::EventsSeen;
 use timeline::spans::Batch;
 use timeline::stored::RolloutAttemptSeen;
@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::export::{Delivered, Exporter};
+use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::rejection::Rejection;
 use crate::{announcer, events, journalist, linker, recorder};
@@ -27,8 +28,12 @@ use crate::{announcer, events, journalist, linker, recorder};
 const LINKS_AT_ONCE: usize = 16;
 /// More writes at once halve what the API server gets done.
 const OTHERS_AT_ONCE: usize = 16;
+/// Of those places, RolloutTraces take no more than this, and what nobody waits for no more than
+/// that: a journal finds one.
+const TRACES_AT_ONCE: usize = 10;
+const COURTESIES_AT_ONCE: usize = 4;
 /// A write that hangs counts as lost; the next look shows what became of it.
-pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Words of `throughline_errors_total`: no answer within that time, and what is sent.
 const TIMEOUT: &str = "timeout";
@@ -44,8 +49,9 @@ pub(crate) enum Answer {
     Attempt(Key, AttemptWritten),
     /// A collector has answered for so many spans.
     Sent(Key, Sent, u64),
-    /// RolloutAttempts that wait for the collector; whether there are more.
-    Recalled(Vec<RolloutAttemptSeen>, bool),
+    /// RolloutAttempts that wait for the collector; the page that was asked for, and what became of
+    /// it.
+    Recalled(Vec<RolloutAttemptSeen>, Option<String>, Recalled),
     /// The attempts that are left of the Rollout of this UID; none if they could not be read.
     Read(Key, String, Option<Vec<Journal>>),
     /// The Events of pods of a stalled attempt.
@@ -62,6 +68,9 @@ pub(crate) struct Writer {
     exporter: Option<Exporter>,
     links: Arc<Semaphore>,
     others: Arc<Semaphore>,
+    traces: Arc<Semaphore>,
+    courtesies: Arc<Semaphore>,
+    leadership: Leadership,
     metrics: Metrics,
     /// That Events cannot be read was logged.
     events_forbidden: Arc<AtomicBool>,
@@ -72,12 +81,25 @@ impl Writer {
         client: Client,
         namespace: Option<String>,
         exporter: Option<Exporter>,
+        leadership: Leadership,
         metrics: Metrics,
     ) -> Self {
         let places = |places| Arc::new(Semaphore::new(places));
         let (links, others) = (places(LINKS_AT_ONCE), places(OTHERS_AT_ONCE));
+        let (traces, courtesies) = (places(TRACES_AT_ONCE), places(COURTESIES_AT_ONCE));
         let events_forbidden = Arc::default();
-        Self { client, namespace, exporter, links, others, metrics, events_forbidden }
+        Self {
+            client,
+            namespace,
+            exporter,
+            links,
+            others,
+            traces,
+            courtesies,
+            leadership,
+            metrics,
+            events_forbidden,
+        }
     }
 
     pub(crate) async fn link(self, app: Key, write: ContextWrite) -> Answer {
@@ -112,14 +134,19 @@ impl Writer {
     }
 
     pub(crate) async fn record(self, key: Key, report: Box<ReportWrite>) -> Answer {
+        let _turn = self.traces.acquire().await;
         let _place = self.others.acquire().await;
-        let recorded = recorder::record(self.client.clone(), &key, &report);
+        let recorded =
+            recorder::record(self.client.clone(), &key, &report, self.leadership.epoch());
         let written = match timeout(WRITE_TIMEOUT, recorded).await {
             Ok(Ok(())) => {
                 self.metrics.reported(&key, &report.report);
                 ReportWritten::Stored
             }
             Ok(Err(error)) => {
+                if let Some(epoch) = error.stored_epoch() {
+                    self.leadership.refused(epoch);
+                }
                 self.not_stored(Kind::RolloutTrace, error.rejection(), &error);
                 error.written()
             }
@@ -135,10 +162,13 @@ impl Writer {
 
     pub(crate) async fn store(self, key: Key, write: Box<AttemptWrite>) -> Answer {
         let _place = self.others.acquire().await;
-        let stored = journalist::store(self.client.clone(), &key, &write);
+        let stored = journalist::store(self.client.clone(), &key, &write, self.leadership.epoch());
         let written = match timeout(WRITE_TIMEOUT, stored).await {
             Ok(Ok(written)) => written,
             Ok(Err(error)) => {
+                if let Some(epoch) = error.stored_epoch() {
+                    self.leadership.refused(epoch);
+                }
                 self.not_stored(Kind::RolloutAttempt, error.rejection(), &error);
                 error.written()
             }
@@ -173,6 +203,10 @@ impl Writer {
         let Some(exporter) = &self.exporter else {
             return Answer::Nothing;
         };
+        if let Err(error) = self.leadership.check() {
+            tracing::debug!(%key, %error, "spans stay");
+            return Answer::Sent(key, Sent::Later(None), spans);
+        }
         let sent = match exporter.deliver(&batch).await {
             Delivered::Acknowledged => Sent::Acknowledged,
             Delivered::Partly { refused, message } => {
@@ -195,24 +229,28 @@ impl Writer {
         Answer::Sent(key, sent, spans)
     }
 
-    pub(crate) async fn recall(self, limit: usize) -> Answer {
-        let recalled = journalist::recall(self.client.clone(), self.namespace.as_deref(), limit);
-        match timeout(WRITE_TIMEOUT, recalled).await {
-            Ok(Ok((seen, more))) => Answer::Recalled(seen, more),
+    pub(crate) async fn recall(self, limit: usize, page: Option<String>) -> Answer {
+        let token = page.as_deref();
+        let recalled =
+            journalist::recall(self.client.clone(), self.namespace.as_deref(), limit, token);
+        let (error_type, why) = match timeout(WRITE_TIMEOUT, recalled).await {
+            Ok(Ok((seen, next))) => return Answer::Recalled(seen, page, Recalled::Page(next)),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "attempts that wait for the collector: trying again");
-                let error_type = error.rejection().error_type();
-                self.metrics.failed("list", Kind::RolloutAttempt.resource(), error_type);
-                Answer::Recalled(Vec::new(), true)
+                let why = match error.rejection() {
+                    Rejection::Expired => Recalled::Expired,
+                    _ => Recalled::Failed(error.asked()),
+                };
+                (error.rejection().error_type(), why)
             }
-            Err(_) => {
-                self.metrics.failed("list", Kind::RolloutAttempt.resource(), TIMEOUT);
-                Answer::Recalled(Vec::new(), true)
-            }
-        }
+            Err(_) => (TIMEOUT, Recalled::Failed(None)),
+        };
+        self.metrics.failed("list", Kind::RolloutAttempt.resource(), error_type);
+        Answer::Recalled(Vec::new(), page, why)
     }
 
     pub(crate) async fn read(self, key: Key, uid: String) -> Answer {
+        let _turn = self.courtesies.acquire().await;
         let _place = self.others.acquire().await;
         let read = journalist::read_all(self.client.clone(), &key, &uid);
         let attempts = match timeout(WRITE_TIMEOUT, read).await {
@@ -227,6 +265,7 @@ impl Writer {
     }
 
     pub(crate) async fn events(self, key: Key, set: SmolStr, pods: Vec<SmolStr>) -> Answer {
+        let _turn = self.courtesies.acquire().await;
         let _place = self.others.acquire().await;
         let read = events::read(self.client.clone(), &key.namespace, set, pods);
         match timeout(WRITE_TIMEOUT, read).await {
@@ -247,6 +286,7 @@ impl Writer {
     }
 
     pub(crate) async fn prune(self, attempt: AttemptId, keep: usize) -> Answer {
+        let _turn = self.courtesies.acquire().await;
         let _place = self.others.acquire().await;
         let pruned = journalist::prune(self.client.clone(), &attempt, keep);
         if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, pruned).await {
@@ -258,6 +298,7 @@ impl Writer {
     }
 
     pub(crate) async fn announce(self, announcement: Announcement) -> Answer {
+        let _turn = self.courtesies.acquire().await;
         let _place = self.others.acquire().await;
         let announced = announcer::announce(self.client.clone(), &announcement);
         if let Ok(Err(error)) = timeout(WRITE_TIMEOUT, announced).await {

@@ -38,10 +38,6 @@ pub use settings::{MetricsSettings, OtlpArgs, Settings, SettingsError};
 /// gRPC's servers enforce.
 const MESSAGE_LIMIT: usize = 4 << 20;
 
-/// The wait after a first failure, and after many.
-const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
-
 /// Sends batches to one collector. Cheap to clone; connects when first needed, and again by itself.
 #[derive(Clone)]
 pub struct Exporter {
@@ -126,57 +122,4 @@ pub fn answered(grpc: bool, answer: Response<Bytes>, spans: u64) -> Delivered {
     let protocol = if grpc { Protocol::Grpc } else { Protocol::HttpProtobuf };
     let (status, headers) = (head.status, head.headers);
     judge(protocol, &Answer { status, headers, body, trailers: HeaderMap::new() }, spans)
-}
-
-/// How long to wait after so many failures in a row: 1 s, doubled with each up to 60 s, of which
-/// `jitter`, a random number from 0 to 1, takes away up to one half. What the collector asked for
-/// counts where it is longer.
-pub fn backoff(failures: u32, jitter: f64, asked: Option<Duration>) -> Duration {
-    let asked = asked.unwrap_or_default();
-    let Some(doublings) = failures.checked_sub(1) else { return asked };
-    let full = SHORTEST_WAIT.saturating_mul(1 << doublings.min(6)).min(LONGEST_WAIT);
-    let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
-    full.mul_f64(1.0 - jitter / 2.0).max(asked)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn seconds(failures: u32) -> f64 {
-        backoff(failures, 0.0, None).as_secs_f64()
-    }
-
-    #[test]
-    fn each_failure_doubles_the_wait_up_to_a_minute() {
-        let waits: Vec<_> = (0..9).map(seconds).collect();
-        assert_eq!(waits, [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
-        assert_eq!(backoff(u32::MAX, 0.0, None), LONGEST_WAIT);
-    }
-
-    #[test]
-    fn jitter_takes_away_up_to_one_half() {
-        assert_eq!(backoff(3, 0.5, None), Duration::from_secs(3));
-        assert_eq!(backoff(3, 1.0, None), Duration::from_secs(2));
-    }
-
-    #[test]
-    fn the_longer_of_the_two_waits_counts() {
-        let asked = Some(Duration::from_secs(5));
-        assert_eq!(backoff(1, 0.0, asked), Duration::from_secs(5));
-        assert_eq!(backoff(4, 0.0, asked), Duration::from_secs(8));
-    }
-
-    proptest! {
-        #[test]
-        fn no_number_makes_it_panic_or_wait_longer_than_a_minute(
-            failures in any::<u32>(),
-            jitter in any::<f64>(),
-        ) {
-            let wait = backoff(failures, jitter, None);
-            prop_assert!(wait <= LONGEST_WAIT);
-            prop_assert!(failures == 0 || wait >= SHORTEST_WAIT / 2);
-        }
-    }
 }

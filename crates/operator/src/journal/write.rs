@@ -52,6 +52,8 @@ pub fn status(journal: &Journal) -> rat::RolloutAttemptStatus {
     let prefix = prefix(&journal.identity);
     let lines = Lines { start: journal.started.at, prefix: &prefix, steps: &journal.steps };
     rat::RolloutAttemptStatus {
+        // Who writes it knows.
+        writer_epoch: None,
         phase: phase(journal.phase),
         outcome: summary::outcome(journal),
         duration: summary::duration(journal),

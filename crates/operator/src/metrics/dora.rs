@@ -119,6 +119,11 @@ impl Dora {
         self.books.all().insert(rollout, Book { ledger, settings, made: None });
     }
 
+    /// Another process tells from now on.
+    pub(super) fn clear(&self) {
+        self.books.all().clear();
+    }
+
     /// A Rollout is gone.
     pub(super) fn remove(&self, rollout: &Key) {
         self.books.all().remove(rollout);

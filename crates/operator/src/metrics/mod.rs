@@ -74,6 +74,7 @@ pub(crate) struct Metrics {
     pod_watches: Gauge,
     pod_watches_waiting: Gauge,
     turns: Histogram,
+    leader: Gauge,
     ended: Attempts,
     dora: Dora,
     health: Health,
@@ -147,6 +148,12 @@ impl Metrics {
             Unit::Seconds,
             turns.clone(),
         );
+        let leader = Gauge::default();
+        registry.register(
+            "leader",
+            "1 while this process acts, 0 while it stands by",
+            leader.clone(),
+        );
         // A rise from nothing to 1 is none to Prometheus; one from 0 is.
         for (family, outcomes) in [
             (&context_writes, &["stored", "conflict", "failed"][..]),
@@ -175,6 +182,7 @@ impl Metrics {
             pod_watches,
             pod_watches_waiting,
             turns,
+            leader,
             ended,
             dora,
             health,
@@ -278,7 +286,7 @@ impl Metrics {
         let outcome = match written {
             ReportWritten::Stored => "stored",
             ReportWritten::NamespaceGone => "namespace_gone",
-            ReportWritten::NotStored(NotStored::Failed) => "failed",
+            ReportWritten::NotStored(NotStored::Failed | NotStored::Later(_)) => "failed",
             ReportWritten::NotStored(NotStored::Forbidden) => "forbidden",
             ReportWritten::NotStored(NotStored::Refused(_)) => "refused",
         };
@@ -292,7 +300,7 @@ impl Metrics {
             AttemptWritten::Conflict(_) => "conflict",
             AttemptWritten::Missing => "missing",
             AttemptWritten::NamespaceGone => "namespace_gone",
-            AttemptWritten::Failed => "failed",
+            AttemptWritten::Failed | AttemptWritten::Later(_) => "failed",
             AttemptWritten::Forbidden => "forbidden",
             AttemptWritten::Refused(_) => "refused",
         };
@@ -355,6 +363,21 @@ impl Metrics {
     /// Where watches say whether they run.
     pub(crate) fn connections(&self) -> Connections {
         self.health.connections.clone()
+    }
+
+    /// Whether this process acts.
+    pub(crate) fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    /// Another process acts from now on: what stands is for that one to say.
+    pub(crate) fn acts_no_more(&self) {
+        self.forget(|_| true);
+        self.dora.clear();
+        self.rollouts(0);
+        self.attempts(0, false);
+        self.pod_watches((0, 0));
+        self.behind(Behind::default());
     }
 
     /// How many Rollouts are followed.

@@ -23,6 +23,7 @@ use api::rollout_attempt::OPEN;
 use api::{RolloutAttempt, RolloutTrace};
 pub(crate) use connections::Connections;
 use follow::Follow;
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
 use kube::Client;
 pub(crate) use source::Limits;
@@ -109,19 +110,27 @@ fn one_by_one(observation: Observation, known: &mut BTreeSet<Key>) -> Vec<Observ
     }
 }
 
-/// All that the operator watches, as one stream: one owner, one order.
-pub(crate) fn all(watches: &Watches) -> impl Stream<Item = Observation> + use<> {
+/// What a standby watches, too, as one stream: one owner, one order.
+pub(crate) fn others(watches: &Watches) -> BoxStream<'static, Observation> {
     stream::select_all([
-        watches.observe::<Rollout>(None).boxed(),
         watches.observe::<ReplicaSet>(Some(POD_TEMPLATE_HASH)).boxed(),
         watches.observe::<KeptnAppVersion>(None).boxed(),
         watches.observe::<KeptnWorkloadVersion>(None).boxed(),
         watches.observe::<KeptnAppContext>(None).boxed(),
-        watches.observe::<RolloutTrace>(None).boxed(),
-        watches.observe::<RolloutAttempt>(Some(OPEN)).boxed(),
         watches.observe::<AnalysisRun>(None).boxed(),
         watches.observe::<Experiment>(None).boxed(),
     ])
+    .boxed()
+}
+
+/// What is listed anew by who comes to lead.
+pub(crate) fn listed_anew(watches: &Watches) -> BoxStream<'static, Observation> {
+    stream::select_all([
+        watches.observe::<Rollout>(None).boxed(),
+        watches.observe::<RolloutTrace>(None).boxed(),
+        watches.observe::<RolloutAttempt>(Some(OPEN)).boxed(),
+    ])
+    .boxed()
 }
 
 #[cfg(test)]

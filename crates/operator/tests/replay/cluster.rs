@@ -263,7 +263,7 @@ impl Replay {
                 self.pods_of.remove(&rollout);
             }
             // The collector is never away, and nothing is old enough to be removed.
-            Effect::Recall(_) => unreachable!(),
+            Effect::Recall(..) => unreachable!(),
             // No Event was recorded, and an attempt stays.
             Effect::Prune(..) | Effect::ReadEvents(..) => {}
             Effect::ReadAttempts(key, uid) => {

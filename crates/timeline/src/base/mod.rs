@@ -1,6 +1,7 @@
 //! What everything else is said in: names, ids, times, traces, text.
 
 mod attempt_id;
+pub mod backoff;
 pub(crate) mod groups;
 mod ids;
 mod key;

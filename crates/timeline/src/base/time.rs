@@ -25,12 +25,6 @@ pub fn times(duration: SignedDuration, factor: i32) -> SignedDuration {
     duration.checked_mul(factor).unwrap_or(SignedDuration::MAX)
 }
 
-/// A wait that doubles with each failure after the first, up to `longest`.
-pub fn doubled(first: SignedDuration, failures: u32, longest: SignedDuration) -> SignedDuration {
-    let factor = 1_i32.checked_shl(failures.saturating_sub(1).min(30)).unwrap_or(i32::MAX);
-    times(first, factor).min(longest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,12 +41,5 @@ mod tests {
         assert_eq!(later(earlier(Timestamp::UNIX_EPOCH, day), day), Timestamp::UNIX_EPOCH);
         assert!(since(Timestamp::MIN, Timestamp::MAX).is_positive());
         assert_eq!(times(SignedDuration::MAX, 2), SignedDuration::MAX);
-    }
-
-    #[test]
-    fn a_wait_doubles_with_each_failure_up_to_the_longest() {
-        let seconds = SignedDuration::from_secs;
-        let wait = |failures| doubled(seconds(5), failures, seconds(60)).as_secs();
-        assert_eq!([0, 1, 2, 3, 4, 5, 40, u32::MAX].map(wait), [5, 5, 10, 20, 40, 60, 60, 60]);
     }
 }

@@ -12,7 +12,7 @@ use crate::base::{AttemptId, Key, Moment, Phase, Source, Turn, attempt_name};
 use crate::chain::{Attempt, Chain, Follow, Relation};
 use crate::failure;
 use crate::journal::{Journal, Look, Replaces, Sink};
-use crate::outbox::{Announcement, AttemptWritten, Sent};
+use crate::outbox::{Announcement, AttemptWritten, Recalled, Sent};
 use crate::seen::{Kind, ReplicaSetSeen, RolloutSeen};
 use crate::stored::RolloutAttemptSeen;
 
@@ -81,9 +81,9 @@ impl Engine {
         self.journals.sent((&Sink::TRACES, attempt), (sent, spans), jitter, now);
     }
 
-    /// The journals that wait in the cluster were read again, or some of them.
-    pub fn recalled(&mut self, more: bool) {
-        self.journals.recalled(more);
+    /// A page of the journals that wait in the cluster was read again, or not.
+    pub fn recalled(&mut self, page: Option<String>, answer: Recalled, now: Timestamp) {
+        self.journals.recalled(page, answer, now);
     }
 
     /// The journal of an attempt that is not delivered yet, by the name of its RolloutAttempt.

@@ -19,8 +19,9 @@ pub enum Effect {
     WriteAttempt(Key, Box<AttemptWrite>),
     /// Send spans of a RolloutAttempt to the collector.
     Send(Key, Box<Batch>),
-    /// Read up to so many RolloutAttempts again that wait in the cluster for the collector.
-    Recall(usize),
+    /// Read up to so many RolloutAttempts again that wait in the cluster for the collector: the first
+    /// of them, or those that this token of the API server stands for.
+    Recall(usize, Option<String>),
     /// Read all RolloutAttempts that are left of a Rollout and its UID: its ledger is lost.
     ReadAttempts(Key, SmolStr),
     /// An attempt is delivered: of its Rollout's, keep the newest so many.
@@ -68,7 +69,7 @@ impl From<Ask> for Effect {
         match ask {
             Ask::Store(key, write) => Self::WriteAttempt(key, write),
             Ask::Send(_, key, batch) => Self::Send(key, batch),
-            Ask::Recall(most) => Self::Recall(most),
+            Ask::Recall(most, page) => Self::Recall(most, page),
             Ask::Prune(attempt, keep) => Self::Prune(attempt, keep),
         }
     }

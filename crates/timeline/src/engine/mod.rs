@@ -34,6 +34,7 @@ mod reporting;
 mod resting;
 mod rollout;
 mod rollouts;
+mod stopping;
 mod wants;
 mod watch;
 mod watches;
@@ -118,6 +119,8 @@ pub struct Engine {
     /// their Rollout.
     early_lines: BTreeMap<Key, Vec<(SmolStr, Line)>>,
     ledgers_changed: BTreeSet<Key>,
+    /// The process ends: nothing waits for company.
+    stopping: bool,
 }
 
 impl Engine {

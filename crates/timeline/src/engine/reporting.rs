@@ -30,7 +30,7 @@ impl Engine {
                 }
                 ReportWritten::NamespaceGone => rollout.retry = Retry::never(),
                 ReportWritten::NotStored(why) => {
-                    rollout.retry.failed(why, now);
+                    rollout.retry.failed(key, why, now);
                     self.schedule_report(key, now);
                 }
             }
@@ -157,7 +157,8 @@ impl Engine {
     /// What is to be stored at once is stored now; an end is stored together with what follows from
     /// it, that all is available or traffic is back, if that comes soon.
     pub(super) fn schedule_end(&mut self, key: &Key, now: Timestamp) {
-        if self.settles(key)
+        if !self.stopping
+            && self.settles(key)
             && let Some(rollout) = self.rollouts.get_mut(key)
         {
             rollout.settles_by = Some(later(now, SETTLE_DELAY));
@@ -181,8 +182,9 @@ impl Engine {
         if rollout.retry.is_over() {
             return;
         }
+        let due = if self.stopping { Timestamp::MIN } else { due };
         // One that was not stored is not tried again sooner because there is news.
-        let due = rollout.retry.until.map_or(due, |until| until.max(due));
+        let due = rollout.retry.until().map_or(due, |until| until.max(due));
         if rollout.report_due.is_some_and(|earlier| earlier <= due) {
             return;
         }

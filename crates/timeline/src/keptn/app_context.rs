@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::Traceparent;
-use crate::base::time::{doubled, earlier, later};
+use crate::base::backoff::{Backoff, Waits, jitter_of};
+use crate::base::time::{earlier, later};
 use crate::keptn::links::{SpanLinks, merge};
 use crate::seen::AppContextSeen;
 
@@ -13,8 +14,7 @@ pub const TRIES: usize = 5;
 const UNDONE_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// How long it is left alone then.
 const REST: SignedDuration = SignedDuration::from_mins(10);
-const FIRST_BACKOFF: SignedDuration = SignedDuration::from_millis(500);
-const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_mins(1);
+const RETRY: Waits = Waits::between(SignedDuration::from_millis(500), SignedDuration::from_mins(1));
 
 /// What is known of one KeptnAppContext and of our writes to it.
 #[derive(Debug, Clone, Default)]
@@ -27,10 +27,9 @@ pub struct AppContext {
     undone: Vec<Timestamp>,
     under_way: Option<UnderWay>,
     /// After a failed write.
-    not_before: Option<Timestamp>,
+    backoff: Backoff,
     /// After too many resets.
     rests_until: Option<Timestamp>,
-    failures: u32,
     problem: Option<WriteProblem>,
 }
 
@@ -134,9 +133,8 @@ impl AppContext {
         };
         match result {
             ContextWritten::Stored(seen) => {
-                self.failures = 0;
+                self.backoff = Backoff::default();
                 self.problem = None;
-                self.not_before = None;
                 self.written = Some(seen.resource_version.clone());
                 // What the watch told may have been an earlier write of ours, of the same words.
                 if !write.told {
@@ -151,14 +149,13 @@ impl AppContext {
                 self.present.take_if(|seen| Some(&seen.resource_version) == base);
             }
             ContextWritten::Failed(problem) => {
-                self.failures = self.failures.saturating_add(1);
-                let wait = match problem {
+                let asked = match problem {
                     // A namespace that is being deleted never comes back as it was.
-                    WriteProblem::NamespaceGone => REST,
-                    _ => doubled(FIRST_BACKOFF, self.failures, LONGEST_BACKOFF),
+                    WriteProblem::NamespaceGone => Some(REST),
+                    _ => None,
                 };
                 self.problem = Some(problem);
-                self.not_before = Some(later(now, wait));
+                self.backoff.failed(RETRY, asked, jitter_of(&write.ours, now), now);
             }
         }
     }
@@ -196,7 +193,7 @@ impl AppContext {
     pub fn wakes(&mut self, now: Timestamp) -> bool {
         let ended = self.due().is_some_and(|at| at <= now);
         if ended {
-            self.not_before = None;
+            self.backoff.cut_short();
             self.rests_until = None;
         }
         ended
@@ -208,7 +205,7 @@ impl AppContext {
     }
 
     fn waits_until(&self) -> Option<Timestamp> {
-        self.not_before.max(self.rests_until)
+        self.backoff.until().max(self.rests_until)
     }
 
     /// How things stand with these links.

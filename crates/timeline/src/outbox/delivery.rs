@@ -44,6 +44,8 @@ pub(crate) struct Delivery {
     last_stored: Option<Timestamp>,
     /// When it came into memory.
     begun: Timestamp,
+    /// The process ends: nothing waits for company.
+    hurried: bool,
     /// Settings of a person: how many attempts of the Rollout stay, and whether they outlive it.
     kept: (usize, bool),
     /// That it has begun, ended and settled was announced, by this process or one before it.
@@ -100,6 +102,7 @@ impl Delivery {
             unsent: BTreeMap::new(),
             last_stored: None,
             begun: now,
+            hurried: false,
             kept: (KEPT, false),
             announced: [false; 3],
             reported: Reported::No,
@@ -133,6 +136,7 @@ impl Delivery {
     pub(crate) fn turned(&mut self, turn: Turn, now: Timestamp) {
         let due = match turn {
             Turn::Same => return,
+            _ if self.hurried => now,
             Turn::Vital if self.gets_healthy() => later(now, GATHER_END),
             Turn::Vital => later(now, GATHER),
             Turn::Moved => {
@@ -141,6 +145,13 @@ impl Delivery {
             }
         };
         self.store_by(due);
+    }
+
+    /// The process ends: what would be stored later is due now, also after writes that failed.
+    pub(crate) fn hurry(&mut self, now: Timestamp) {
+        self.hurried = true;
+        self.retry.cut_short();
+        self.store_due = self.store_due.map(|due| due.min(now));
     }
 
     /// It was promoted, and its root span has not ended. Argo says so for as long as it is live.
@@ -230,13 +241,14 @@ impl Delivery {
                 None
             }
             AttemptWritten::Failed => Some(NotStored::Failed),
+            AttemptWritten::Later(asked) => Some(NotStored::Later(asked)),
             AttemptWritten::Forbidden => Some(NotStored::Forbidden),
             AttemptWritten::Refused(why) => Some(NotStored::Refused(why)),
         };
         match failed {
             None => self.retry = Retry::default(),
             Some(why) => {
-                self.retry.failed(why, now);
+                self.retry.failed(&self.journal.identity, why, now);
                 self.store_by(now);
             }
         }
@@ -434,7 +446,7 @@ impl Delivery {
     /// When a write is due.
     pub(crate) fn due(&self, sinks: &[Sink]) -> Option<Timestamp> {
         let due = self.store_due.filter(|_| self.storing.is_none() && !self.namespace_gone)?;
-        let due = self.retry.until.map_or(due, |until| until.max(due));
+        let due = self.retry.until().map_or(due, |until| until.max(due));
         // A process that starts looks at those only that are not done. So the RolloutTrace says
         // first how it ended, if it can be written.
         let waits = self.reported != Reported::Yes

@@ -5,21 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::base::Key;
-use crate::base::time::{doubled, later, times};
+use crate::base::backoff::{Backoff, Waits};
 
 /// Requests to a sink at one time; one while it is not known to answer.
 const SENDING_AT_ONCE: usize = 8;
-const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(1);
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
-/// A sink may ask for a longer wait, up to this.
-const LONGEST_ASKED: SignedDuration = SignedDuration::from_mins(10);
+const WAITS: Waits = Waits::between(SignedDuration::from_secs(1), SignedDuration::from_secs(60));
 
 /// What is known of a sink, and the journals that have something for it.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     pub(super) sending: usize,
-    failures: u32,
-    pub(super) resume: Option<Timestamp>,
+    backoff: Backoff,
     pub(super) problem: bool,
     /// By when the first of their entries ended that has not left: who waits longest goes first.
     pub(super) waiting: BTreeSet<(Timestamp, Key)>,
@@ -29,8 +25,7 @@ pub(super) struct Gate {
 impl Gate {
     /// The sink answers.
     pub(super) fn open(&mut self) {
-        self.failures = 0;
-        self.resume = None;
+        self.backoff = Backoff::default();
         self.problem = false;
     }
 
@@ -42,18 +37,18 @@ impl Gate {
     /// Nothing leaves for a while: doubling, spread, and not before the sink said.
     pub(super) fn hold(&mut self, after: Option<SignedDuration>, jitter: u32, now: Timestamp) {
         self.problem = true;
-        self.failures = self.failures.saturating_add(1);
-        let wait = doubled(FIRST_WAIT, self.failures, LONGEST_WAIT);
-        let jitter = i32::try_from(jitter.min(1000)).unwrap_or(0);
-        let spread = times(wait, jitter.saturating_add(1000)).checked_div(2000).unwrap_or(wait);
-        let asked = after.unwrap_or_default().clamp(SignedDuration::ZERO, LONGEST_ASKED);
-        self.resume = Some(later(now, spread.max(asked)));
+        self.backoff.failed(WAITS, after, jitter, now);
+    }
+
+    /// Whether it waits before it takes anything again.
+    pub(super) fn waits(&self) -> bool {
+        self.backoff.until().is_some()
     }
 
     /// When it opens again for those that wait.
     pub(super) fn due(&self, waiting_outside: bool) -> Option<Timestamp> {
         let waiting = waiting_outside || !self.waiting.is_empty();
-        self.resume.filter(|_| waiting && self.sending == 0)
+        self.backoff.until().filter(|_| waiting && self.sending == 0)
     }
 
     /// How many wait.
@@ -78,7 +73,7 @@ impl Gate {
     /// The journal that has waited longest, if something of it may leave now.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Key> {
         let at_once = if self.problem { 1 } else { SENDING_AT_ONCE };
-        if self.sending >= at_once || self.resume.is_some_and(|resume| resume > now) {
+        if self.sending >= at_once || !self.backoff.is_over(now) {
             return None;
         }
         let (_, key) = self.waiting.pop_first()?;

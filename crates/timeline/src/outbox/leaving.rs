@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::delivery::Delivery;
+use super::recall::Page;
 use super::{Ask, Outbox, WAITING_INSIDE};
 use crate::base::Key;
 
@@ -26,7 +27,7 @@ impl Outbox {
             let outside = delivery.can_wait_outside().then(|| delivery.unsent());
             self.remove(&key);
             if let Some(unsent) = outside {
-                self.leave_outside(unsent);
+                self.outside.left(unsent);
             }
         }
     }
@@ -42,10 +43,8 @@ impl Outbox {
             }
         }
         let room = self.gates.values().all(|gate| gate.waiting.is_empty() && !gate.problem);
-        if self.waiting_outside && !self.recalling && room {
-            self.waiting_outside = false;
-            self.recalling = true;
-            asks.push(Ask::Recall(WAITING_INSIDE));
+        if room && let Some(Page(page)) = self.outside.ask(now) {
+            asks.push(Ask::Recall(WAITING_INSIDE, page));
         }
     }
 

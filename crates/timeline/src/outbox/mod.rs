@@ -8,6 +8,7 @@ mod delivery;
 mod gate;
 mod leaving;
 mod pace;
+mod recall;
 mod state;
 mod way;
 mod write;
@@ -25,6 +26,8 @@ pub use announcement::{Announcement, Behind, Told};
 use delivery::Delivery;
 use gate::Gate;
 pub(crate) use pace::Retry;
+use recall::Recall;
+pub use recall::Recalled;
 pub use write::{AttemptWrite, AttemptWritten, NotStored, Sent, Stage};
 
 /// Journals in memory that only wait for a sink.
@@ -43,13 +46,10 @@ pub(crate) struct Outbox {
     touched: BTreeSet<Key>,
     timers: BTreeSet<(Timestamp, Key)>,
     timer_of: BTreeMap<Key, Timestamp>,
-    /// Some wait in the cluster only.
-    waiting_outside: bool,
-    recalling: bool,
+    /// Those that wait in the cluster only.
+    outside: Recall,
     /// Those that owe the cluster a write or the collector an entry.
     behind: BTreeSet<Key>,
-    /// When the first entry ended of those that wait in the cluster only.
-    unsent_outside: Option<Timestamp>,
     /// Those whose last write did not come through.
     failing: BTreeSet<Key>,
 }
@@ -61,8 +61,9 @@ pub(crate) enum Ask {
     Store(Key, Box<AttemptWrite>),
     /// Send spans of a RolloutAttempt to a sink.
     Send(Sink, Key, Box<Batch>),
-    /// Read up to so many RolloutAttempts again that wait in the cluster for the collector.
-    Recall(usize),
+    /// Read up to so many RolloutAttempts again that wait in the cluster for the collector: the first
+    /// of them, or those that this token of the API server stands for.
+    Recall(usize, Option<String>),
     /// An attempt is delivered: of its Rollout's, keep the newest so many.
     Prune(AttemptId, usize),
 }
@@ -100,7 +101,7 @@ impl Outbox {
         let delivery = Delivery::restored(seen, &self.sinks, now);
         let full = self.gates.values().any(|gate| gate.waiting() >= WAITING_INSIDE);
         if delivery.can_wait_outside() && full {
-            self.leave_outside(delivery.unsent());
+            self.outside.left(delivery.unsent());
             return None;
         }
         // What was due before this process was there is decided at its first turn.
@@ -242,8 +243,8 @@ impl Outbox {
     /// When something is due even if nothing arrives.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         let timer = self.timers.first().map(|(due, _)| *due);
-        let gates = self.gates.values().filter_map(|gate| gate.due(self.waiting_outside));
-        timer.into_iter().chain(gates).min()
+        let gates = self.gates.values().filter_map(|gate| gate.due(self.outside.has_any()));
+        timer.into_iter().chain(gates).chain(self.outside.due()).min()
     }
 
     /// A write of a RolloutAttempt came back. Says what is to be told, and whether another journal
@@ -318,13 +319,22 @@ impl Outbox {
         }
     }
 
-    /// All that wait in the cluster, or as many as were asked for, were read again.
-    pub(crate) fn recalled(&mut self, more: bool) {
-        self.recalling = false;
-        self.waiting_outside |= more;
-        if !self.waiting_outside {
-            self.unsent_outside = None;
+    /// A page of those that wait in the cluster was read again, or not.
+    pub(crate) fn recalled(&mut self, page: Option<String>, answer: Recalled, now: Timestamp) {
+        self.outside.answered(page, answer, now);
+    }
+
+    /// The process ends: what would be stored later is due now.
+    pub(crate) fn stop(&mut self, now: Timestamp) {
+        for (key, delivery) in &mut self.deliveries {
+            delivery.hurry(now);
+            self.touched.insert(key.clone());
         }
+    }
+
+    /// Whether the write of a journal is due by this time.
+    pub(crate) fn owes(&self, by: Timestamp) -> bool {
+        self.deliveries.values().any(|it| it.due(&self.sinks).is_some_and(|due| due <= by))
     }
 
     fn insert(&mut self, key: Key, delivery: Delivery) {
@@ -356,12 +366,6 @@ impl Outbox {
         }
     }
 
-    /// One waits in the cluster only from now on.
-    fn leave_outside(&mut self, unsent: Option<Timestamp>) {
-        self.waiting_outside = true;
-        self.unsent_outside = [self.unsent_outside, unsent].into_iter().flatten().min();
-    }
-
     /// Asks for the write of a journal that is due, and files it under when it is due next.
     fn advance(&mut self, key: &Key, now: Timestamp, asks: &mut Vec<Ask>) {
         let Some(delivery) = self.deliveries.get_mut(key) else {
@@ -384,10 +388,10 @@ impl Outbox {
         file(&mut self.behind, key, unsent.is_some() || delivery.owed().is_some());
         file(&mut self.failing, key, delivery.failing().is_some());
         self.queue(key);
-        let full = |gate: &Gate| gate.resume.is_some() && gate.waiting() > WAITING_INSIDE;
+        let full = |gate: &Gate| gate.waits() && gate.waiting() > WAITING_INSIDE;
         if outside && self.gates.values().any(full) {
             self.remove(key);
-            self.leave_outside(unsent);
+            self.outside.left(unsent);
             return;
         }
         self.due_at(key, due);

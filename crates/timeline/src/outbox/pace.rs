@@ -1,11 +1,12 @@
 //! When a change of a journal is worth a write, and when a write that failed is tried again.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::write::NotStored;
-use crate::base::time::{doubled, later, since};
+use crate::base::backoff::{Backoff, Waits, jitter_of};
+use crate::base::time::{later, since};
 use crate::journal::Journal;
 
 /// Facts of one moment arrive within about a second of each other; they are stored together.
@@ -22,15 +23,14 @@ const NEWS: (SignedDuration, SignedDuration) =
 const DETAIL: SignedDuration = SignedDuration::from_hours(1);
 
 /// The first wait after a write that failed, and the longest.
-const RETRY: (SignedDuration, SignedDuration) =
-    (SignedDuration::from_secs(5), SignedDuration::from_mins(1));
+const RETRY: Waits = Waits::between(SignedDuration::from_secs(5), SignedDuration::from_mins(1));
 /// The same for one that was refused: it is of no use until something changes.
-const RETRY_REFUSED: (SignedDuration, SignedDuration) =
-    (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
+const RETRY_REFUSED: Waits =
+    Waits::between(SignedDuration::from_mins(1), SignedDuration::from_hours(1));
 /// Of the words of a refusal so many characters are shown.
 const WORDS: usize = 256;
 /// An attempt that is over and was refused so often, for about half a day, is given up.
-const REFUSALS: u32 = 16;
+const REFUSALS: u32 = 20;
 
 /// What of a journal a person would look for, as a number that changes with it.
 pub(super) fn news(journal: &Journal) -> u64 {
@@ -72,39 +72,49 @@ pub(super) fn due(
 /// What is known of writes that do not come through.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Retry {
-    failures: u32,
-    /// No write before.
-    pub(crate) until: Option<Timestamp>,
+    backoff: Backoff,
+    /// Nothing can be stored any more.
+    over: bool,
     pub(super) why: Option<NotStored>,
 }
 
 impl Retry {
-    /// A write did not come through.
-    pub(crate) fn failed(&mut self, why: NotStored, now: Timestamp) {
-        let (first, longest) = match why {
-            NotStored::Failed | NotStored::Forbidden => RETRY,
-            NotStored::Refused(_) => RETRY_REFUSED,
+    /// A write of this object did not come through.
+    pub(crate) fn failed(&mut self, what: impl Hash, why: NotStored, now: Timestamp) {
+        let (waits, asked) = match why {
+            NotStored::Failed | NotStored::Forbidden => (RETRY, None),
+            NotStored::Later(asked) => (RETRY, Some(asked)),
+            NotStored::Refused(_) => (RETRY_REFUSED, None),
         };
-        self.failures = self.failures.saturating_add(1);
-        self.until = Some(later(now, doubled(first, self.failures, longest)));
+        self.backoff.failed(waits, asked, jitter_of(what, now), now);
         self.why = Some(match why {
             NotStored::Refused(words) => NotStored::Refused(words.chars().take(WORDS).collect()),
             why => why,
         });
     }
 
+    /// No write before.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        self.backoff.until()
+    }
+
+    /// The process ends: the last try is made now.
+    pub(crate) fn cut_short(&mut self) {
+        self.backoff.cut_short();
+    }
+
     /// Nothing can be stored any more.
     pub(crate) fn never() -> Self {
-        Self { until: Some(Timestamp::MAX), ..Self::default() }
+        Self { over: true, ..Self::default() }
     }
 
     /// Whether nothing can be stored any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.until == Some(Timestamp::MAX)
+        self.over
     }
 
     /// Whether the same was refused again and again, for hours.
     pub(super) fn hopeless(&self) -> bool {
-        matches!(self.why, Some(NotStored::Refused(_))) && self.failures >= REFUSALS
+        matches!(self.why, Some(NotStored::Refused(_))) && self.backoff.failures() >= REFUSALS
     }
 }

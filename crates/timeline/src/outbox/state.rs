@@ -13,7 +13,7 @@ impl Outbox {
         let deliveries = || self.behind.iter().filter_map(|key| self.deliveries.get(key));
         let journal = deliveries().filter_map(Delivery::owed).min();
         let inside = deliveries().filter_map(Delivery::unsent).min();
-        let export = [inside, self.unsent_outside].into_iter().flatten().min();
+        let export = [inside, self.outside.unsent()].into_iter().flatten().min();
         Behind { journal, export: export.filter(|_| !self.sinks.is_empty()) }
     }
 
@@ -29,7 +29,7 @@ impl Outbox {
         let deliveries = || keys.clone().filter_map(|key| self.deliveries.get(key));
         if let Some(why) = deliveries().find_map(Delivery::failing) {
             return match why {
-                NotStored::Failed => Export::NotStored,
+                NotStored::Failed | NotStored::Later(_) => Export::NotStored,
                 NotStored::Forbidden => Export::Forbidden,
                 NotStored::Refused(why) => Export::NotAccepted(why.clone()),
             };

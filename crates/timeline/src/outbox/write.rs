@@ -40,6 +40,8 @@ pub enum AttemptWritten {
     NamespaceGone,
     /// Not stored, or nobody knows; the same write may come through another time.
     Failed,
+    /// The API server is busy, and asks to wait so long.
+    Later(jiff::SignedDuration),
     /// The operator has no permission; a person has to give it.
     Forbidden,
     /// The API server or an admission webhook refuses this object, in these words.
@@ -51,6 +53,8 @@ pub enum AttemptWritten {
 pub enum NotStored {
     /// The API server failed or gave no answer.
     Failed,
+    /// The API server is busy, and asks to wait so long.
+    Later(jiff::SignedDuration),
     /// A permission is missing.
     Forbidden,
     /// It is refused, in these words.

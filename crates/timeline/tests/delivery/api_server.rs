@@ -212,13 +212,21 @@ impl ApiServer {
         stored.stage != Stage::Done
     }
 
-    /// Up to so many RolloutAttempts that wait for a collector, and whether there are more.
-    pub(crate) fn recall(&self, limit: usize) -> (Vec<RolloutAttemptSeen>, bool) {
-        let waiting = self.attempts.iter().filter(|(_, it)| it.stage == Stage::Delivering);
+    /// Up to so many RolloutAttempts that wait for a collector, after the one of this name, and the
+    /// last of their names if there are more.
+    pub(crate) fn recall(
+        &self,
+        limit: usize,
+        after: Option<&str>,
+    ) -> (Vec<RolloutAttemptSeen>, Option<String>) {
+        let waiting = self.attempts.iter().filter(|(key, it)| {
+            it.stage == Stage::Delivering && after.is_none_or(|after| *key.name > *after)
+        });
         let mut found: Vec<_> = waiting.map(|(key, stored)| seen(key, stored)).collect();
         let more = found.len() > limit;
         found.truncate(limit);
-        (found, more)
+        let next = found.last().filter(|_| more).map(|last| last.key.name.to_string());
+        (found, next)
     }
 
     /// The journals that are left of a Rollout.

@@ -185,6 +185,15 @@ fn at_steps_of_every_story_the_operator_may_crash_or_hear_nothing() {
 }
 
 #[test]
+fn told_to_stop_at_any_step_it_has_stored_what_it_knows() {
+    let mut wrong = Vec::new();
+    for story in story::all() {
+        wrong.extend(at_every_step(&story, Taste::Everything, &[Fault::Stop(50)], 4).1);
+    }
+    nothing_is_wrong(&wrong);
+}
+
+#[test]
 fn a_collector_that_is_away_or_refuses_changes_nothing_else() {
     let dies =
         [Fault::AnswerLost, Fault::Crash(InFlight::Half, 0), Fault::Crash(InFlight::Lost, 700)];

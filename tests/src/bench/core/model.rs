@@ -165,7 +165,7 @@ impl Model {
             }
             Effect::Send(key, batch) => Some(Answer::Sent(key, batch.spans.len() as u64)),
             Effect::ReadAttempts(key, uid) => Some(Answer::Read(key, uid.to_string())),
-            Effect::Recall(_)
+            Effect::Recall(..)
             | Effect::Prune(..)
             | Effect::ReadEvents(..)
             | Effect::WatchPods(..)

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use api::argo::Rollout;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use kube::Client;
 use timeline::seen::Unavailable;
@@ -13,7 +13,7 @@ use timeline::{Kind, Observation};
 use super::{PATIENCE, QUICK, ROLLOUTS};
 use crate::metrics::Metrics;
 use crate::watch::server::{ApiServer, Asked, Reply};
-use crate::watch::{Connections, Watches, all};
+use crate::watch::{Connections, Watches, listed_anew, others};
 
 pub(super) struct Followed {
     pub(super) server: ApiServer,
@@ -31,6 +31,7 @@ impl Drop for Followed {
 
 impl Followed {
     pub(super) async fn all(script: impl FnMut(&Asked) -> Reply + Send + 'static) -> Self {
+        let all = |watches: &Watches| stream::select(others(watches), listed_anew(watches));
         Self::start(script, all).await
     }
 

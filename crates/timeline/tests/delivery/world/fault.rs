@@ -11,6 +11,9 @@ use super::{Step, WATCH, World};
 pub(crate) enum Fault {
     /// The operator dies, and is back after so many milliseconds.
     Crash(InFlight, u32),
+    /// The operator is told to stop, stores what it knows, and another is there after so many
+    /// milliseconds.
+    Stop(u32),
     /// The effect at hand is carried out, but nobody hears of it.
     AnswerLost,
     /// The effect at hand is not carried out.
@@ -50,6 +53,11 @@ impl World<'_> {
         match fault {
             Fault::Crash(in_flight, down) => {
                 self.crash(in_flight, down);
+                return true;
+            }
+            Fault::Stop(down) => {
+                self.stop();
+                self.crash(InFlight::Lost, down);
                 return true;
             }
             Fault::AnswerLost | Fault::Fails => {
@@ -96,6 +104,26 @@ impl World<'_> {
             }
         }
         false
+    }
+
+    /// Writes are carried out and answered until none is left.
+    fn stop(&mut self) {
+        let quiet = self.server.is_quiet();
+        self.work.values_mut().for_each(|work| work.fault = None);
+        // Twice: an answer that failed may be on its way.
+        for _ in 0..2 {
+            let Some(operator) = &mut self.operator else { return };
+            operator.stop(self.now);
+            self.act();
+            while let Some(n) = self.work.iter().find(|(_, work)| work.stores()).map(|(n, _)| *n) {
+                if self.work[&n].answer.is_none() {
+                    self.commit(n);
+                }
+                self.answer(n);
+            }
+        }
+        let away = !self.server.refused.is_empty() || self.story.namespace_goes.is_some();
+        assert!(!quiet || away || self.knows_no_more(), "a stop has lost something");
     }
 
     fn crash(&mut self, in_flight: InFlight, down: u32) {

@@ -37,8 +37,13 @@ impl World<'_> {
         })
     }
 
-    /// Whether a new process would know all that this one knows.
+    /// Whether a new process would know all that this one knows, and nothing is on its way to it.
     pub(super) fn is_stored(&self) -> bool {
+        self.server.is_quiet() && self.knows_no_more()
+    }
+
+    /// Whether a new process would know all that this one knows.
+    pub(super) fn knows_no_more(&self) -> bool {
         let Some(operator) = &self.operator else {
             return true;
         };
@@ -46,13 +51,11 @@ impl World<'_> {
         let newest = |attempts: &[std::sync::Arc<Attempt>]| -> Vec<_> {
             attempts.iter().take(10).map(|it| line(it)).collect()
         };
-        self.server.is_quiet()
-            && self.keys.iter().all(|rollout| {
-                let known = operator.chain(rollout).map(|chain| newest(chain.attempts()));
-                let stored = self.server.trace(rollout).map(|trace| newest(&trace.attempts));
-                self.is_stored_of(rollout)
-                    && known.unwrap_or_default() == stored.unwrap_or_default()
-            })
+        self.keys.iter().all(|rollout| {
+            let known = operator.chain(rollout).map(|chain| newest(chain.attempts()));
+            let stored = self.server.trace(rollout).map(|trace| newest(&trace.attempts));
+            self.is_stored_of(rollout) && known.unwrap_or_default() == stored.unwrap_or_default()
+        })
     }
 
     /// Something of a Rollout was seen or stored.

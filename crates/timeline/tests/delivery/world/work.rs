@@ -3,7 +3,7 @@
 use timeline::Observation;
 use timeline::engine::{Effect, ReportWritten};
 use timeline::journal::Journal;
-use timeline::outbox::{AttemptWritten, NotStored, Sent, Told};
+use timeline::outbox::{AttemptWritten, NotStored, Recalled, Sent, Told};
 use timeline::stored::RolloutAttemptSeen;
 
 use super::words::{told_of, wanted};
@@ -26,9 +26,20 @@ pub(super) enum Answer {
     Attempt(AttemptWritten),
     Report(ReportWritten),
     Sent(Sent, u64),
-    Recalled(Vec<RolloutAttemptSeen>, bool),
+    Recalled(Vec<RolloutAttemptSeen>, Recalled),
     Read(Option<Vec<Journal>>),
     Events(EventsSeen),
+}
+
+impl Work {
+    /// Whether it stores something for the operator that runs, or reads what that waits for.
+    pub(super) fn stores(&self) -> bool {
+        let stores = |effect: &Effect| {
+            use Effect::{ReadAttempts, WriteAttempt, WriteReport};
+            matches!(effect, WriteAttempt(..) | WriteReport(..) | ReadAttempts(..))
+        };
+        stores(&self.effect) && !self.orphan
+    }
 }
 
 impl World<'_> {
@@ -38,7 +49,7 @@ impl World<'_> {
             | (Effect::WriteReport(a, _), Effect::WriteReport(b, _))
             | (Effect::ReadAttempts(a, _), Effect::ReadAttempts(b, _))
             | (Effect::Send(a, _), Effect::Send(b, _)) => a == b,
-            (Effect::Recall(_), Effect::Recall(_)) => true,
+            (Effect::Recall(..), Effect::Recall(..)) => true,
             _ => false,
         };
         let twice = self.work.values().any(|work| !work.orphan && same(&work.effect));
@@ -63,7 +74,9 @@ impl World<'_> {
             }
             (Effect::Send(..), _) if lost || fails => Some(Answer::Sent(Sent::Later(None), 0)),
             (Effect::ReadAttempts(..), _) if lost || fails => Some(Answer::Read(None)),
-            (Effect::Recall(_), None) => Some(Answer::Recalled(Vec::new(), true)),
+            (Effect::Recall(..), None) => {
+                Some(Answer::Recalled(Vec::new(), Recalled::Failed(None)))
+            }
             (_, answer) => answer,
         };
         if !work.orphan && work.answer.is_some() {
@@ -87,9 +100,9 @@ impl World<'_> {
                 let sent = self.collector.take(key, batch, stored, self.now);
                 Some(Answer::Sent(sent, batch.spans.len() as u64))
             }
-            Effect::Recall(limit) => {
-                let (found, more) = self.server.recall(*limit);
-                Some(Answer::Recalled(found, more))
+            Effect::Recall(limit, page) => {
+                let (found, next) = self.server.recall(*limit, page.as_deref());
+                Some(Answer::Recalled(found, Recalled::Page(next)))
             }
             Effect::ReadAttempts(_, uid) => Some(Answer::Read(Some(self.server.left_of(uid)))),
             Effect::ReadEvents(_, set, pods) => {
@@ -156,11 +169,11 @@ impl World<'_> {
             (Effect::ReadAttempts(key, uid), Answer::Read(journals)) => {
                 operator.attempts_read(&key, &uid, journals, now);
             }
-            (Effect::Recall(_), Answer::Recalled(found, more)) => {
+            (Effect::Recall(_, page), Answer::Recalled(found, recalled)) => {
                 for seen in found {
                     operator.observe(Observation::RolloutAttempt(Box::new(seen)), now);
                 }
-                operator.recalled(more);
+                operator.recalled(page, recalled, now);
             }
             (Effect::ReadEvents(key, ..), Answer::Events(seen)) => {
                 operator.events_read(&key, &seen, now);

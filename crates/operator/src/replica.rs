@@ -1,0 +1,83 @@
+//! One replica: stands by with warm watches until it leads, and acts while it does.
+
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use jiff::Timestamp;
+use timeline::Observation;
+use timeline::engine::Options;
+
+use crate::lease::Leadership;
+use crate::metrics::Metrics;
+use crate::pods::PodWatches;
+use crate::readiness::Readiness;
+use crate::standby::Standby;
+use crate::stop::Stop;
+use crate::tracer::Tracer;
+use crate::watch::{self, Watches};
+use crate::writer::Writer;
+
+/// Who leads is told in `/readyz` within so long.
+const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What it acts with.
+pub(crate) struct Replica {
+    pub(crate) options: Options,
+    pub(crate) watches: Watches,
+    pub(crate) writer: Writer,
+    pub(crate) leadership: Leadership,
+    pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
+    pub(crate) clock: fn() -> Timestamp,
+}
+
+impl Replica {
+    /// Runs until told to stop. Each time that it comes to lead it begins like a new process: it knows
+    /// what is in the cluster, and nothing that a leader before it decided and did not store.
+    pub(crate) async fn run(self, stop: &Stop) {
+        loop {
+            let mut others = watch::others(&self.watches);
+            let Some(seen) = self.stand_by(&mut others, stop).await else { return };
+            self.metrics.leads(true);
+            self.readiness.stands_by(None);
+            let tracer = Tracer::new(
+                self.options,
+                self.writer.clone(),
+                PodWatches::new(self.watches.clone()),
+                self.metrics.clone(),
+                self.readiness.clone(),
+            );
+            let live = stream::select(others, watch::listed_anew(&self.watches));
+            let observations = stream::iter(seen.replay()).chain(live);
+            tracer.run(observations, self.clock, stop, &self.leadership).await;
+            self.metrics.leads(false);
+            if stop.has_begun() {
+                return;
+            }
+            self.metrics.acts_no_more();
+        }
+    }
+
+    /// Watches until this process leads; none if it has to stop before.
+    async fn stand_by(
+        &self,
+        others: &mut BoxStream<'static, Observation>,
+        stop: &Stop,
+    ) -> Option<Standby> {
+        let mut seen = Standby::default();
+        if self.leadership.holds() {
+            return Some(seen);
+        }
+        loop {
+            self.readiness.stands_by(self.leadership.stands_by());
+            if self.readiness.update(seen.missing()) {
+                self.metrics.missing(seen.missing());
+            }
+            tokio::select! {
+                () = stop.begun() => return None,
+                () = self.leadership.gained() => return Some(seen),
+                Some(observation) = others.next() => seen.observe(observation),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+}
