@@ -1,5 +1,6 @@
 //! The test cluster and what runs on it, shared by tests, demo and benches.
 
+pub mod admission;
 pub mod attempt;
 pub mod bench;
 pub mod chain;

@@ -7,6 +7,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use timeline::Key;
 
+use crate::admission::AdmissionArgs;
 use crate::annotate::Annotate;
 use crate::dora::{Output, WINDOWS};
 use crate::export::OtlpArgs;
@@ -124,6 +125,8 @@ pub(crate) struct Run {
     /// What is logged, e.g. `info` or `throughline=debug`.
     #[arg(long, default_value = "info", env = "THROUGHLINE_LOG")]
     pub(crate) log: String,
+    #[command(flatten)]
+    pub(crate) admission: AdmissionArgs,
     // Last, because its heading holds for what follows.
     #[command(flatten)]
     pub(crate) otlp: OtlpArgs,

@@ -7,12 +7,14 @@
 //! for by `writer`, each in a task of its own that `work` keeps (`rejection` says what an error of the API server means):
 //! `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
-//! tells people by Events; and `pods` watches those of attempts that lack some. What is counted on the way
-//! is served by `admin` and sent by `push`; `stop` says until when. [`explain`] tells a
+//! tells people by Events; `admission` answers the API server from what the owner has published; and
+//! `pods` watches those of attempts that lack some. What is counted on the way is served by `admin` and
+//! sent by `push`; `stop` says until when. [`explain`] tells a
 //! person what a RolloutAttempt says, [`dora`] what all ledgers come to, and by [`annotate`] a
 //! pipeline tells of a commit.
 
 mod admin;
+mod admission;
 pub mod annotate;
 mod announcer;
 pub mod cli;

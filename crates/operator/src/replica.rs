@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use timeline::Observation;
 use timeline::engine::Options;
 
+use crate::admission::Published;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::pods::PodWatches;
@@ -27,6 +28,8 @@ pub(crate) struct Replica {
     pub(crate) leadership: Leadership,
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Readiness,
+    /// What admission answers from.
+    pub(crate) published: Published,
     pub(crate) clock: fn() -> Timestamp,
 }
 
@@ -45,6 +48,7 @@ impl Replica {
                 PodWatches::new(self.watches.clone()),
                 self.metrics.clone(),
                 self.readiness.clone(),
+                self.published.clone(),
             );
             let live = stream::select(others, watch::listed_anew(&self.watches));
             let observations = stream::iter(seen.replay()).chain(live);

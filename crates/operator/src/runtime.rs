@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tower::BoxError;
 use tracing_subscriber::EnvFilter;
 
+use crate::admission::{Admission, AdmissionError, Published};
 use crate::annotate::AnnotateError;
 use crate::cli::{Cli, Command, Dora, Explain, LogFormat, Run};
 use crate::connection::connect;
@@ -57,6 +58,9 @@ pub enum RunError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Links cannot be decided by admission.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
     /// A flag or variable of the exporter cannot be used.
     #[error(transparent)]
     Export(#[from] SettingsError),
@@ -119,12 +123,13 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let listener = TcpListener::bind(run.admin_address)
         .await
         .map_err(|source| RunError::AdminAddress { address: run.admin_address, source })?;
+    let (links, admission) = run.admission.listen(run.observe_only).await?;
     let stop = Stop::default();
     stop.on_signals().map_err(RunError::Signals)?;
 
     let metrics = Metrics::new(now, &run.dora_windows);
     let readiness = Readiness::new(metrics.connections());
-    let options = Options { observe_only: run.observe_only, export: exporter.is_some() };
+    let options = Options { links, observe_only: run.observe_only, export: exporter.is_some() };
     let watches = Watches {
         client: client.clone(),
         namespace: run.namespace.clone(),
@@ -137,6 +142,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
         namespace = run.namespace.as_deref().unwrap_or("all"),
         observe_only = run.observe_only,
         admin = %listener.local_addr().unwrap_or(run.admin_address),
+        admission = admission.as_ref().and_then(Admission::address).map(tracing::field::display),
         export = exporter.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string),
         metrics = metrics_exporter.as_ref().map_or_else(|| "served".to_owned(), ToString::to_string),
         "throughline starts"
@@ -145,6 +151,10 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let stored = CancellationToken::new();
     let admin =
         tokio::spawn(admin::serve(listener, metrics.clone(), readiness.clone(), stored.clone()));
+    let published = Published::default();
+    let admitting = admission.map(|admission| {
+        admission.start(client.clone(), published.clone(), metrics.clone(), now, &stored)
+    });
     let push = metrics_exporter.map(|exporter| {
         let push = Push { exporter, metrics: metrics.clone(), started, clock: now };
         tokio::spawn(push.run(stored.clone()))
@@ -164,7 +174,8 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let held = gated(client, leadership.clone());
     let writer = Writer::new(held, run.namespace, exporter, leadership.clone(), metrics.clone());
     let clock = now;
-    let replica = Replica { options, watches, writer, leadership, metrics, readiness, clock };
+    let replica =
+        Replica { options, watches, writer, leadership, metrics, readiness, published, clock };
     replica.run(&stop).await;
     // After the last write: another may begin.
     give_back.cancel();
@@ -173,6 +184,9 @@ async fn operate(run: Run) -> Result<(), RunError> {
         tracing::warn!("the lease was not given back in time: it expires");
     }
     stored.cancel();
+    for admitting in admitting.into_iter().flatten() {
+        timeout_at(stop.ends_by(), admitting).await.ok();
+    }
     let (served, pushed) = tokio::join!(
         timeout_at(stop.ends_by(), admin),
         timeout_at(stop.ends_by(), OptionFuture::from(push)),

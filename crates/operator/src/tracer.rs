@@ -10,6 +10,7 @@ use timeline::outbox::Told;
 use timeline::{Engine, Observation};
 use tokio::sync::mpsc::Receiver;
 
+use crate::admission::Published;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::pods::PodWatches;
@@ -42,6 +43,7 @@ pub(crate) struct Tracer {
     pods_seen: Receiver<Observation>,
     metrics: Metrics,
     readiness: Readiness,
+    published: Published,
 }
 
 impl Tracer {
@@ -52,8 +54,10 @@ impl Tracer {
         (pods, pods_seen): (PodWatches, Receiver<Observation>),
         metrics: Metrics,
         readiness: Readiness,
+        published: Published,
     ) -> Self {
-        Self { engine: Engine::new(options), writer, pods, pods_seen, metrics, readiness }
+        let engine = Engine::new(options);
+        Self { engine, writer, pods, pods_seen, metrics, readiness, published }
     }
 
     /// Takes in observations and answers in the order of arrival, and starts what follows. Told to
@@ -73,6 +77,7 @@ impl Tracer {
             for effect in self.engine.effects(now) {
                 self.begin(effect, &mut work);
             }
+            self.published.replace(self.engine.published(), self.engine.knows_all());
             self.tell();
             let wait = self.engine.due().map_or(IDLE, |due| {
                 Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)

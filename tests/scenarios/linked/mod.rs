@@ -1,6 +1,7 @@
 //! Throughline on a real cluster: each scenario with its own chain, asserted in the RolloutTrace,
 //! in the KeptnAppContext and in Jaeger.
 
+mod admission;
 mod bad_input;
 mod histories;
 mod interference;

@@ -6,6 +6,7 @@
 //! by `throughline_attempt_failures` and `throughline_rollout_info`, which have one for each that
 //! there is. `docs/metrics.md` tells of all of them.
 
+mod admissions;
 mod attempts;
 #[cfg(test)]
 mod documented;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use admissions::Admissions;
 use attempts::Attempts;
 use dora::Dora;
 pub use dora::Gauges;
@@ -76,6 +78,7 @@ pub(crate) struct Metrics {
     turns: Histogram,
     leader: Gauge,
     ended: Attempts,
+    admissions: Admissions,
     dora: Dora,
     health: Health,
     teams: Teams,
@@ -166,6 +169,7 @@ impl Metrics {
             }
         }
         let ended = Attempts::register(&mut registry);
+        let admissions = Admissions::register(&mut registry);
         let dora = Dora::register(&mut registry, clock, windows);
         let health = Health::register(&mut registry);
         let teams = Teams::register(&mut registry);
@@ -184,6 +188,7 @@ impl Metrics {
             turns,
             leader,
             ended,
+            admissions,
             dora,
             health,
             teams,
@@ -269,6 +274,11 @@ impl Metrics {
     pub(crate) fn reported(&self, rollout: &Key, report: &Report) {
         let wanted = report.linked.reason != OBSERVE_ONLY;
         self.health.links_stored(rollout, &report.attempts, wanted);
+    }
+
+    /// The API server asked about a KeptnAppVersion.
+    pub(crate) fn admitted(&self, answer: &'static str) {
+        self.admissions.answered(answer);
     }
 
     /// A write to a KeptnAppContext came back.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use smol_str::SmolStr;
 
 use super::wants::{AppLinks, Wants};
-use super::{Effect, Engine, REPORT_DELAY};
+use super::{Effect, Engine, REPORT_DELAY, Ways};
 use crate::base::time::later;
 use crate::base::{Key, Traceparent};
 use crate::keptn::app_context::{AppContext, Standing};
@@ -23,9 +23,14 @@ impl Engine {
         bounded(wants.flat_map(|wants| wants.links.iter().copied()))
     }
 
+    /// Those of them that have to stand in its KeptnAppContext.
+    fn written_ahead(&self, app: &Key) -> (Vec<Traceparent>, usize) {
+        if self.options.links == Ways::Admission { (Vec::new(), 0) } else { self.wanted(app) }
+    }
+
     /// Asks for the write that brings an app's links about, if one is due.
     pub(super) fn converge(&mut self, app: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
-        let (wanted, left_out) = self.wanted(app);
+        let (wanted, left_out) = self.written_ahead(app);
         if self.may_link()
             && !self.options.observe_only
             && (!wanted.is_empty() || self.holds_ours(app))

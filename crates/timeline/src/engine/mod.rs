@@ -27,8 +27,10 @@ mod ledger_state;
 mod ledgers;
 mod linking;
 mod observation;
+mod options;
 mod own_facts;
 mod packer;
+mod publishing;
 mod replica_sets;
 mod reporting;
 mod resting;
@@ -40,6 +42,7 @@ mod watch;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
@@ -48,6 +51,7 @@ use crate::base::groups::Groups;
 use crate::base::{Key, Moment};
 use crate::chain::Chain;
 use crate::journal::Sink;
+use crate::keptn::admission::AppKnown;
 use crate::keptn::app_context::{AppContext, ContextWritten};
 use crate::ledger::Line;
 use crate::outbox::Outbox;
@@ -59,6 +63,7 @@ use keptn_apps::KeptnApps;
 pub use ledger_state::LedgerChange;
 use ledger_state::LedgerState;
 pub use observation::Observation;
+pub use options::{Options, Ways};
 use replica_sets::ReplicaSets;
 use rollout::Write;
 use rollouts::Rollouts;
@@ -67,15 +72,6 @@ use watch::Watch;
 
 /// Facts of one transition arrive within about a second of each other; they are stored together.
 const REPORT_DELAY: SignedDuration = SignedDuration::from_secs(2);
-
-/// Options that hold for all Rollouts.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// Write no KeptnAppContext at all.
-    pub observe_only: bool,
-    /// There is a collector to send spans to.
-    pub export: bool,
-}
 
 /// The index over all watched objects, the chains made of it, and what is asked of the world.
 #[derive(Debug, Default)]
@@ -114,6 +110,9 @@ pub struct Engine {
     /// Folded since the last effects, and nothing else has touched them.
     folded_rollouts: BTreeSet<Key>,
     touched_apps: BTreeSet<Key>,
+    /// Apps of which something may have to be published.
+    unpublished: BTreeSet<Key>,
+    published: BTreeMap<Key, Arc<AppKnown>>,
     due_reports: BTreeSet<(Timestamp, Key)>,
     /// Lines of journals that were not kept in memory before their ledger was known, by UID of
     /// their Rollout.
@@ -227,6 +226,7 @@ impl Engine {
             touched.iter().map(|key| (key, true)).chain(folded.iter().map(|key| (key, false)))
         {
             self.refresh(key, again, now);
+            self.publish_apps_of(key);
             self.watch_pods(key, now, &mut effects);
             self.ask_for_events(key, now, &mut effects);
         }
@@ -247,6 +247,7 @@ impl Engine {
         }
         for app in std::mem::take(&mut self.touched_apps) {
             self.converge(&app, now, &mut effects);
+            self.unpublished.insert(app);
         }
         while let Some((due, key)) = self.due_reports.first().cloned()
             && self.may_report()

@@ -29,6 +29,7 @@ impl Engine {
         for app in self.rollouts.get(key).iter().flat_map(|rollout| &rollout.apps) {
             self.keptn.may_rest(Key::new(key.namespace.clone(), app.clone()));
         }
+        self.publish_apps_of(key);
         let (trace, sets) = (self.traces.remove(key), self.replica_sets.take(key));
         if let Err(back) = self.rollouts.rest(key, trace, sets) {
             let (trace, sets) = *back;

@@ -19,6 +19,7 @@ use super::wants::Wants;
 use crate::base::{Key, in_namespace};
 use crate::chain::{Chain, PackedChain};
 use crate::dora;
+use crate::keptn::admission::ChainKnown;
 use crate::ledger::{Ledger, PackedLedger};
 use crate::seen::{ReplicaSetSeen, RolloutSeen};
 use crate::stored::{Condition, Report, RolloutTraceSeen};
@@ -41,7 +42,7 @@ struct Resting {
     /// Versions may have passed since.
     gap: bool,
     has_trace: bool,
-    chain: PackedChain,
+    chain: Arc<PackedChain>,
     /// What was seen of its ReplicaSets last.
     sets: Box<[u64]>,
     /// All else.
@@ -127,6 +128,14 @@ impl Rollouts {
         match self.resting.get(key) {
             Some(resting) => resting.chain.chain(),
             None => self.awake.get(key).map(|rollout| rollout.chain.clone()),
+        }
+    }
+
+    /// The chain of one, to be published.
+    pub(super) fn chain_known(&self, key: &Key) -> Option<ChainKnown> {
+        match self.resting.get(key) {
+            Some(resting) => Some(ChainKnown::Resting(Arc::clone(&resting.chain))),
+            None => Some(ChainKnown::Awake(self.awake.get(key)?.chain.clone())),
         }
     }
 
@@ -241,7 +250,7 @@ impl Rollouts {
         let Some(bytes) = self.packer.pack(&rest) else {
             return Err(Box::new((rest.trace, rest.sets)));
         };
-        let chain = PackedChain::of(&rollout.chain);
+        let chain = Arc::new(PackedChain::of(&rollout.chain));
         debug_assert_eq!(self.packer.unpack(&bytes).as_ref(), Some(&rest), "it wakes as it was");
         debug_assert_eq!(chain.chain().as_ref(), Some(&rollout.chain), "it wakes as it was");
         let Some(rollout) = self.awake.remove(key) else {

@@ -234,6 +234,18 @@ impl AppContext {
         self.present.as_ref().is_some_and(|seen| !seen.ours.is_empty())
     }
 
+    /// Entries of ours that Keptn may find there, once a write under way has come through or not.
+    pub fn ours(&self) -> impl Iterator<Item = &String> {
+        let present = self.present.iter().flat_map(|seen| &seen.ours);
+        present.chain(self.under_way.iter().flat_map(|write| &write.ours))
+    }
+
+    /// Entries that others put there.
+    pub fn foreign(&self) -> impl Iterator<Item = &String> {
+        let seen = self.present.iter();
+        seen.flat_map(|seen| seen.span_links.iter().filter(|entry| !seen.ours.contains(entry)))
+    }
+
     fn difference(&self, wanted: &[Traceparent]) -> Option<ContextWrite> {
         let Some(seen) = &self.present else {
             return (!wanted.is_empty()).then(|| ContextWrite::Create(merge(&[], &[], wanted)));

@@ -294,7 +294,7 @@ impl<'a> World<'a> {
     }
 
     fn start(&mut self) {
-        let options = Options { observe_only: true, export: true };
+        let options = Options { observe_only: true, export: true, ..Options::default() };
         self.operator = Some(Engine::new(options));
         self.started = self.now;
         self.pods_watched.clear();

@@ -72,6 +72,12 @@ impl ApiServer {
         self.watches.get_mut(&kind)?.pop_front()
     }
 
+    /// That a Rollout went was not told yet.
+    pub(crate) fn hides_a_deletion(&self) -> bool {
+        let mut events = self.watches.get(&Kind::Rollout).into_iter().flatten();
+        events.any(|event| matches!(event.observation, Observation::Gone(..)))
+    }
+
     pub(crate) fn has_events(&self) -> bool {
         self.watches.values().any(|events| !events.is_empty())
     }

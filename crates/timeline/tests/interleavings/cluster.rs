@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use timeline::seen::{OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, Workload};
 use timeline::{Key, Kind, Observation};
 
+use crate::admitted::Published;
 use crate::api_server::{ApiServer, NAMESPACE};
 use crate::keptn::{App, workload_version_key};
 
@@ -25,6 +26,8 @@ pub(crate) struct Cluster {
     pub(crate) rollouts: [Rollout; 2],
     pub(crate) apps: [App; 2],
     pub(crate) traces: u32,
+    /// What the operator has published last.
+    pub(crate) published: Published,
     uids: u32,
 }
 

@@ -108,8 +108,15 @@ impl Cluster {
         self.traces += 1;
         let own = traceparent(self.traces);
         let links = server.span_links(&app_key(app)).unwrap_or_default();
+        let workloads: Vec<_> = self.apps[app].versions.clone().into_iter().collect();
+        let versions: Vec<&str> = workloads.iter().map(|(_, version)| version.as_str()).collect();
+        let number = self.apps[app].made.len() + 1;
+        let name = format!("{}-v{}-{number}", APPS[app], versions.join("."));
+        // What nobody has told the operator yet it takes for somebody else's.
+        let ours = if server.has_events() { Vec::new() } else { server.ours(&app_key(app)) };
+        let told = !server.hides_a_deletion();
+        let links = self.admit(app, (&name, &workloads), (links, ours), told, now);
         let this = &mut self.apps[app];
-        let workloads: Vec<_> = this.versions.clone().into_iter().collect();
         for older in &mut this.made {
             if older.seen.ended.is_none() && !older.seen.deprecated {
                 older.seen.deprecated = true;
@@ -122,10 +129,9 @@ impl Cluster {
             .iter()
             .rfind(|older| older.seen.ended.is_none() && older.seen.workloads == workloads)
             .map(|older| older.trace);
-        let number = this.made.len() + 1;
         let version = AppVersion {
             seen: AppVersionSeen {
-                key: Key::new(NAMESPACE, format!("{}-v-{number}", APPS[app])),
+                key: Key::new(NAMESPACE, name),
                 app: APPS[app].into(),
                 workloads,
                 span_links: links,

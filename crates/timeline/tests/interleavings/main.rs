@@ -10,6 +10,7 @@
     reason = "what the model does not have fails the test"
 )]
 
+mod admitted;
 mod api_server;
 mod cluster;
 mod keptn;

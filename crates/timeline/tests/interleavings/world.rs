@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use timeline::chain::{Attempt, Chain};
-use timeline::engine::{Effect, Options};
+use timeline::engine::{Effect, Options, Ways};
 use timeline::keptn::app_context::ContextWrite;
 use timeline::outbox::AttemptWritten;
 use timeline::seen::Unavailable;
 use timeline::{Engine, Key, Kind, Observation};
 
+use crate::admitted::Published;
 use crate::api_server::ApiServer;
 use crate::cluster::{APPS, Cluster, LAST_TEMPLATE, ROLLOUTS, app_key, rollout_key};
 use crate::oracle::truth;
@@ -17,6 +18,8 @@ use crate::writes::{Fate, Write};
 
 /// Later than this, what is told is told late: the core's slack between two clocks.
 const LATE: SignedDuration = SignedDuration::from_millis(900);
+
+const OPTIONS: Options = Options { links: Ways::Both, observe_only: false, export: false };
 
 pub(crate) struct World {
     pub(crate) now: Timestamp,
@@ -41,7 +44,7 @@ impl World {
             now: Timestamp::from_second(1_800_000_000).unwrap(),
             server: ApiServer::default(),
             cluster: Cluster::default(),
-            operator: Engine::new(Options::default()),
+            operator: Engine::new(OPTIONS),
             writes: Vec::new(),
             told: [0; 2],
             stored: [0; 2],
@@ -96,6 +99,7 @@ impl World {
             assert!(!(blind && links), "links are written on partial knowledge");
             self.writes.push(Write { effect, told: self.told, answer: None, orphan: false });
         }
+        self.cluster.published.take(&mut self.operator);
         let due = self.operator.due();
         assert!(
             due.is_none_or(|due| due > self.now),
@@ -182,7 +186,8 @@ impl World {
             self.cluster.rollouts[r].dropped |= forgotten + waiting > 1;
             self.cluster.rollouts[r].late |= forgotten + waiting > 0;
         }
-        self.operator = Engine::new(Options::default());
+        self.operator = Engine::new(OPTIONS);
+        self.cluster.published = Published::default();
         self.known.clear();
         self.writes.retain(|write| write.answer.is_none());
         self.writes.iter_mut().for_each(|write| write.orphan = true);

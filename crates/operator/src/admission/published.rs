@@ -1,0 +1,86 @@
+//! What the owner has published of each app, for whoever is asked about a KeptnAppVersion.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use timeline::Key;
+use timeline::keptn::admission::{AppKnown, Asked, Decision};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+/// How long an attempt or a trace is waited for that is about to be seen. Half of what the API server
+/// waits for the answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Snapshots of all apps; cheap to clone. They are read for a moment each, by their app.
+#[derive(Clone)]
+pub(crate) struct Published {
+    apps: Arc<RwLock<HashMap<Key, Arc<AppKnown>>>>,
+    /// Whether what is not there is not known to anybody.
+    complete: watch::Sender<bool>,
+}
+
+/// What is known about the links of one KeptnAppVersion.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// `spec.spanLinks` as they have to be.
+    Links(Vec<String>),
+    /// No Rollout that is followed is in this app.
+    NotOurs,
+    /// What it needs was not seen in time.
+    NotKnown,
+}
+
+impl Default for Published {
+    fn default() -> Self {
+        Self { apps: Arc::default(), complete: watch::Sender::new(false) }
+    }
+}
+
+impl Published {
+    /// Replaces what is known of these apps. `complete` says that all were published once.
+    pub(crate) fn replace(
+        &self,
+        changes: impl IntoIterator<Item = (Key, Option<Arc<AppKnown>>)>,
+        complete: bool,
+    ) {
+        let mut new = false;
+        for (app, known) in changes {
+            let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+            match known {
+                Some(known) => apps.insert(app, known),
+                None => apps.remove(&app),
+            };
+            new = true;
+        }
+        self.complete.send_if_modified(|was| {
+            let turned = *was != complete;
+            *was = complete;
+            new || turned
+        });
+    }
+
+    /// Decides the links of a KeptnAppVersion; waits a moment for what is about to be seen.
+    pub(crate) async fn decide(&self, app: &Key, asked: &Asked<'_>) -> Answer {
+        let mut changes = self.complete.subscribe();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let complete = *changes.borrow_and_update();
+            let known = self.known(app);
+            let late = match known.map(|known| known.decide(asked)) {
+                Some(Decision::Links(links)) if complete => return Answer::Links(links),
+                None if complete => return Answer::NotOurs,
+                Some(Decision::NotYet(late)) => late,
+                Some(Decision::Links(_)) | None => None,
+            };
+            if !matches!(timeout_at(until, changes.changed()).await, Ok(Ok(()))) {
+                return late.map_or(Answer::NotKnown, Answer::Links);
+            }
+        }
+    }
+
+    fn known(&self, app: &Key) -> Option<Arc<AppKnown>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).get(app).map(Arc::clone)
+    }
+}
