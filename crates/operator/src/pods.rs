@@ -75,6 +75,14 @@ async fn pass_on(pods: impl Stream<Item = Observation>, seen: Sender<Observation
     }
 }
 
+impl Drop for PodWatches {
+    fn drop(&mut self) {
+        for watch in self.running.values() {
+            watch.abort();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
@@ -131,13 +139,5 @@ mod tests {
         last.sort();
         let of = |hash: &str| format!("rollouts-pod-template-hash%3D{hash}");
         assert_eq!(last, [of("h064"), of("h066")]);
-    }
-}
-
-impl Drop for PodWatches {
-    fn drop(&mut self) {
-        for watch in self.running.values() {
-            watch.abort();
-        }
     }
 }

@@ -12,6 +12,7 @@ mod attempts;
 mod documented;
 mod dora;
 mod health;
+mod process;
 mod teams;
 
 use std::sync::Arc;
@@ -24,13 +25,13 @@ use dora::Dora;
 pub use dora::Gauges;
 use health::Health;
 use jiff::Timestamp;
+use process::Process;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 use teams::Teams;
 use timeline::engine::ReportWritten;
 use timeline::keptn::app_context::ContextWritten;
@@ -41,9 +42,6 @@ use timeline::stored::{OBSERVE_ONLY, Report};
 use timeline::{Key, Kind, Observation};
 
 use crate::watch::Connections;
-
-/// Upper bounds, in seconds. While the owner is busy for a second, nothing else is looked at.
-const TURNS: [f64; 9] = [0.0001, 0.000_5, 0.002, 0.01, 0.05, 0.2, 1.0, 5.0, 20.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Event {
@@ -73,10 +71,7 @@ pub(crate) struct Metrics {
     rollouts: Gauge<f64, AtomicU64>,
     attempts: Gauge,
     collector_away: Gauge,
-    pod_watches: Gauge,
-    pod_watches_waiting: Gauge,
-    turns: Histogram,
-    leader: Gauge,
+    process: Process,
     ended: Attempts,
     admissions: Admissions,
     dora: Dora,
@@ -96,9 +91,7 @@ impl Metrics {
         let attempt_writes = Family::<Outcome, Counter>::default();
         let spans = Family::<Outcome, Counter>::default();
         let rollouts = Gauge::default();
-        let (attempts, collector_away, pod_watches, pod_watches_waiting) =
-            (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
-        let turns = Histogram::new(TURNS);
+        let (attempts, collector_away) = (Gauge::default(), Gauge::default());
         registry.register(
             "watch_events",
             "Objects and lists that the watches brought, by resource and event",
@@ -135,28 +128,6 @@ impl Metrics {
             "1 while the collector does not accept spans",
             collector_away.clone(),
         );
-        registry.register(
-            "pod_watches",
-            "Watches of pods of attempts that lack some",
-            pod_watches.clone(),
-        );
-        registry.register(
-            "pod_watches_waiting",
-            "Attempts that lack pods and whose pods are not watched, because too many are",
-            pod_watches_waiting.clone(),
-        );
-        registry.register_with_unit(
-            "turn_duration",
-            "How long the owner takes for one observation or answer and what follows from it",
-            Unit::Seconds,
-            turns.clone(),
-        );
-        let leader = Gauge::default();
-        registry.register(
-            "leader",
-            "1 while this process acts, 0 while it stands by",
-            leader.clone(),
-        );
         // A rise from nothing to 1 is none to Prometheus; one from 0 is.
         for (family, outcomes) in [
             (&context_writes, &["stored", "conflict", "failed"][..]),
@@ -168,6 +139,7 @@ impl Metrics {
                 drop(family.get_or_create(&Outcome { outcome }));
             }
         }
+        let process = Process::register(&mut registry);
         let ended = Attempts::register(&mut registry);
         let admissions = Admissions::register(&mut registry);
         let dora = Dora::register(&mut registry, clock, windows);
@@ -183,10 +155,7 @@ impl Metrics {
             rollouts,
             attempts,
             collector_away,
-            pod_watches,
-            pod_watches_waiting,
-            turns,
-            leader,
+            process,
             ended,
             admissions,
             dora,
@@ -361,13 +330,12 @@ impl Metrics {
 
     /// How many watches of pods run, and how many wait.
     pub(crate) fn pod_watches(&self, (running, waiting): (usize, usize)) {
-        self.pod_watches.set(i64::try_from(running).unwrap_or(i64::MAX));
-        self.pod_watches_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.process.pod_watches(running, waiting);
     }
 
     /// The owner was busy for so long.
     pub(crate) fn turned(&self, busy: Duration) {
-        self.turns.observe(busy.as_secs_f64());
+        self.process.turned(busy);
     }
 
     /// Where watches say whether they run.
@@ -377,7 +345,7 @@ impl Metrics {
 
     /// Whether this process acts.
     pub(crate) fn leads(&self, leads: bool) {
-        self.leader.set(i64::from(leads));
+        self.process.leads(leads);
     }
 
     /// Another process acts from now on: what stands is for that one to say.
