@@ -1,6 +1,6 @@
 //! The I/O around the pure core: watches, writes, configuration and the command line.
 //!
-//! `replica` runs while its `lease` lets it, and is a `standby` else.
+//! `replica` runs while its `lease` lets it, and is a `standby` else, whose `shadow` decides for admission.
 //!
 //! The way of an event, one file after another: `watch` reads it over `connection`, [`observe`] puts it into our
 //! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
@@ -38,6 +38,7 @@ mod rejection;
 mod replica;
 pub mod report;
 pub mod runtime;
+mod shadow;
 mod standby;
 mod stop;
 mod tracer;

@@ -1,4 +1,7 @@
-//! One replica: stands by with warm watches until it leads, and acts while it does.
+//! One replica: stands by with warm watches until it leads, and acts while it does. Both ways
+//! it answers admission.
+
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
@@ -11,6 +14,7 @@ use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::pods::PodWatches;
 use crate::readiness::Readiness;
+use crate::shadow::Shadow;
 use crate::standby::Standby;
 use crate::stop::Stop;
 use crate::tracer::Tracer;
@@ -18,7 +22,9 @@ use crate::watch::{self, Watches};
 use crate::writer::Writer;
 
 /// Who leads is told in `/readyz` within so long.
-const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(1);
+/// While something is due it is looked at no faster than this.
+const SHORT: Duration = Duration::from_millis(10);
 
 /// What it acts with.
 pub(crate) struct Replica {
@@ -71,7 +77,15 @@ impl Replica {
         if self.leadership.holds() {
             return Some(seen);
         }
+        let mut shadow = Shadow::new(self.options, self.published.clone());
+        // Its own look at what is listed anew by who leads.
+        let mut ours = match shadow {
+            Some(_) => watch::listed_anew(&self.watches),
+            None => stream::pending().boxed(),
+        };
         loop {
+            let now = (self.clock)();
+            let idle = shadow.as_mut().map_or(LOOK, |shadow| shadow.turn(now));
             self.readiness.stands_by(self.leadership.stands_by());
             if self.readiness.update(seen.missing()) {
                 self.metrics.missing(seen.missing());
@@ -79,8 +93,18 @@ impl Replica {
             tokio::select! {
                 () = stop.begun() => return None,
                 () = self.leadership.gained() => return Some(seen),
-                Some(observation) = others.next() => seen.observe(observation),
-                () = tokio::time::sleep(LOOK) => {}
+                Some(observation) = others.next() => {
+                    if let Some(shadow) = &mut shadow {
+                        shadow.observe(observation.clone(), now);
+                    }
+                    seen.observe(observation);
+                }
+                Some(observation) = ours.next() => {
+                    if let Some(shadow) = &mut shadow {
+                        shadow.observe(observation, now);
+                    }
+                }
+                () = tokio::time::sleep(idle.clamp(SHORT, LOOK)) => {}
             }
         }
     }

@@ -71,13 +71,14 @@ impl Tracer {
     ) {
         let mut observations = std::pin::pin!(observations);
         let mut work = Work::default();
+        let mut publishes = false;
         let mut turn = Instant::now();
         loop {
             let now = clock();
             for effect in self.engine.effects(now) {
                 self.begin(effect, &mut work);
             }
-            self.published.replace(self.engine.published(), self.engine.knows_all());
+            self.published.take_from(&mut self.engine, &mut publishes);
             self.tell();
             let wait = self.engine.due().map_or(IDLE, |due| {
                 Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)

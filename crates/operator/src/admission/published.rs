@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use timeline::Key;
 use timeline::keptn::admission::{AppKnown, Asked, Decision};
+use timeline::{Engine, Key};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
@@ -59,6 +59,19 @@ impl Published {
             *was = complete;
             new || turned
         });
+    }
+
+    /// Takes over what an engine has published since it was asked last, once it knows all. Until then
+    /// what another one published before it (`begun` is false) still stands.
+    pub(crate) fn take_from(&self, engine: &mut Engine, begun: &mut bool) {
+        if !engine.knows_all() {
+            return;
+        }
+        if !*begun {
+            self.apps.write().unwrap_or_else(PoisonError::into_inner).clear();
+            *begun = true;
+        }
+        self.replace(engine.published(), true);
     }
 
     /// Decides the links of a KeptnAppVersion; waits a moment for what is about to be seen.
