@@ -62,6 +62,14 @@ fuzz: ## Look for inputs that break a decoder or the fold. TARGET=fold, see READ
 	@# Needs cargo-fuzz and a nightly toolchain.
 	$(CARGO) +nightly fuzz run --features libfuzzer --fuzz-dir fuzz $${TARGET:-fold} -- $(ARGS)
 
+TARGETS ?= x86_64-unknown-linux-musl
+RELEASE := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: release
+release: ## Static binaries, SBOM and checksums, in target/throughline-VERSION. TARGETS=... for other machines.
+	@# Needs cargo-auditable, cargo-cyclonedx and a C compiler for each target: see README.
+	@.ci/release "$(RELEASE)" $(TARGETS)
+
 .PHONY: deny
 deny: ## Licences, advisories and duplicates of all dependencies. Needs cargo-deny.
 	$(CARGO) deny check

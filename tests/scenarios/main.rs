@@ -10,6 +10,7 @@
 mod attempts;
 mod cluster;
 mod dora;
+mod installed;
 mod linked;
 mod metrics;
 mod replicas;

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod demo;
 pub mod jaeger;
 pub mod keptn;
+pub mod kustomize;
 pub mod operator;
 pub mod prometheus;
 pub mod relay;

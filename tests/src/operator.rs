@@ -158,6 +158,28 @@ impl Operator {
         self.until("ready", "readyz").await
     }
 
+    /// Waits until it says that it is not ready, in these words.
+    pub async fn not_ready(&self, words: &[&str]) -> Result<(), Error> {
+        let since = Instant::now();
+        loop {
+            let answer = self.get("readyz").await;
+            if let Some((false, text)) = &answer
+                && words.iter().all(|words| text.contains(words))
+            {
+                return Ok(());
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(Error::Waited {
+                    object: self.name.clone(),
+                    condition: format!("not ready, and say {words:?}"),
+                    seconds: PATIENCE.as_secs(),
+                    state: answer.map_or_else(|| "no answer".into(), |(_, text)| text),
+                });
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     async fn until(&self, condition: &str, path: &str) -> Result<String, Error> {
         let since = Instant::now();
         loop {

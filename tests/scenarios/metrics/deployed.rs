@@ -47,7 +47,9 @@ fn the_prometheus_operator_gets_the_rules_and_finds_the_service() {
     assert_eq!(rules[0]["spec"]["groups"], plain["groups"]);
 
     let monitor = of_kind(&objects, "ServiceMonitor")[0];
-    let service = of_kind(&objects, "Service")[0];
+    let mut services = of_kind(&objects, "Service").into_iter();
+    let service =
+        services.find(|object| words(object, "/metadata/name") == "throughline-metrics").unwrap();
     for (label, value) in monitor["spec"]["selector"]["matchLabels"].as_object().unwrap() {
         assert_eq!(service["metadata"]["labels"].get(label), Some(value));
     }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use throughline_tests::cluster::programs::Program;
+use throughline_tests::kustomize::Overlay;
 
 /// DORA's metrics and their labels; docs/dora.md tells what they mean.
 const DORA: [(&str, &[&str]); 9] = [
@@ -85,27 +85,7 @@ fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
 
 /// What kustomize makes of everything with these components.
 fn kustomized(components: &[&str]) -> Vec<Value> {
-    use serde::Deserialize as _;
-    let folder = tempfile(&components.join("-"));
-    let up = "../".repeat(folder.components().count() - 1);
-    let config = format!("{up}{}", root().strip_prefix("/").unwrap().join("config").display());
-    let mut text = format!("resources: [{config}/default]\ncomponents:\n");
-    for component in components {
-        text.push_str("  - ");
-        text.push_str(&config);
-        text.push_str("/components/");
-        text.push_str(component);
-        text.push('\n');
-    }
-    std::fs::write(folder.join("kustomization.yaml"), text).unwrap();
-    let kubectl = Program::Kubectl.path().unwrap();
-    let output =
-        std::process::Command::new(kubectl).arg("kustomize").arg(&folder).output().unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let documents = serde_norway::Deserializer::from_str(&text);
-    documents.map(|document| Value::deserialize(document).unwrap()).collect()
+    Overlay::of_default(None, components).and_then(|overlay| overlay.objects()).unwrap()
 }
 
 /// A new folder of this process.

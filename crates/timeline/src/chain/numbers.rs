@@ -23,6 +23,12 @@ impl Numbers {
         self.known.extend(numbers.into_iter().filter(within));
     }
 
+    /// Leaves out those before this one.
+    pub(crate) fn begin_at(&mut self, number: i64) {
+        self.after = self.after.max(number.saturating_sub(1));
+        self.known.retain(|known| *known > self.after);
+    }
+
     /// Whether one of them is not known.
     pub(crate) fn are_lacking(&self) -> bool {
         i64::try_from(self.known.len()) != Ok(self.until.saturating_sub(self.after).max(0))

@@ -73,7 +73,14 @@ impl LedgerState {
         else {
             return;
         };
-        numbers.know(ledger.lines().iter().map(|line| line.id.revision));
+        let lines = || ledger.lines().iter().map(|line| line.id.revision);
+        // What was before the first line, a ledger that is known since then does not claim to know.
+        if ledger.known_since().is_some()
+            && let Some(first) = lines().min()
+        {
+            numbers.begin_at(first);
+        }
+        numbers.know(lines());
         if numbers.are_lacking() {
             Arc::make_mut(ledger).missed(until);
         }
