@@ -1,11 +1,12 @@
 //! The CustomResourceDefinitions as files.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use api::{RolloutAttempt, RolloutTrace};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
+
+use crate::terminal;
 
 /// Why the definitions were not written.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,7 @@ pub(crate) fn generate(folder: Option<&Path>) -> Result<(), CrdError> {
     let documents = documents()?;
     let Some(folder) = folder else {
         let all = documents.map(|(_, document)| document).join("---\n");
-        return std::io::stdout().write_all(all.as_bytes()).map_err(CrdError::Print);
+        return terminal::print(&all).map_err(CrdError::Print);
     };
     for (name, document) in documents {
         let path = folder.join(name);

@@ -10,18 +10,21 @@
 //! tells people by Events; `admission` answers the API server from what the owner has published; and
 //! `pods` watches those of attempts that lack some. What is counted on the way is served by `admin` and
 //! sent by `push`; `stop` says until when. [`explain`] tells a
-//! person what a RolloutAttempt says, [`dora`] what all ledgers come to, and by [`annotate`] a
-//! pipeline tells of a commit.
+//! person what a RolloutAttempt says, [`dora`] what all ledgers come to, both by `cluster`, and by [`annotate`] a
+//! pipeline tells of a commit. `uninstall` takes back what was written into objects of others.
 
 mod admin;
 mod admission;
 pub mod annotate;
 mod announcer;
 pub mod cli;
+pub mod cluster;
+mod completion;
 mod connection;
 pub mod crds;
 pub mod dora;
 mod events;
+pub mod exit;
 pub mod explain;
 pub mod export;
 pub mod journal;
@@ -35,13 +38,16 @@ mod push;
 mod readiness;
 mod recorder;
 mod rejection;
+mod render;
 mod replica;
 pub mod report;
 pub mod runtime;
 mod shadow;
 mod standby;
 mod stop;
+pub mod terminal;
 mod tracer;
+pub mod uninstall;
 mod watch;
 mod work;
 mod writer;
@@ -55,4 +61,18 @@ fn words(error: &kube::Error) -> String {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
     }
+}
+
+/// An error and what led to it, in one line.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let said = source.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        next = source.source();
+    }
+    timeline::base::text::bounded(&text, 512)
 }

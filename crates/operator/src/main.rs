@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use operator::cli::Cli;
+use operator::exit::Exit;
 
 /// What rests is small and lives long among much that does not: glibc's allocator leaves as much
 /// memory free between it as it takes (`make bench`).
@@ -17,11 +18,9 @@ async fn main() -> ExitCode {
     match operator::runtime::run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            #[expect(clippy::print_stderr, reason = "the log may not have started")]
-            {
-                eprintln!("throughline: {error}");
-            }
-            ExitCode::FAILURE
+            // The log may not have started.
+            operator::terminal::note(&error.to_string());
+            ExitCode::from(Exit::from(&error) as u8)
         }
     }
 }

@@ -16,7 +16,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::admission::{Admission, AdmissionError, Published};
 use crate::annotate::AnnotateError;
-use crate::cli::{Cli, Command, Dora, Explain, LogFormat, Run};
+use crate::cli::{Cli, Command, Dora, Explain, LogFormat, Run, Uninstall};
+use crate::cluster::ConfigError;
 use crate::connection::connect;
 use crate::crds::CrdError;
 use crate::dora::DoraError;
@@ -29,9 +30,10 @@ use crate::push::Push;
 use crate::readiness::Readiness;
 use crate::replica::Replica;
 use crate::stop::Stop;
+use crate::uninstall::UninstallError;
 use crate::watch::{Limits, Watches};
 use crate::writer::Writer;
-use crate::{admin, annotate, crds, dora};
+use crate::{admin, annotate, completion, crds, dora, terminal, uninstall};
 
 /// Why the command failed; each says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,9 @@ pub enum RunError {
     /// Signals cannot be awaited.
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
+    /// There is no cluster to ask.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The CRDs cannot be written.
     #[error(transparent)]
     Crds(#[from] CrdError),
@@ -79,36 +84,50 @@ pub enum RunError {
     /// There are no figures.
     #[error(transparent)]
     Dora(#[from] DoraError),
+    /// Not all was taken back.
+    #[error(transparent)]
+    Uninstall(#[from] UninstallError),
+    /// Nothing can be printed.
+    #[error("cannot print: {0}")]
+    Write(std::io::Error),
 }
 
 /// Carries out the command.
 pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
-        Command::Run(run) => operate(*run).await,
+        Command::Run(run) => operate(run.resolved()).await,
         Command::Explain(wanted) => tell(wanted).await,
         Command::Dora(wanted) => count(wanted).await,
         Command::Annotate(wanted) => Ok(annotate::run(*wanted, now())?),
+        Command::Uninstall(wanted) => take_back(wanted).await,
         Command::Crds { to } => Ok(crds::generate(to.as_deref())?),
+        Command::Completion { shell } => {
+            terminal::print(&completion::script(shell)).map_err(RunError::Write)
+        }
     }
 }
 
-async fn client() -> Result<Client, RunError> {
-    let config =
-        kube::Config::infer().await.map_err(|error| RunError::NoCluster(Box::new(error)))?;
-    Client::try_from(config).map_err(|error| RunError::Client(Box::new(error)))
-}
-
 async fn count(wanted: Dora) -> Result<(), RunError> {
-    let Dora { namespace, selector, since, output, audit } = wanted;
+    let Dora { namespace, all_namespaces, selector, since, output, audit, cluster } = wanted;
+    let cluster = cluster.open().await?;
+    let namespace = (!all_namespaces).then(|| cluster.namespace(namespace.as_deref()));
     let wanted = dora::Wanted { days: since, audit };
-    let (namespace, selector) = (namespace.as_deref(), selector.as_deref());
-    Ok(dora::dora(client().await?, namespace, selector, wanted, output, now()).await?)
+    Ok(dora::dora(&cluster, namespace, selector.as_deref(), wanted, output, now()).await?)
 }
 
 async fn tell(wanted: Explain) -> Result<(), RunError> {
-    let client = client().await?;
-    let Explain { rollout, revision, attempt } = wanted;
-    Ok(explain(client, &rollout, Wanted { revision, attempt }, now()).await?)
+    let Explain { rollout, namespace, revision, attempt, output, cluster } = wanted;
+    let cluster = cluster.open().await?;
+    let rollout = rollout.in_namespace(namespace.as_deref(), &cluster.namespace)?;
+    let wanted = Wanted { revision, attempt };
+    Ok(explain(&cluster, &rollout, wanted, output, now()).await?)
+}
+
+async fn take_back(wanted: Uninstall) -> Result<(), RunError> {
+    let Uninstall { namespace, history, dry_run, cluster } = wanted;
+    let cluster = cluster.open().await?;
+    let namespace = namespace.filter(|namespace| !namespace.is_empty());
+    Ok(uninstall::uninstall(&cluster, namespace.as_deref(), history, dry_run).await?)
 }
 
 async fn operate(run: Run) -> Result<(), RunError> {

@@ -17,6 +17,8 @@ use jiff::Timestamp;
 pub use document::{Annotated, annotate};
 pub use facts::{Fact, Facts, Git, Given};
 
+use crate::terminal;
+
 /// Manifests of a whole environment are a few MiB.
 const LIMIT: u64 = 32 << 20;
 
@@ -139,7 +141,7 @@ pub(crate) fn run(wanted: Annotate, now: Timestamp) -> Result<(), AnnotateError>
     };
     let facts = Facts::find(given, git, now)?;
     let annotated = annotate(&manifest, &facts, place)?;
-    let written = std::io::stdout().write_all(annotated.text.as_bytes());
+    let written = terminal::print(&annotated.text);
     written.map_err(|error| AnnotateError::Write(error.to_string()))?;
     let mut notes = String::new();
     if !facts.tells_the_time() {

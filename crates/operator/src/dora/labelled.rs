@@ -3,30 +3,29 @@
 use std::collections::BTreeSet;
 
 use api::argo::Rollout;
+use kube::Api;
 use kube::api::ListParams;
-use kube::{Api, Client};
 use timeline::Key;
 
 use super::{DoraError, PAGE};
+use crate::cluster::{Cluster, place};
 use crate::observe::key;
-use crate::words;
 
 /// The Rollouts that a label selector selects; only their metadata is read.
 pub(super) async fn labelled(
-    client: Client,
+    cluster: &Cluster,
     namespace: Option<&str>,
     selector: &str,
-    place: &str,
 ) -> Result<BTreeSet<Key>, DoraError> {
     let rollouts: Api<Rollout> = match namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
+        Some(namespace) => Api::namespaced(cluster.client.clone(), namespace),
+        None => Api::all(cluster.client.clone()),
     };
     let mut params = ListParams::default().limit(PAGE).labels(selector);
     let mut keys = BTreeSet::new();
     loop {
-        let found = rollouts.list_metadata(&params).await;
-        let found = found.map_err(|error| failed(&error, selector, place))?;
+        let found = cluster.told("list", "rollouts", rollouts.list_metadata(&params)).await;
+        let found = found.map_err(|error| failed(cluster, &error, selector, namespace))?;
         keys.extend(found.items.iter().map(|rollout| key(&rollout.metadata)));
         params.continue_token = found.metadata.continue_.filter(|token| !token.is_empty());
         if params.continue_token.is_none() {
@@ -35,15 +34,20 @@ pub(super) async fn labelled(
     }
 }
 
-fn failed(error: &kube::Error, selector: &str, place: &str) -> DoraError {
+fn failed(
+    cluster: &Cluster,
+    error: &kube::Error,
+    selector: &str,
+    namespace: Option<&str>,
+) -> DoraError {
     match error {
         kube::Error::Api(status) if status.code == 404 => DoraError::NoArgo,
-        kube::Error::Api(status) if status.is_forbidden() => {
-            DoraError::RolloutsForbidden(place.to_owned())
+        kube::Error::Api(status) if status.code == 403 => {
+            DoraError::RolloutsForbidden(place(namespace))
         }
         kube::Error::Api(status) if status.code == 400 => {
             DoraError::Selector { selector: selector.to_owned(), reason: status.message.clone() }
         }
-        other => DoraError::Api { resource: "rollouts", reason: words(other) },
+        other => cluster.refused(other, "list", "rollouts.argoproj.io", &place(namespace)).into(),
     }
 }

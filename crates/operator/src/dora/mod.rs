@@ -9,12 +9,8 @@ mod select;
 mod stored;
 mod words;
 
-use std::io::Write as _;
-
 use api::RolloutTrace;
 use jiff::Timestamp;
-use kube::api::ListParams;
-use kube::{Api, Client};
 use timeline::Key;
 
 use labelled::labelled;
@@ -24,7 +20,8 @@ pub(crate) use stored::write;
 pub use stored::{WINDOWS, ledger, settings};
 pub use words::line;
 
-use crate::words as words_of;
+use crate::cluster::{AskError, Cluster, place};
+use crate::terminal;
 
 /// Objects of one answer of the API server.
 const PAGE: u32 = 250;
@@ -32,18 +29,9 @@ const PAGE: u32 = 250;
 /// Why there are no figures; each says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum DoraError {
-    /// The CRDs are not there.
-    #[error(
-        "this cluster serves no rollouttraces.throughline.dev: install Throughline, or at least \
-         its CRDs: kubectl apply --server-side -k config/crd"
-    )]
-    NotInstalled,
-    /// A permission is missing.
-    #[error(
-        "no permission to list rollouttraces in {0}: the role `view` has it there; or name one \
-         namespace with --namespace"
-    )]
-    Forbidden(String),
+    /// The cluster does not say.
+    #[error(transparent)]
+    Ask(#[from] AskError),
     /// The labels of Rollouts cannot be asked for: Argo's CRDs are not there.
     #[error(
         "this cluster serves no rollouts.argoproj.io, whose labels --selector asks for: leave \
@@ -66,16 +54,11 @@ pub enum DoraError {
         /// The API server's words.
         reason: String,
     },
-    /// The API server says something else.
-    #[error("cannot list {resource}: {reason}")]
-    Api {
-        /// What was asked for.
-        resource: &'static str,
-        /// The API server's words.
-        reason: String,
-    },
     /// No Rollout is followed there.
-    #[error("no Rollout is followed in {0}: kubectl get rtr --all-namespaces lists those that are")]
+    #[error(
+        "no Rollout is followed in {0}: kubectl get rtr --all-namespaces lists those that are, and \
+         --all-namespaces counts them all"
+    )]
     Nothing(String),
     /// No Rollout that is followed has the labels.
     #[error(
@@ -91,52 +74,55 @@ pub enum DoraError {
     /// There is no such window.
     #[error(transparent)]
     Window(#[from] timeline::dora::WindowError),
-    /// They cannot be printed.
+    /// They cannot be written.
     #[error("cannot print: {0}")]
-    Print(std::io::Error),
+    Write(std::io::Error),
 }
 
 /// Reads the ledgers that are stored and prints their figures.
 pub(crate) async fn dora(
-    client: Client,
+    cluster: &Cluster,
     namespace: Option<&str>,
     selector: Option<&str>,
     wanted: Wanted,
     output: Output,
     now: Timestamp,
 ) -> Result<(), DoraError> {
-    let place =
-        namespace.map_or_else(|| "all namespaces".to_owned(), |it| format!("namespace {it}"));
     let labelled = match selector {
-        Some(selector) => Some(labelled(client.clone(), namespace, selector, &place).await?),
+        Some(selector) => Some(labelled(cluster, namespace, selector).await?),
         None => None,
     };
-    let traces: Api<RolloutTrace> = match namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
-    let mut params = ListParams::default().limit(PAGE);
     let mut books = Vec::new();
-    loop {
-        let found = traces.list(&params).await.map_err(|error| failed(&error, &place))?;
-        // A RolloutTrace is large, and its ledger a small part of it.
-        let found_books = found.items.iter().filter_map(book);
-        books.extend(found_books.filter(|book| {
+    // A RolloutTrace is large, and its ledger a small part of it.
+    let of_trace = |trace: RolloutTrace| {
+        let book = book(&trace).filter(|book| {
             labelled.as_ref().is_none_or(|labelled| labelled.contains(&book.rollout))
-        }));
-        params.continue_token = found.metadata.continue_.filter(|token| !token.is_empty());
-        if params.continue_token.is_none() {
-            break;
+        });
+        if let Some(book) = book {
+            tell_unreadable(&trace, &book.rollout);
+            books.push(book);
         }
-    }
+    };
+    cluster.list(namespace, of_trace).await?;
     if books.is_empty() {
+        let place = place(namespace);
         return Err(match selector {
             Some(selector) => DoraError::NothingLabelled { selector: selector.to_owned(), place },
             None => DoraError::Nothing(place),
         });
     }
     let page = render(&books, wanted, output, now)?;
-    std::io::stdout().write_all(page.as_bytes()).map_err(DoraError::Print)
+    terminal::print(&page).map_err(DoraError::Write)
+}
+
+fn tell_unreadable(trace: &RolloutTrace, rollout: &Key) {
+    let unreadable = trace.status.as_ref().map_or(0, stored::unreadable);
+    if unreadable > 0 {
+        terminal::note(&format!(
+            "{unreadable} lines of the ledger of RolloutTrace {rollout} cannot be read and are left \
+             out: somebody changed them"
+        ));
+    }
 }
 
 /// What a RolloutTrace tells; none if it holds no ledger yet.
@@ -148,14 +134,6 @@ pub fn book(trace: &RolloutTrace) -> Option<Book> {
         ledger: ledger(trace.status.as_ref()?)?,
         settings: settings(&trace.spec),
     })
-}
-
-fn failed(error: &kube::Error, place: &str) -> DoraError {
-    match error {
-        kube::Error::Api(status) if status.code == 404 => DoraError::NotInstalled,
-        kube::Error::Api(status) if status.is_forbidden() => DoraError::Forbidden(place.to_owned()),
-        other => DoraError::Api { resource: "rollouttraces", reason: words_of(other) },
-    }
 }
 
 /// A length of time as `--since` takes it: whole days, e.g. `30d`.

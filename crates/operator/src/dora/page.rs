@@ -1,12 +1,13 @@
-//! Figures as a page: a table, Markdown, CSV or JSON.
+//! Figures as a page: a table, Markdown, CSV, JSON or YAML.
 
 use clap::ValueEnum;
 use jiff::Timestamp;
-use timeline::dora::{Band, Figures, Rate, Times, WindowError};
+use timeline::dora::{Band, Figures, Rate, Times};
 
 use super::select::{Book, Selection, Wanted};
 use super::words::{duration, left_out, per_day, share};
-use super::{audit, csv, json};
+use super::{DoraError, audit, csv, json};
+use crate::render::{Format, document};
 
 /// No line of a table is wider than this.
 pub const WIDTH: usize = 100;
@@ -21,6 +22,8 @@ pub enum Output {
     Table,
     /// Everything, for a program.
     Json,
+    /// The same as YAML.
+    Yaml,
     /// A row for each Rollout and one for all.
     Csv,
     /// The table, to be pasted.
@@ -33,7 +36,7 @@ pub fn render(
     wanted: Wanted,
     output: Output,
     now: Timestamp,
-) -> Result<String, WindowError> {
+) -> Result<String, DoraError> {
     let selection = Selection::of(books, wanted, now)?;
     Ok(match output {
         Output::Table => text(&selection, wanted, now, &plain),
@@ -41,10 +44,10 @@ pub fn render(
         Output::Csv if wanted.audit => csv::lines(&selection),
         Output::Csv => csv::figures(&selection),
         Output::Json => {
-            let page = json::of(&selection, wanted, now);
-            let mut text = serde_json::to_string_pretty(&page).unwrap_or_default();
-            text.push('\n');
-            text
+            document(&json::of(&selection, wanted, now), Format::Json).map_err(DoraError::Write)?
+        }
+        Output::Yaml => {
+            document(&json::of(&selection, wanted, now), Format::Yaml).map_err(DoraError::Write)?
         }
     })
 }

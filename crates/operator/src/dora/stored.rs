@@ -42,6 +42,13 @@ pub fn ledger(status: &rtr::RolloutTraceStatus) -> Option<Ledger> {
     Some(ledger)
 }
 
+/// How many lines of a ledger cannot be read.
+pub(super) fn unreadable(status: &rtr::RolloutTraceStatus) -> usize {
+    let lines = status.ledger.iter().filter(|line| line.parse::<Line>().is_err()).count();
+    let days = status.days.iter().filter(|day| day.parse::<Day>().is_err()).count();
+    lines.saturating_add(days)
+}
+
 /// Writes the ledger of a report, and figures as of its time, into a status.
 pub(crate) fn write(report: &Report, status: &mut rtr::RolloutTraceStatus) {
     let Some(ledger) = report.ledger.as_deref() else {

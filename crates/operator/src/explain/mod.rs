@@ -1,47 +1,51 @@
 //! `throughline explain`: the story of an attempt, from what the cluster stores of it.
 
 mod choose;
+mod data;
 mod render;
 mod tree;
 
-use std::io::Write as _;
-
 use api::{RolloutAttempt, RolloutTrace};
+use clap::ValueEnum;
 use jiff::Timestamp;
-use kube::api::ListParams;
-use kube::{Api, Client};
 use timeline::Key;
 
 pub use choose::{NotThere, Wanted, choose};
+pub use data::data;
 pub use render::{WIDTH, render};
 
+use crate::cluster::{AskError, Cluster};
 use crate::journal::{self, ReadError};
-use crate::words;
+use crate::render::{Format, document};
+use crate::terminal;
+
+/// How a story is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// A tree, for a person.
+    #[default]
+    Text,
+    /// Everything, for a program.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
 
 /// Why nothing can be told; each says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum ExplainError {
-    /// The CRDs are not there.
+    /// The cluster does not say.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// The namespace is given twice, and not the same.
     #[error(
-        "this cluster serves no {0}.throughline.dev: install Throughline, or at least its CRDs: \
-         kubectl apply --server-side -k config/crd"
+        "{rollout} is in another namespace than --namespace {namespace}: leave one of them out"
     )]
-    NotInstalled(&'static str),
-    /// A permission is missing.
-    #[error("no permission to read {resource} in {namespace}: the role `view` has it there")]
-    Forbidden {
-        /// Of what.
-        resource: &'static str,
-        /// Where.
+    TwoNamespaces {
+        /// As it was given.
+        rollout: Key,
+        /// The other one.
         namespace: String,
-    },
-    /// The API server says something else.
-    #[error("cannot read {resource}: {reason}")]
-    Api {
-        /// Which.
-        resource: &'static str,
-        /// Its words.
-        reason: String,
     },
     /// Nobody follows such a Rollout.
     #[error(
@@ -55,41 +59,37 @@ pub enum ExplainError {
     /// What is stored cannot be read.
     #[error(transparent)]
     Broken(#[from] ReadError),
-    /// The story cannot be printed.
+    /// The story cannot be written.
     #[error("cannot print: {0}")]
-    Print(std::io::Error),
+    Write(std::io::Error),
 }
 
 /// Reads what is stored and prints it.
 pub(crate) async fn explain(
-    client: Client,
+    cluster: &Cluster,
     rollout: &Key,
     wanted: Wanted,
+    output: Output,
     now: Timestamp,
 ) -> Result<(), ExplainError> {
     let namespace = &rollout.namespace;
-    let attempts: Api<RolloutAttempt> = Api::namespaced(client.clone(), namespace);
-    let listed = attempts.list(&ListParams::default()).await;
-    let listed = listed.map_err(|error| failed("rolloutattempts", namespace, &error))?;
-    let of_rollout = listed.items.into_iter().filter(|object| object.spec.rollout == rollout.name);
-    let stored: Vec<RolloutAttempt> = of_rollout.collect();
-    let traces: Api<RolloutTrace> = Api::namespaced(client, namespace);
-    let trace = traces.get_opt(&rollout.name).await;
-    let trace = trace.map_err(|error| failed("rollouttraces", namespace, &error))?;
+    let mut stored: Vec<RolloutAttempt> = Vec::new();
+    let of_rollout = |object: RolloutAttempt| {
+        if object.spec.rollout == rollout.name {
+            stored.push(object);
+        }
+    };
+    cluster.list(Some(namespace), of_rollout).await?;
+    let trace: Option<RolloutTrace> = cluster.get(namespace, &rollout.name).await?;
     if stored.is_empty() && trace.is_none() {
         return Err(ExplainError::NotFollowed(rollout.clone()));
     }
     let chosen = choose(rollout, &stored, wanted)?;
-    let story = render(&journal::read(chosen)?, trace.as_ref(), now);
-    std::io::stdout().write_all(story.as_bytes()).map_err(ExplainError::Print)
-}
-
-fn failed(resource: &'static str, namespace: &str, error: &kube::Error) -> ExplainError {
-    match error {
-        kube::Error::Api(status) if status.code == 404 => ExplainError::NotInstalled(resource),
-        kube::Error::Api(status) if status.is_forbidden() => {
-            ExplainError::Forbidden { resource, namespace: namespace.to_owned() }
-        }
-        other => ExplainError::Api { resource, reason: words(other) },
-    }
+    let (journal, trace) = (journal::read(chosen)?, trace.as_ref());
+    let story = match output {
+        Output::Text => Ok(render(&journal, trace, now)),
+        Output::Json => document(&data(&journal, trace), Format::Json),
+        Output::Yaml => document(&data(&journal, trace), Format::Yaml),
+    };
+    story.and_then(|story| terminal::print(&story)).map_err(ExplainError::Write)
 }

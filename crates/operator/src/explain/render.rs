@@ -1,6 +1,7 @@
 //! A journal as a page of text.
 
 use api::RolloutTrace;
+use api::rollout_trace::ChainEntry;
 use jiff::{SignedDuration, Timestamp};
 use timeline::base::Moment;
 use timeline::journal::Journal;
@@ -97,18 +98,26 @@ fn head(page: &mut Page, journal: &Journal, trace: Option<&RolloutTrace>, now: T
     page.field("left out", [cut]);
 }
 
-/// What became of the link between Keptn's own spans.
-fn linked(journal: &Journal, trace: Option<&RolloutTrace>) -> Option<String> {
+/// What the RolloutTrace says of the attempt.
+pub(super) fn entry_of<'a>(
+    journal: &Journal,
+    trace: Option<&'a RolloutTrace>,
+) -> Option<&'a ChainEntry> {
     let status = trace?.status.as_ref()?;
     let identity = &journal.identity;
     if status.rollout_uid.as_ref() != Some(&identity.rollout_uid.to_string()) {
         return None;
     }
-    let entry = status.chain.iter().find(|entry| {
+    status.chain.iter().find(|entry| {
         entry.hash == identity.hash
             && entry.revision == identity.revision
             && i64::from(entry.attempt) == i64::from(identity.number)
-    })?;
+    })
+}
+
+/// What became of the link between Keptn's own spans.
+fn linked(journal: &Journal, trace: Option<&RolloutTrace>) -> Option<String> {
+    let entry = entry_of(journal, trace)?;
     let follows: Vec<String> = entry
         .follows
         .iter()

@@ -14,4 +14,5 @@ pub use line::LineError;
 pub(crate) use offset::moment;
 pub use read::{Problem, ReadError, read};
 pub(crate) use summary::{outcome, short};
+pub(crate) use write::moment as moment_of;
 pub use write::{object, status};

@@ -103,7 +103,8 @@ fn exported(offset: &Exported, closed: u32) -> rat::Exported {
     }
 }
 
-fn moment(moment: &Moment) -> rat::Moment {
+/// A time with its source, as it is stored.
+pub(crate) fn moment(moment: &Moment) -> rat::Moment {
     rat::Moment {
         at: moment.at,
         source: match moment.source {

@@ -1,0 +1,75 @@
+//! `throughline uninstall`: takes back what the operator wrote into objects of others.
+//!
+//! A KeptnAppVersion keeps the links that it was made with: they are part of a trace that was sent.
+
+mod change;
+mod contexts;
+mod history;
+
+use std::time::Duration;
+
+use crate::cluster::{AskError, Cluster, place};
+use crate::terminal;
+
+/// The operator answers a change within milliseconds.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// Why not all was taken back; each says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum UninstallError {
+    /// The cluster does not say what there is.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// Some objects are as they were; each was named.
+    #[error("{0} of the objects above are as they were: mend what is said of them, run it again")]
+    Left(usize),
+    /// The operator goes on.
+    #[error(
+        "links of ours are in KeptnAppContexts again: stop the operator first (kubectl --namespace \
+         throughline-system scale deployment/throughline --replicas 0), then run it again"
+    )]
+    StillWritten,
+    /// Nothing can be printed.
+    #[error("cannot print: {0}")]
+    Write(std::io::Error),
+}
+
+/// Says what is done, one line for each object.
+struct Told {
+    dry_run: bool,
+    left: usize,
+}
+
+impl Told {
+    fn done(&self, object: &str, what: &str) -> Result<(), UninstallError> {
+        let dry_run = if self.dry_run { " (dry run)" } else { "" };
+        terminal::print(&format!("{object}: {what}{dry_run}\n")).map_err(UninstallError::Write)
+    }
+
+    fn left(&mut self, object: &str, why: &str) {
+        self.left = self.left.saturating_add(1);
+        terminal::note(&format!("{object} is left as it is: {why}"));
+    }
+}
+
+/// Takes it back, in one namespace or in all, and prints what it does.
+pub(crate) async fn uninstall(
+    cluster: &Cluster,
+    namespace: Option<&str>,
+    history: bool,
+    dry_run: bool,
+) -> Result<(), UninstallError> {
+    let mut told = Told { dry_run, left: 0 };
+    let changed = contexts::mend(cluster, namespace, &mut told).await?;
+    if changed == 0 && told.left == 0 {
+        terminal::note(&format!("nothing of ours is in KeptnAppContexts of {}", place(namespace)));
+    }
+    history::delete(cluster, namespace, history, &mut told).await?;
+    if changed > 0 && !dry_run {
+        tokio::time::sleep(SECOND_LOOK).await;
+        if contexts::are_marked(cluster, namespace).await? > told.left {
+            return Err(UninstallError::StillWritten);
+        }
+    }
+    if told.left > 0 { Err(UninstallError::Left(told.left)) } else { Ok(()) }
+}
