@@ -22,8 +22,10 @@ pub fn run(data: &[u8]) {
             assert!((1..=SPANS).contains(refused), "{refused} of {SPANS}");
             (message, 256)
         }
-        Some(Delivered::Refused { message }) => (message, 512),
-        Some(Delivered::Later { after, message }) => {
+        Some(Delivered::Refused { message } | Delivered::Doubtful { message, .. }) => {
+            (message, 512)
+        }
+        Some(Delivered::Later { after, message, .. }) => {
             assert!(after.is_none_or(|after| after <= Duration::from_hours(1)), "{after:?}");
             (message, 512)
         }

@@ -33,6 +33,7 @@ mod lease;
 mod linker;
 pub mod metrics;
 pub mod observe;
+mod outage;
 mod pods;
 mod push;
 mod readiness;

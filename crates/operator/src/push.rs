@@ -8,8 +8,8 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::export::Delivered;
 use crate::export::metrics::{MetricsExporter, Requests, Resource, TextError};
+use crate::export::{Delivered, Reason};
 use crate::metrics::Metrics;
 
 /// Word of `throughline_errors_total` for what is sent.
@@ -27,8 +27,8 @@ pub(crate) struct Push {
 /// Why not all metrics came through.
 #[derive(Debug, thiserror::Error)]
 enum PushError {
-    #[error("{0}")]
-    Unavailable(String),
+    #[error("{1}")]
+    Unavailable(Reason, String),
     #[error("the collector refuses {points} points: {message}")]
     Refused { points: u64, message: String },
     #[error("the collector did not take all of them within {0:?}")]
@@ -45,7 +45,7 @@ impl PushError {
     /// Its word in `throughline_errors_total`.
     fn error_type(&self) -> &'static str {
         match self {
-            Self::Unavailable(_) => "unavailable",
+            Self::Unavailable(reason, _) => reason.error_type(),
             Self::Refused { .. } => "refused",
             Self::TooSlow(_) => "timeout",
             Self::Unreadable(_) => "unreadable",
@@ -116,8 +116,9 @@ impl Push {
                     wrong.get_or_insert(error);
                 }
                 // Nobody is there: the other requests would find nobody either.
-                Delivered::Later { message, .. } => {
-                    return Err(self.failed(PushError::Unavailable(message)));
+                Delivered::Later { reason, message, .. }
+                | Delivered::Doubtful { reason, message } => {
+                    return Err(self.failed(PushError::Unavailable(reason, message)));
                 }
             }
         }

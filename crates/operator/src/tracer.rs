@@ -190,7 +190,8 @@ impl Tracer {
             Answer::Sent(key, sent, spans) => {
                 // Spread over a wait: the fraction of a second is as random as it needs to be.
                 let jitter = now.subsec_microsecond().unsigned_abs() % 1001;
-                self.engine.sent(&key, &sent, spans, jitter, now);
+                let aside = self.engine.sent(&key, &sent, spans, jitter, now);
+                self.metrics.set_aside(aside);
             }
             Answer::Recalled(attempts, page, recalled) => {
                 for attempt in attempts {

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use timeline::Key;
 use timeline::engine::{Effect, ReportWritten};
 use timeline::keptn::app_context::{ContextWritten, WriteProblem};
-use timeline::outbox::{AttemptWritten, NotStored, Recalled, Sent};
+use timeline::outbox::{AttemptWritten, NotStored, Recalled, Sent, Wait};
 use tokio::task::{Id, JoinSet};
 
 use crate::writer::Answer;
@@ -57,7 +57,7 @@ impl Asked {
             }
             Self::Report(key) => Answer::Report(key, ReportWritten::NotStored(NotStored::Failed)),
             Self::Attempt(key) => Answer::Attempt(key, AttemptWritten::Failed),
-            Self::Send(key, spans) => Answer::Sent(key, Sent::Later(None), spans),
+            Self::Send(key, spans) => Answer::Sent(key, Sent::Later(Wait::default()), spans),
             Self::Recall(page) => Answer::Recalled(Vec::new(), page, Recalled::Failed(None)),
             Self::Read(key, uid) => Answer::Read(key, uid.to_string(), None),
             Self::Courtesy => Answer::Nothing,
@@ -121,7 +121,7 @@ mod tests {
 
         work.begin(Asked::Send(cart.clone(), 3), async { panic!("a defect") });
         let answer = work.next().await;
-        assert!(matches!(answer, Some(Answer::Sent(key, Sent::Later(None), 3)) if key == cart));
+        assert!(matches!(answer, Some(Answer::Sent(key, Sent::Later(_), 3)) if key == cart));
         assert!(work.next().await.is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::Client;
 use smol_str::SmolStr;
@@ -10,7 +10,9 @@ use timeline::base::AttemptId;
 use timeline::engine::{ReportWrite, ReportWritten};
 use timeline::journal::Journal;
 use timeline::keptn::app_context::{ContextWrite, ContextWritten, WriteProblem};
-use timeline::outbox::{Announcement, AttemptWrite, AttemptWritten, NotStored, Recalled, Sent};
+use timeline::outbox::{
+    Announcement, AttemptWrite, AttemptWritten, NotStored, Recalled, Sent, Wait,
+};
 use timeline::seen::EventsSeen;
 use timeline::spans::Batch;
 use timeline::stored::RolloutAttemptSeen;
@@ -18,9 +20,10 @@ use timeline::{Key, Kind};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::export::{Delivered, Exporter};
+use crate::export::{Delivered, Exporter, Reason};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
+use crate::outage::Outage;
 use crate::rejection::Rejection;
 use crate::{announcer, events, journalist, linker, recorder};
 
@@ -74,6 +77,7 @@ pub(crate) struct Writer {
     metrics: Metrics,
     /// That Events cannot be read was logged.
     events_forbidden: Arc<AtomicBool>,
+    outage: Outage,
 }
 
 impl Writer {
@@ -87,7 +91,7 @@ impl Writer {
         let places = |places| Arc::new(Semaphore::new(places));
         let (links, others) = (places(LINKS_AT_ONCE), places(OTHERS_AT_ONCE));
         let (traces, courtesies) = (places(TRACES_AT_ONCE), places(COURTESIES_AT_ONCE));
-        let events_forbidden = Arc::default();
+        let (events_forbidden, outage) = (Arc::default(), Outage::default());
         Self {
             client,
             namespace,
@@ -99,6 +103,7 @@ impl Writer {
             leadership,
             metrics,
             events_forbidden,
+            outage,
         }
     }
 
@@ -205,7 +210,7 @@ impl Writer {
         };
         if let Err(error) = self.leadership.check() {
             tracing::debug!(%key, %error, "spans stay");
-            return Answer::Sent(key, Sent::Later(None), spans);
+            return Answer::Sent(key, Sent::Later(Wait::default()), spans);
         }
         let sent = match exporter.deliver(&batch).await {
             Delivered::Acknowledged => Sent::Acknowledged,
@@ -219,14 +224,32 @@ impl Writer {
                 self.metrics.failed("send", SPANS, "refused");
                 Sent::Refused(message)
             }
-            Delivered::Later { after, message } => {
-                tracing::debug!(%key, spans, message, "the collector does not accept spans now; trying again");
-                self.metrics.failed("send", SPANS, "unavailable");
-                Sent::Later(after.and_then(|after| after.try_into().ok()))
+            Delivered::Later { after, reason, message } => {
+                self.postponed(&key, spans, reason, &message);
+                let after = after.and_then(|after| after.try_into().ok());
+                Sent::Later(Wait { after, why: Some(reason.words()), doubt: None })
+            }
+            Delivered::Doubtful { reason, message } => {
+                self.postponed(&key, spans, reason, &message);
+                let (why, doubt) = (Some(reason.words()), Some(message));
+                Sent::Later(Wait { after: None, why, doubt })
             }
         };
+        if !matches!(sent, Sent::Later(_)) && self.outage.ends() {
+            tracing::info!("the collector takes spans again");
+        }
         self.metrics.sent(&sent, spans);
         Answer::Sent(key, sent, spans)
+    }
+
+    /// Says and counts that the collector takes nothing now.
+    fn postponed(&self, key: &Key, spans: u64, reason: Reason, message: &str) {
+        if self.outage.begins(reason, Instant::now()) {
+            tracing::warn!(%key, spans, message, "the collector takes no spans now: they are kept and sent again; told again when the reason changes");
+        } else {
+            tracing::debug!(%key, spans, message, "the collector takes no spans now");
+        }
+        self.metrics.failed("send", SPANS, reason.error_type());
     }
 
     pub(crate) async fn recall(self, limit: usize, page: Option<String>) -> Answer {

@@ -12,7 +12,7 @@ use jiff::fmt::rfc2822;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 
-use super::{Delivered, MESSAGE_LIMIT};
+use super::{Delivered, MESSAGE_LIMIT, Reason};
 
 /// What a collector says is shown up to here, in bytes.
 const QUOTE_LIMIT: usize = 256;
@@ -85,7 +85,7 @@ pub(super) fn taken(message: Option<&[u8]>, items: u64) -> Delivered {
 /// What an HTTP status that is no success means.
 ///
 /// Only four are to be tried again, "all other 4xx or 5xx response status codes MUST NOT be
-/// retried". A redirect is neither: nobody looked at the batch, so nothing is lost by keeping it.
+/// retried"; of those, 5xx are tried for a day. A redirect is neither: nobody looked at the batch, so nothing is lost by keeping it.
 pub(super) fn turned_down(answer: &Answer) -> Delivered {
     let words = match answer.content_type().as_deref() {
         Some("application/x-protobuf") => answer
@@ -105,13 +105,16 @@ pub(super) fn turned_down(answer: &Answer) -> Delivered {
         message.push_str(": ");
         message.push_str(&words);
     }
+    let reason = Reason::of_status(answer.status);
     match answer.status.as_u16() {
-        429 | 502..=504 => Delivered::Later { after: retry_after(answer), message },
+        429 | 502..=504 => Delivered::Later { after: retry_after(answer), reason, message },
         // A wrong token or path says nothing about the batch: it waits until a person has mended
         // the settings. OTLP would have it dropped; the journal is there to keep it.
-        401 | 403 | 404 => Delivered::Later { after: None, message },
+        401 | 403 | 404 => Delivered::Later { after: None, reason, message },
+        // OTLP would have it dropped. It is what a collector also answers that is itself at fault.
+        500.. => Delivered::Doubtful { reason, message },
         400.. => Delivered::Refused { message },
-        _ => Delivered::Later { after: None, message },
+        _ => Delivered::Later { after: None, reason, message },
     }
 }
 

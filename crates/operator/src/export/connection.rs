@@ -7,17 +7,15 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
 
-use super::MESSAGE_LIMIT;
 use super::answer::{Answer, Body, WORDS_LIMIT, one_line};
-use super::settings::{Certificates, File, Protocol, SettingsError, Target};
+use super::settings::{Protocol, SettingsError, Target};
+use super::tls;
+use super::{MESSAGE_LIMIT, Reason};
 
 /// A connection that rests longer may have been forgotten by something on the way.
 const REST: Duration = Duration::from_secs(30);
@@ -49,13 +47,13 @@ impl Connection {
         &self,
         target: &Arc<Target>,
         request: Request<Full<Bytes>>,
-    ) -> Result<Answer, String> {
-        let client = self.client(target).await?;
+    ) -> Result<Answer, (Reason, String)> {
+        let client = self.client(target).await.map_err(|message| (Reason::File, message))?;
         exchange(&client, request).await.map_err(|error| {
             self.give_up();
             let reason = chain(&*error);
             let message = format!("{} does not answer: {reason}{}", target.shown, hint(target));
-            one_line(&message, WORDS_LIMIT)
+            (Reason::of_error(&*error), one_line(&message, WORDS_LIMIT))
         })
     }
 
@@ -93,9 +91,9 @@ fn client(target: &Target) -> Result<Client, SettingsError> {
     let secure = target.secure();
     let connector = HttpsConnectorBuilder::new();
     let connector = if secure {
-        connector.with_tls_config(tls(&target.certificates)?).https_only()
+        connector.with_tls_config(tls::to(&target.certificates)?).https_only()
     } else {
-        connector.with_tls_config(no_tls()?).https_or_http()
+        connector.with_tls_config(tls::none()?).https_or_http()
     };
     let mut http = HttpConnector::new();
     http.enforce_http(false);
@@ -109,62 +107,6 @@ fn client(target: &Target) -> Result<Client, SettingsError> {
     client.pool_timer(TokioTimer::new()).pool_idle_timeout(REST);
     client.http2_only(target.protocol == Protocol::Grpc);
     Ok(client.build(connector))
-}
-
-/// The provider is named: one that is installed for the whole process is somebody else's choice.
-fn tls_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, SettingsError>
-{
-    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| SettingsError::Tls { reason: error.to_string() })
-}
-
-fn no_tls() -> Result<ClientConfig, SettingsError> {
-    Ok(tls_builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-}
-
-fn tls(certificates: &Certificates) -> Result<ClientConfig, SettingsError> {
-    let builder = tls_builder()?;
-    let builder = match &certificates.authority {
-        Some(file) => builder.with_root_certificates(authorities(file)?),
-        None => builder
-            .with_native_roots()
-            .map_err(|error| SettingsError::NoAuthorities { reason: error.to_string() })?,
-    };
-    let Some((certificate, key)) = &certificates.identity else {
-        return Ok(builder.with_no_client_auth());
-    };
-    let chain = all_of(certificate)?;
-    let secret = PrivateKeyDer::from_pem_file(&key.path)
-        .map_err(|error| key.unusable(&in_words(error, "private key")))?;
-    builder.with_client_auth_cert(chain, secret).map_err(|error| certificate.unusable(&error))
-}
-
-fn authorities(file: &File) -> Result<RootCertStore, SettingsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in all_of(file)? {
-        roots.add(certificate).map_err(|error| file.unusable(&error))?;
-    }
-    Ok(roots)
-}
-
-fn all_of(file: &File) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
-    let certificates = CertificateDer::pem_file_iter(&file.path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| file.unusable(&in_words(error, "certificate")))?;
-    if certificates.is_empty() {
-        return Err(file.unusable(&in_words(pem::Error::NoItemsFound, "certificate")));
-    }
-    Ok(certificates)
-}
-
-/// What is wrong with a file of PEM. Its own words repeat lines of the file, which may be a key's.
-fn in_words(error: pem::Error, what: &str) -> String {
-    match error {
-        pem::Error::Io(error) => error.to_string(),
-        pem::Error::NoItemsFound => format!("there is no {what} in it"),
-        _ => "it is not PEM".to_owned(),
-    }
 }
 
 /// An error with what it comes from; hyper says what went wrong only in the last of them.

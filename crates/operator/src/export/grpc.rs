@@ -7,15 +7,15 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue, TE};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE};
 use hyper::{Method, Request, Version};
 use percent_encoding::percent_decode;
 use prost::Message as _;
 
-use super::Delivered;
 use super::answer::{Answer, Body, bounded, google, gunzip, quoted, taken, turned_down};
 use super::encode::compressed;
 use super::settings::Target;
+use super::{Delivered, Reason};
 
 const ENCODING: &str = "grpc-encoding";
 const ACCEPTED: &str = "grpc-accept-encoding";
@@ -52,7 +52,11 @@ const CODES: [&str; 17] = [
 ];
 
 /// A call that brings a message to the collector.
-pub(super) fn request(target: &Target, message: &[u8]) -> std::io::Result<Request<Full<Bytes>>> {
+pub(super) fn request(
+    target: &Target,
+    given: HeaderMap,
+    message: &[u8],
+) -> std::io::Result<Request<Full<Bytes>>> {
     let gzipped = if target.gzip { Some(compressed(message)?) } else { None };
     let payload = gzipped.as_deref().unwrap_or(message);
     // The limit of a message is far below the four bytes of its length.
@@ -66,7 +70,7 @@ pub(super) fn request(target: &Target, message: &[u8]) -> std::io::Result<Reques
     *request.version_mut() = Version::HTTP_2;
     *request.uri_mut() = target.uri.clone();
     let headers = request.headers_mut();
-    headers.clone_from(&target.headers);
+    *headers = given;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
     headers.insert(ACCEPTED, HeaderValue::from_static("gzip"));
@@ -83,7 +87,8 @@ pub(super) fn judge(answer: &Answer, items: u64) -> Delivered {
     let Some(status) = of(STATUS) else {
         if answer.status.is_success() {
             let message = "an answer without grpc-status: is the endpoint a collector's?";
-            return Delivered::Later { after: None, message: message.to_owned() };
+            let (reason, message) = (Reason::NotACollector, message.to_owned());
+            return Delivered::Later { after: None, reason, message };
         }
         // Something on the way has answered. gRPC's own table of these (doc/http-grpc-status-mapping.md)
         // leads to the same ends.
@@ -102,19 +107,28 @@ pub(super) fn judge(answer: &Answer, items: u64) -> Delivered {
     };
     let details = of(DETAILS).and_then(|details| BASE64.decode(details.as_bytes()).ok());
     let delay = details.and_then(|details| retry_delay(&details));
+    let reason = match CODES[code] {
+        "UNAUTHENTICATED" | "PERMISSION_DENIED" => Reason::Unauthorized,
+        "UNIMPLEMENTED" => Reason::NotFound,
+        "RESOURCE_EXHAUSTED" => Reason::Throttled,
+        "DEADLINE_EXCEEDED" => Reason::Timeout,
+        _ => Reason::ServerError,
+    };
     // OTLP's table, docs/specification.md, "Failures"; and, as with 401, 403 and 404 over HTTP,
     // what says that the settings are wrong and not the batch.
-    let again = match CODES[code] {
+    match CODES[code] {
         "CANCELLED" | "DEADLINE_EXCEEDED" | "ABORTED" | "OUT_OF_RANGE" | "UNAVAILABLE"
-        | "DATA_LOSS" | "UNAUTHENTICATED" | "PERMISSION_DENIED" | "UNIMPLEMENTED" => true,
-        // Only if the server says that it will recover: a message that is too large is one, too.
-        "RESOURCE_EXHAUSTED" => delay.is_some(),
-        _ => false,
-    };
-    if again {
-        Delivered::Later { after: delay.and_then(bounded), message }
-    } else {
-        Delivered::Refused { message }
+        | "DATA_LOSS" | "UNAUTHENTICATED" | "PERMISSION_DENIED" | "UNIMPLEMENTED" => {
+            Delivered::Later { after: delay.and_then(bounded), reason, message }
+        }
+        // By OTLP only if the server says that it will recover. Without that it is what many say who
+        // are overloaded, and what a server says to a message that is too large for it.
+        "RESOURCE_EXHAUSTED" if delay.is_some() => {
+            Delivered::Later { after: delay.and_then(bounded), reason, message }
+        }
+        // The last two are gRPC's HTTP 500.
+        "RESOURCE_EXHAUSTED" | "INTERNAL" | "UNKNOWN" => Delivered::Doubtful { reason, message },
+        _ => Delivered::Refused { message },
     }
 }
 

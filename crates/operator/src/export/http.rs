@@ -2,22 +2,26 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request};
 
-use super::Delivered;
 use super::answer::{Answer, taken, turned_down};
 use super::encode::compressed;
 use super::settings::Target;
+use super::{Delivered, Reason};
 
 /// A request that brings a message to the collector.
-pub(super) fn request(target: &Target, message: Bytes) -> std::io::Result<Request<Full<Bytes>>> {
+pub(super) fn request(
+    target: &Target,
+    given: HeaderMap,
+    message: Bytes,
+) -> std::io::Result<Request<Full<Bytes>>> {
     let body = if target.gzip { compressed(&message)?.into() } else { message };
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = target.uri.clone();
     let headers = request.headers_mut();
-    headers.clone_from(&target.headers);
+    *headers = given;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     if target.gzip {
@@ -36,6 +40,7 @@ pub(super) fn judge(answer: &Answer, items: u64) -> Delivered {
         // that for an acknowledgement would lose all spans without a word.
         Some("text/html" | "application/xhtml+xml") => Delivered::Later {
             after: None,
+            reason: Reason::NotACollector,
             message: "a web page came back: is the endpoint a collector's?".to_owned(),
         },
         // A proper answer has this type; a few servers give none.

@@ -17,9 +17,11 @@ mod encode;
 mod grpc;
 mod http;
 pub mod metrics;
+mod reason;
 mod sender;
 pub mod settings;
 mod signal;
+mod tls;
 
 use std::fmt;
 use std::time::Duration;
@@ -30,6 +32,7 @@ use timeline::spans::Batch;
 
 use answer::{Answer, Body};
 pub use encode::encoded;
+pub use reason::Reason;
 use sender::{Sender, judge};
 use settings::Protocol;
 pub use settings::{MetricsSettings, OtlpArgs, Settings, SettingsError};
@@ -65,6 +68,15 @@ pub enum Delivered {
     Later {
         /// What the collector asks to wait, at most an hour.
         after: Option<Duration>,
+        /// Why, in kind.
+        reason: Reason,
+        /// Why, at most 512 bytes in one line.
+        message: String,
+    },
+    /// Nobody took it, and it may be because of what it is: send it again later, and not for ever.
+    Doubtful {
+        /// Why, in kind.
+        reason: Reason,
         /// Why, at most 512 bytes in one line.
         message: String,
     },

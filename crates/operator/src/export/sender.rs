@@ -6,11 +6,12 @@ use std::sync::Arc;
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
+use hyper::header::HeaderMap;
 
 use super::answer::{Answer, WORDS_LIMIT, one_line};
 use super::connection::Connection;
 use super::settings::{Protocol, SettingsError, Target};
-use super::{Delivered, MESSAGE_LIMIT, grpc, http};
+use super::{Delivered, MESSAGE_LIMIT, Reason, grpc, http};
 
 /// Cheap to clone; connects when first needed, and again by itself.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ pub(super) struct Sender {
 impl Sender {
     pub(super) fn new(target: &Arc<Target>) -> Result<Self, SettingsError> {
         let connection = Connection::new(target)?;
+        target.header_files.add_to(&mut HeaderMap::new())?;
         Ok(Self { target: Arc::clone(target), connection: Arc::new(connection) })
     }
 
@@ -41,26 +43,50 @@ impl Sender {
         self.connection.give_up();
         let Target { shown, timeout, .. } = &*self.target;
         let message = one_line(&format!("no answer from {shown} within {timeout:?}"), WORDS_LIMIT);
-        Delivered::Later { after: None, message }
+        Delivered::Later { after: None, reason: Reason::Timeout, message }
     }
 
     async fn exchange(&self, message: Bytes, items: u64) -> Delivered {
-        let answer = match self.request(message).await {
+        let headers = match self.headers().await {
+            Ok(headers) => headers,
+            Err(message) => {
+                return Delivered::Later { after: None, reason: Reason::File, message };
+            }
+        };
+        let answer = match self.request(headers, message).await {
             Ok(request) => self.connection.send(&self.target, request).await,
             Err(error) => return Delivered::Refused { message: error.to_string() },
         };
         match answer {
             Ok(answer) => judge(self.target.protocol, &answer, items),
-            Err(message) => Delivered::Later { after: None, message },
+            Err((reason, message)) => Delivered::Later { after: None, reason, message },
         }
     }
 
+    /// What goes with a request, as the files say now. One that was replaced needs no restart.
+    async fn headers(&self) -> Result<HeaderMap, String> {
+        let mut headers = self.target.headers.clone();
+        if self.target.header_files.is_empty() {
+            return Ok(headers);
+        }
+        let target = Arc::clone(&self.target);
+        let read = tokio::task::spawn_blocking(move || {
+            target.header_files.add_to(&mut headers).map(|()| headers)
+        });
+        let read = read.await.map_err(|error| error.to_string())?;
+        read.map_err(|error| one_line(&error.to_string(), WORDS_LIMIT))
+    }
+
     /// To compress a large message takes longer than the owner may wait.
-    async fn request(&self, message: Bytes) -> std::io::Result<Request<Full<Bytes>>> {
+    async fn request(
+        &self,
+        headers: HeaderMap,
+        message: Bytes,
+    ) -> std::io::Result<Request<Full<Bytes>>> {
         let target = Arc::clone(&self.target);
         let make = move || match target.protocol {
-            Protocol::Grpc => grpc::request(&target, &message),
-            Protocol::HttpProtobuf => http::request(&target, message),
+            Protocol::Grpc => grpc::request(&target, headers, &message),
+            Protocol::HttpProtobuf => http::request(&target, headers, message),
         };
         if !self.target.gzip {
             return make();

@@ -4,6 +4,7 @@
 //! A value that is not understood stops the start. The specification asks for a warning there and
 //! to go on without it, which sends in clear or to nobody.
 
+mod header_files;
 mod headers;
 mod list;
 mod metrics;
@@ -21,6 +22,7 @@ use hyper::header::HeaderMap;
 use hyper::http::uri::{Scheme, Uri};
 
 use super::signal::Signal;
+use header_files::HeaderFiles;
 pub use metrics::MetricsSettings;
 use variables::Variables;
 
@@ -45,13 +47,21 @@ pub struct OtlpArgs {
     /// `OTEL_EXPORTER_OTLP_HEADERS`, which does not show in the list of processes.
     #[arg(long, value_name = "KEY=VALUE")]
     otlp_header: Vec<Secret>,
+    /// A file of more headers, `key=value` in each line; read again with each request, so a mounted
+    /// Secret may change.
+    #[arg(long, value_name = "FILE")]
+    otlp_headers_file: Option<String>,
+    /// A file of a token that is sent as `authorization: Bearer`; read again with each request.
+    #[arg(long, value_name = "FILE")]
+    otlp_bearer_token_file: Option<String>,
     /// How long a delivery may take, from connecting to the answer, e.g. 500ms [default: 10s]
     #[arg(long, value_name = "DURATION")]
     otlp_timeout: Option<String>,
     /// Whether requests are compressed [default: none]
     #[arg(long, value_name = "COMPRESSION", value_parser = ["gzip", "none"])]
     otlp_compression: Option<String>,
-    /// Certificates of the authorities that the collector's is from, as PEM [default: the system's]
+    /// Certificates of the authorities that the collector's is from, as PEM [default: the
+    /// system's, else those built in]
     #[arg(long, value_name = "FILE")]
     otlp_ca_file: Option<String>,
     /// Our own certificate, as PEM, where the collector asks for one.
@@ -99,6 +109,7 @@ pub(super) struct Target {
     pub(super) shown: String,
     /// Marked as sensitive: neither logged nor kept by HTTP/2's compression.
     pub(super) headers: HeaderMap,
+    pub(super) header_files: HeaderFiles,
     pub(super) timeout: Duration,
     pub(super) gzip: bool,
     pub(super) certificates: Certificates,
@@ -124,6 +135,18 @@ impl Target {
             uri,
             shown,
             headers: headers::all(args, read.find("HEADERS", "", None).as_ref())?,
+            header_files: HeaderFiles {
+                list: read.file(
+                    "HEADERS_FILE",
+                    "--otlp-headers-file",
+                    args.otlp_headers_file.as_ref(),
+                ),
+                token: read.file(
+                    "BEARER_TOKEN_FILE",
+                    "--otlp-bearer-token-file",
+                    args.otlp_bearer_token_file.as_ref(),
+                ),
+            },
             timeout: timeout.map_or(Ok(DEFAULT_TIMEOUT), |timeout| timeout.duration())?,
             gzip: compression.map_or(Ok(false), |compression| compression.gzip())?,
             certificates: read.certificates(args)?,
@@ -156,7 +179,7 @@ impl fmt::Display for Protocol {
 /// Files for TLS.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Certificates {
-    /// Who vouches for the collector; the system's authorities if none is given.
+    /// Who vouches for the collector; the system's authorities, or those built in, if none is given.
     pub(super) authority: Option<File>,
     /// Our certificate and its key.
     pub(super) identity: Option<(File, File)>,
@@ -219,7 +242,7 @@ pub enum SettingsError {
         /// What is not.
         missing: &'static str,
     },
-    /// A file of certificates cannot be used.
+    /// A file of certificates or headers cannot be used.
     #[error("{name}: cannot use {}: {reason}", path.display())]
     File {
         /// The variable or flag that names it.
@@ -227,15 +250,6 @@ pub enum SettingsError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        reason: String,
-    },
-    /// The system has no certificates of authorities.
-    #[error(
-        "no authority of the system can be used ({reason}): set OTEL_EXPORTER_OTLP_CERTIFICATE to \
-         the one of the collector"
-    )]
-    NoAuthorities {
-        /// What is wrong with them.
         reason: String,
     },
     /// TLS cannot be set up at all.

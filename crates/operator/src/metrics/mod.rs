@@ -322,6 +322,14 @@ impl Metrics {
         }
     }
 
+    /// So many spans are given up that a collector did not take for a day.
+    pub(crate) fn set_aside(&self, spans: u64) {
+        if spans > 0 {
+            tracing::warn!(spans, "the collector did not take them for a day: they are set aside");
+            self.spans.get_or_create(&Outcome { outcome: "refused" }).inc_by(spans);
+        }
+    }
+
     /// How many attempts are pending, and whether their collector is away.
     pub(crate) fn attempts(&self, pending: usize, collector_away: bool) {
         self.attempts.set(i64::try_from(pending).unwrap_or(i64::MAX));

@@ -199,8 +199,8 @@ async fn what_does_not_come_through_is_counted_by_what_became_of_it() {
     for (mood, error_type) in [
         (Mood::Refuses, "refused"),
         (Mood::TakesInPart, "refused"),
-        (Mood::IsAway, "unavailable"),
-        (Mood::Hangs, "unavailable"),
+        (Mood::IsAway, "server_error"),
+        (Mood::Hangs, "timeout"),
     ] {
         let (collector, url) = Collector::start(mood).await;
         let push = push(&url, &[NEVER, ("OTEL_EXPORTER_OTLP_TIMEOUT", "300")]);

@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use operator::export::{Delivered, Exporter, encoded};
+use operator::export::{Delivered, Exporter, Reason, encoded};
 use prost::Message as _;
 use tokio::net::TcpListener;
 use tonic::codec::CompressionEncoding;
@@ -192,13 +192,16 @@ async fn a_refusal_is_never_sent_again() {
 }
 
 #[tokio::test]
-async fn an_exhausted_collector_is_asked_again_only_if_it_says_when() {
+async fn an_exhausted_collector_is_in_doubt_unless_it_says_when() {
     let message = "gRPC RESOURCE_EXHAUSTED: busy".to_owned();
     let asked = delivered(Err(exhausted(Code::ResourceExhausted, Some(9)))).await;
     let after = Some(Duration::from_secs(9));
-    assert_eq!(asked, Delivered::Later { after, message: message.clone() });
+    assert_eq!(
+        asked,
+        Delivered::Later { after, reason: Reason::Throttled, message: message.clone() }
+    );
     let not_asked = delivered(Err(exhausted(Code::ResourceExhausted, None))).await;
-    assert_eq!(not_asked, Delivered::Refused { message });
+    assert_eq!(not_asked, Delivered::Doubtful { reason: Reason::Throttled, message });
 }
 
 #[tokio::test]
@@ -206,7 +209,7 @@ async fn an_unavailable_collector_is_asked_again_and_heeded_if_it_says_when() {
     let message = "gRPC UNAVAILABLE: busy".to_owned();
     let asked = delivered(Err(exhausted(Code::Unavailable, Some(30)))).await;
     let after = Some(Duration::from_secs(30));
-    assert_eq!(asked, Delivered::Later { after, message });
+    assert_eq!(asked, Delivered::Later { after, reason: Reason::ServerError, message });
     let not_asked = delivered(Err(exhausted(Code::Unavailable, None))).await;
     assert_later(&not_asked, "gRPC UNAVAILABLE: busy");
 }

@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceResponse,
 };
-use operator::export::{Delivered, Exporter, encoded};
+use operator::export::{Delivered, Exporter, Reason, encoded};
 use prost::Message as _;
 use tokio::net::TcpListener;
 
@@ -29,8 +29,9 @@ fn partial(rejected_spans: i64, error_message: &str) -> Vec<u8> {
     ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec()
 }
 
-fn later(seconds: u64, message: &str) -> Delivered {
-    Delivered::Later { after: Some(Duration::from_secs(seconds)), message: message.to_owned() }
+fn later(seconds: u64, reason: Reason, message: &str) -> Delivered {
+    let (after, message) = (Some(Duration::from_secs(seconds)), message.to_owned());
+    Delivered::Later { after, reason, message }
 }
 
 #[tokio::test]
@@ -103,13 +104,16 @@ async fn a_bad_request_is_never_sent_again() {
 #[tokio::test]
 async fn an_overloaded_collector_says_in_seconds_or_as_a_date_how_long_to_wait() {
     let answer = reply(429, &[("retry-after", "17")], "");
-    assert_eq!(delivered(answer).await, later(17, "HTTP 429 Too Many Requests"));
+    assert_eq!(delivered(answer).await, later(17, Reason::Throttled, "HTTP 429 Too Many Requests"));
     let dates = [
         ("date", "Sun, 01 Mar 2026 10:00:00 GMT"),
         ("retry-after", "Sun, 01 Mar 2026 10:02:00 GMT"),
     ];
     let answer = reply(503, &dates, "");
-    assert_eq!(delivered(answer).await, later(120, "HTTP 503 Service Unavailable"));
+    assert_eq!(
+        delivered(answer).await,
+        later(120, Reason::ServerError, "HTTP 503 Service Unavailable")
+    );
     assert_later(&delivered(reply(503, &[], "")).await, "HTTP 503 Service Unavailable");
 }
 

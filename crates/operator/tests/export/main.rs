@@ -1,13 +1,17 @@
 //! The exporter against collectors on loopback: tonic's server for gRPC, axum's for HTTP and for
 //! answers that no proper server gives.
 
-#![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "what is missing fails the test")]
 
 mod collector;
+mod directory;
 mod grpc;
+mod header_files;
 mod http;
 mod metrics;
+mod reasons;
 mod sample;
+mod start;
 mod tls;
 
 use operator::export::{Delivered, Exporter, OtlpArgs, Settings};
@@ -31,7 +35,7 @@ fn settings(variables: &[(&str, &str)]) -> Settings {
 fn assert_later(delivered: &Delivered, words: &str) {
     let said = matches!(
         delivered,
-        Delivered::Later { after: None, message } if message.contains(words)
+        Delivered::Later { after: None, message, .. } if message.contains(words)
     );
     assert!(said, "{delivered:?} does not say {words:?}");
 }

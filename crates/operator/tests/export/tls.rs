@@ -1,9 +1,9 @@
 //! Certificates: whom the exporter trusts, who it says it is, and what happens when files change.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use operator::export::{Delivered, Exporter};
+use operator::export::{Delivered, Exporter, Reason};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
 };
@@ -13,6 +13,7 @@ use rustls::server::WebPkiClientVerifier;
 use tokio_rustls::TlsAcceptor;
 
 use crate::collector::{Collector, Reply, reply};
+use crate::directory::Directory;
 use crate::sample::batch;
 use crate::{assert_later, exporter, settings};
 
@@ -63,29 +64,6 @@ async fn collector(tls: TlsAcceptor, replies: Vec<Reply>) -> Collector {
     Collector::start_at("127.0.0.1:0", Some(tls), replies).await
 }
 
-/// A directory that goes with the test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("throughline-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
-}
-
 fn to(collector: &Collector, more: &[(&str, &str)]) -> Exporter {
     let endpoint = format!("https://{}", collector.address);
     exporter(&[&[("ENDPOINT", endpoint.as_str())], more].concat())
@@ -111,7 +89,9 @@ async fn a_collector_of_another_authority_gets_nothing() {
     let file = directory.write("ca.crt", &authority("another").pem());
     let stranger = collector(acceptor(&authority("strange"), None, false), vec![]).await;
     let exporter = to(&stranger, &[("CERTIFICATE", &file)]);
-    assert_later(&exporter.deliver(&batch()).await, "UnknownIssuer");
+    let delivered = exporter.deliver(&batch()).await;
+    assert_later(&delivered, "UnknownIssuer");
+    assert!(matches!(delivered, Delivered::Later { reason: Reason::Tls, .. }), "{delivered:?}");
     assert_eq!(stranger.received().len(), 0);
 }
 
@@ -140,7 +120,7 @@ async fn a_collector_that_asks_who_we_are_is_shown_our_certificate() {
     let collector = collector(acceptor(&servers, Some(&clients), false), vec![]).await;
     let nobody = to(&collector, &[("CERTIFICATE", &file)]);
     let delivered = nobody.deliver(&batch()).await;
-    assert!(matches!(delivered, Delivered::Later { .. }), "{delivered:?}");
+    assert!(matches!(delivered, Delivered::Later { reason: Reason::Tls, .. }), "{delivered:?}");
     let known = to(
         &collector,
         &[("CERTIFICATE", &file), ("CLIENT_CERTIFICATE", &certificate), ("CLIENT_KEY", &key)],

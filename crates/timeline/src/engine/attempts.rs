@@ -7,14 +7,15 @@ use jiff::Timestamp;
 
 use super::belonging::evidence_of;
 use super::ledger_state::Early;
-use super::{Effect, Engine};
+use super::{Effect, Engine, REPORT_DELAY};
+use crate::base::time::later;
 use crate::base::{AttemptId, Key, Moment, Phase, Source, Turn, attempt_name};
 use crate::chain::{Attempt, Chain, Follow, Relation};
 use crate::failure;
 use crate::journal::{Journal, Look, Replaces, Sink};
 use crate::outbox::{Announcement, AttemptWritten, Recalled, Sent};
 use crate::seen::{Kind, ReplicaSetSeen, RolloutSeen};
-use crate::stored::RolloutAttemptSeen;
+use crate::stored::{RolloutAttemptSeen, conditions};
 
 impl Engine {
     /// A write of a RolloutAttempt came back. What is stored now may be told.
@@ -76,9 +77,36 @@ impl Engine {
         self.touched_rollouts.insert(key);
     }
 
-    /// A collector has answered for so many spans; `jitter` is a random number from 0 to 1000.
-    pub fn sent(&mut self, attempt: &Key, sent: &Sent, spans: u64, jitter: u32, now: Timestamp) {
-        self.journals.sent((&Sink::TRACES, attempt), (sent, spans), jitter, now);
+    /// A collector has answered for so many spans; `jitter` is a random number from 0 to 1000. Says
+    /// how many are set aside because it did not take them for a day.
+    pub fn sent(
+        &mut self,
+        attempt: &Key,
+        sent: &Sent,
+        spans: u64,
+        jitter: u32,
+        now: Timestamp,
+    ) -> u64 {
+        let aside = self.journals.sent((&Sink::TRACES, attempt), (sent, spans), jitter, now);
+        self.tell_export(attempt, now);
+        aside
+    }
+
+    /// The condition `Exported` follows what the collector answers to the Rollout's own spans: an
+    /// outage rewrites the RolloutTraces of those alone whose turn it was.
+    fn tell_export(&mut self, attempt: &Key, now: Timestamp) {
+        let Some(journal) = self.journals.journal(attempt) else {
+            return;
+        };
+        let key = journal.identity.rollout.clone();
+        let report = self.rollouts.get(&key).and_then(|rollout| rollout.report.as_ref());
+        let Some(told) = report.map(|report| &report.exported) else {
+            return;
+        };
+        let (_, reason, message) = conditions::exports(&self.journals.export_of(&key));
+        if told.reason != reason || told.message != message {
+            self.schedule_report(&key, later(now, REPORT_DELAY));
+        }
     }
 
     /// A page of the journals that wait in the cluster was read again, or not.

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use jiff::{SignedDuration, Timestamp};
 
 use super::pace::{self, GATHER, GATHER_END, Retry};
-use super::way::Ways;
+use super::way::{Doubted, Ways};
 use super::write::{AttemptWrite, AttemptWritten, NotStored, Sent, Stage};
 use crate::base::time::{later, since};
 use crate::base::{Phase, Turn};
@@ -310,17 +310,18 @@ impl Delivery {
         Some(batch)
     }
 
-    /// A sink has answered for so many spans or events.
+    /// A sink has answered for so many spans or events; how many of them are set aside though it may
+    /// have taken them one day.
     pub(crate) fn sent(
         &mut self,
         sink: &Sink,
         (answer, items): (&Sent, u64),
         sinks: &[Sink],
-        now: Timestamp,
-    ) {
+        (jitter, now): (u32, Timestamp),
+    ) -> u64 {
         let offset = self.journal.offset(sink);
-        let Some(offset) = self.ways.answered(sink, answer, offset, items) else {
-            return;
+        let Some(offset) = self.ways.answered(sink, answer, offset, items, (jitter, now)) else {
+            return 0;
         };
         *self.journal.offset_mut(sink) = offset;
         self.look_for_unsent(sinks);
@@ -329,6 +330,7 @@ impl Delivery {
             let over = self.journal.delivered_to(sink);
             self.turned(if over { Turn::Vital } else { Turn::Moved }, now);
         }
+        if matches!(answer, Sent::Later(_)) { items } else { 0 }
     }
 
     /// Whether nothing remains to be done.
@@ -365,7 +367,9 @@ impl Delivery {
                 && stored.stage == Stage::Delivering
                 && stored.closed == self.journal.closed
         });
-        settled && stored && self.storing.is_none() && !self.ways.busy()
+        // Since when a sink does not take it is known here alone.
+        let known = !self.ways.busy() && !self.ways.in_doubt();
+        settled && stored && self.storing.is_none() && known
     }
 
     /// Whether it waits for a sink and nothing else, and can be read nowhere else.
@@ -422,9 +426,23 @@ impl Delivery {
     }
 
     /// Since when one waits for this sink, if one may leave now.
-    pub(crate) fn waits_for(&self, sink: &Sink) -> Option<Timestamp> {
+    pub(crate) fn waits_for(&self, sink: &Sink, now: Timestamp) -> Option<Timestamp> {
         self.sendable(sink)?;
+        if self.ways.held(sink).is_some_and(|until| until > now) {
+            return None;
+        }
         Some(self.unsent.get(sink).copied().unwrap_or(self.journal.started.at))
+    }
+
+    /// When it waits for a sink again that may never take it.
+    pub(crate) fn held(&self, sinks: &[Sink], now: Timestamp) -> Option<Timestamp> {
+        let held = sinks.iter().filter(|sink| self.sendable(sink).is_some());
+        held.filter_map(|sink| self.ways.held(sink)).filter(|until| *until > now).min()
+    }
+
+    /// Why a sink did not take what is to leave next, if that may be because of what it is.
+    pub(crate) fn doubted(&self, sink: &Sink) -> Option<Doubted> {
+        self.ways.doubted(sink)
     }
 
     fn look_for_unsent(&mut self, sinks: &[Sink]) {

@@ -49,10 +49,10 @@ impl Outbox {
     }
 
     /// Files a journal under those that wait for a sink, or takes it away from there.
-    pub(super) fn queue(&mut self, key: &Key) {
+    pub(super) fn queue(&mut self, key: &Key, now: Timestamp) {
         let delivery = self.deliveries.get(key);
         for (sink, gate) in &mut self.gates {
-            match delivery.and_then(|delivery: &Delivery| delivery.waits_for(sink)) {
+            match delivery.and_then(|delivery: &Delivery| delivery.waits_for(sink, now)) {
                 Some(since) => gate.wait(key, since),
                 None => gate.leave(key),
             }

@@ -28,7 +28,7 @@ use gate::Gate;
 pub(crate) use pace::Retry;
 use recall::Recall;
 pub use recall::Recalled;
-pub use write::{AttemptWrite, AttemptWritten, NotStored, Sent, Stage};
+pub use write::{AttemptWrite, AttemptWritten, NotStored, Sent, Stage, Wait};
 
 /// Journals in memory that only wait for a sink.
 const WAITING_INSIDE: usize = 128;
@@ -39,6 +39,8 @@ pub(crate) struct Outbox {
     /// Where facts are delivered; none if nothing is exported.
     sinks: Vec<Sink>,
     gates: BTreeMap<Sink, Gate>,
+    /// Why those take nothing that are away, as far as that is known.
+    away: BTreeMap<Sink, &'static str>,
     deliveries: BTreeMap<Key, Delivery>,
     of_rollout: BTreeMap<Key, BTreeSet<Key>>,
     /// Rollouts whose last journal left.
@@ -83,7 +85,7 @@ impl Outbox {
         let key = Key::new(identity.rollout.namespace.clone(), attempt_name(identity));
         if !self.deliveries.contains_key(&key) {
             let journal = Journal::begin(identity.clone(), started);
-            self.insert(key, Delivery::new(journal, now));
+            self.insert(key, Delivery::new(journal, now), now);
         }
     }
 
@@ -106,7 +108,7 @@ impl Outbox {
         }
         // What was due before this process was there is decided at its first turn.
         let due = delivery.journal.due();
-        self.insert(key.clone(), delivery);
+        self.insert(key.clone(), delivery, now);
         self.due_at(&key, due);
         Some(rollout)
     }
@@ -275,28 +277,35 @@ impl Outbox {
         (announcements, replaced)
     }
 
-    /// A sink has answered; `jitter` spreads the next try over its wait, 0 to 1000.
+    /// A sink has answered; `jitter` spreads the next try over its wait, 0 to 1000. Says how many spans
+    /// are set aside because it did not take them for a day.
     pub(crate) fn sent(
         &mut self,
         (sink, key): (&Sink, &Key),
         (answer, items): (&Sent, u64),
         jitter: u32,
         now: Timestamp,
-    ) {
+    ) -> u64 {
         if let Some(gate) = self.gates.get_mut(sink) {
             gate.answered();
             match answer {
-                Sent::Later(after) => gate.hold(*after, jitter, now),
+                Sent::Later(wait) => gate.hold(wait.after, jitter, now),
                 Sent::Acknowledged | Sent::Partly(..) | Sent::Refused(_) => gate.open(),
             }
+        }
+        match answer {
+            Sent::Later(Wait { why: Some(why), .. }) => _ = self.away.insert(sink.clone(), why),
+            Sent::Later(_) => {}
+            _ => _ = self.away.remove(sink),
         }
         if matches!(answer, Sent::Later(_)) {
             self.let_wait_outside();
         }
-        if let Some(delivery) = self.deliveries.get_mut(key) {
-            delivery.sent(sink, (answer, items), &self.sinks, now);
-            self.touched.insert(key.clone());
-        }
+        let Some(delivery) = self.deliveries.get_mut(key) else {
+            return 0;
+        };
+        self.touched.insert(key.clone());
+        delivery.sent(sink, (answer, items), &self.sinks, (jitter, now))
     }
 
     /// A RolloutTrace is being written that says how the attempts of this UID ended.
@@ -337,11 +346,11 @@ impl Outbox {
         self.deliveries.values().any(|it| it.due(&self.sinks).is_some_and(|due| due <= by))
     }
 
-    fn insert(&mut self, key: Key, delivery: Delivery) {
+    fn insert(&mut self, key: Key, delivery: Delivery, now: Timestamp) {
         let rollout = delivery.journal.identity.rollout.clone();
         self.of_rollout.entry(rollout).or_default().insert(key.clone());
         self.deliveries.insert(key.clone(), delivery);
-        self.queue(&key);
+        self.queue(&key, now);
         self.touched.insert(key);
     }
 
@@ -382,12 +391,14 @@ impl Outbox {
             self.remove(key);
             return;
         }
-        let due = [delivery.due(&self.sinks), delivery.journal.due()].into_iter().flatten().min();
+        let held = delivery.held(&self.sinks, now);
+        let due = [delivery.due(&self.sinks), delivery.journal.due(), held];
+        let due = due.into_iter().flatten().min();
         let unsent = delivery.unsent();
         let outside = delivery.can_wait_outside();
         file(&mut self.behind, key, unsent.is_some() || delivery.owed().is_some());
         file(&mut self.failing, key, delivery.failing().is_some());
-        self.queue(key);
+        self.queue(key, now);
         let full = |gate: &Gate| gate.waits() && gate.waiting() > WAITING_INSIDE;
         if outside && self.gates.values().any(full) {
             self.remove(key);

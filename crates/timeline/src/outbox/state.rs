@@ -41,8 +41,10 @@ impl Outbox {
         let mut offsets = deliveries().map(|delivery| delivery.journal.offset(traces));
         if let Some(exported) = offsets.rfind(|exported| exported.refused > 0) {
             Export::Refused(exported.refused, exported.refusal.clone().unwrap_or_default())
+        } else if let Some(it) = deliveries().find_map(|delivery| delivery.doubted(traces)) {
+            Export::Waiting(it.why)
         } else if gate.problem && deliveries().any(|delivery| delivery.sendable(traces).is_some()) {
-            Export::Waiting
+            Export::Waiting(self.away.get(traces).copied())
         } else {
             Export::Flowing
         }

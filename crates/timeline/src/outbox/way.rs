@@ -2,11 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use super::write::Sent;
+use jiff::{SignedDuration, Timestamp};
+
+use super::write::{Sent, Wait};
+use crate::base::backoff::{Backoff, Waits};
+use crate::base::time::since;
 use crate::journal::{Exported, Sink};
+
+/// A sink did not take something, perhaps because of what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Doubted {
+    /// What the sink said, if it said anything.
+    pub(crate) why: Option<&'static str>,
+}
 
 /// Entries of one request; an AnalysisRun brings its measurements beyond that.
 const ENTRIES_AT_ONCE: u32 = 64;
+
+/// Between tries of what the sink may never take; others go meanwhile.
+const DOUBT: Waits = Waits::between(SignedDuration::from_secs(1), SignedDuration::from_mins(5));
+/// After this time and so many tries it is set aside.
+const LONGEST_DOUBT: (SignedDuration, u32) = (SignedDuration::from_hours(24), 8);
 
 /// The ways to all sinks.
 #[derive(Debug, Default)]
@@ -19,6 +35,15 @@ struct Way {
     sending: Option<u32>,
     /// How many entries may go at once; halved to find one that is refused.
     at_once: u32,
+    doubt: Option<Doubt>,
+}
+
+/// What is to leave next was not taken, perhaps because of what it is.
+#[derive(Debug)]
+struct Doubt {
+    since: Timestamp,
+    backoff: Backoff,
+    why: Option<&'static str>,
 }
 
 impl Ways {
@@ -43,13 +68,32 @@ impl Ways {
         sent: &Sent,
         offset: &Exported,
         items: u64,
+        (jitter, now): (u32, Timestamp),
     ) -> Option<Exported> {
         let way = self.of(sink);
         let until = way.sending.take()?;
         let entries = until.saturating_sub(offset.until);
         let mut offset = offset.clone();
         match sent {
-            Sent::Later(_) => return None,
+            Sent::Later(Wait { doubt: None, .. }) => return None,
+            Sent::Later(Wait { doubt: Some(words), why, after }) => {
+                // A message that is too large for the sink gets through in parts.
+                way.at_once = entries.div_ceil(2).max(1);
+                let doubt = way.doubt.get_or_insert_with(|| Doubt {
+                    since: now,
+                    backoff: Backoff::default(),
+                    why: *why,
+                });
+                doubt.why = *why;
+                doubt.backoff.failed(DOUBT, *after, jitter, now);
+                let (longest, tries) = LONGEST_DOUBT;
+                let hopeless =
+                    since(doubt.since, now) >= longest && doubt.backoff.failures() >= tries;
+                if entries > 1 || !hopeless {
+                    return None;
+                }
+                offset.refuse(until, items, words);
+            }
             Sent::Refused(_) if entries > 1 => {
                 way.at_once = entries.div_ceil(2);
                 return None;
@@ -61,7 +105,23 @@ impl Ways {
             Sent::Partly(refused, why) => offset.refuse(until, *refused, why),
             Sent::Refused(why) => offset.refuse(until, items, why),
         }
+        way.doubt = None;
         Some(offset)
+    }
+
+    /// Until when nothing leaves for a sink that it may never take.
+    pub(super) fn held(&self, sink: &Sink) -> Option<Timestamp> {
+        self.0.get(sink)?.doubt.as_ref()?.backoff.until()
+    }
+
+    /// Why a sink did not take what is to leave next, if that may be because of what it is.
+    pub(super) fn doubted(&self, sink: &Sink) -> Option<Doubted> {
+        Some(Doubted { why: self.0.get(sink)?.doubt.as_ref()?.why })
+    }
+
+    /// Whether a sink may never take what is to leave next.
+    pub(super) fn in_doubt(&self) -> bool {
+        self.0.values().any(|way| way.doubt.is_some())
     }
 
     /// Whether anything is under way.
@@ -70,7 +130,7 @@ impl Ways {
     }
 
     fn of(&mut self, sink: &Sink) -> &mut Way {
-        let new = || Way { sending: None, at_once: ENTRIES_AT_ONCE };
+        let new = || Way { sending: None, at_once: ENTRIES_AT_ONCE, doubt: None };
         self.0.entry(sink.clone()).or_insert_with(new)
     }
 }

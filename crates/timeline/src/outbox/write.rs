@@ -70,6 +70,18 @@ pub enum Sent {
     Partly(u64, String),
     /// It will never be taken.
     Refused(String),
-    /// Not now; how long to wait at least, if it said so.
-    Later(Option<jiff::SignedDuration>),
+    /// Not now.
+    Later(Wait),
+}
+
+/// Why a collector takes nothing now, and how long to wait.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wait {
+    /// How long to wait at least, if it said so.
+    pub after: Option<jiff::SignedDuration>,
+    /// The kind of failure and what mends it, in the same words each time; none if that is not known.
+    pub why: Option<&'static str>,
+    /// It may be what was sent and not the collector, in its words: if that goes on for a day, this is
+    /// set aside.
+    pub doubt: Option<String>,
 }

@@ -36,8 +36,8 @@ pub(crate) enum Export {
     Forbidden,
     /// The API server refuses one, in these words.
     NotAccepted(String),
-    /// The collector takes none now, and some of this Rollout's wait.
-    Waiting,
+    /// The collector takes none now, and some of this Rollout's wait; why, as far as it is known.
+    Waiting(Option<&'static str>),
     /// The collector refused some for good, in these words.
     Refused(u32, String),
 }
@@ -45,7 +45,13 @@ pub(crate) enum Export {
 /// The condition `Exported`.
 pub(crate) fn exported(view: &RolloutView<'_>, now: Timestamp) -> Condition {
     let earlier = view.earlier.map(|report| &report.exported);
-    let (status, reason, message) = match &view.export {
+    let (status, reason, message) = exports(&view.export);
+    Condition::now(Some(status), reason, message, earlier, now)
+}
+
+/// Its status, reason and message.
+pub(crate) fn exports(export: &Export) -> (bool, &'static str, String) {
+    match export {
         Export::NotConfigured => {
             let message = "spans are not exported: set OTEL_EXPORTER_OTLP_ENDPOINT";
             (false, "NotConfigured", message.to_owned())
@@ -67,15 +73,17 @@ pub(crate) fn exported(view: &RolloutView<'_>, now: Timestamp) -> Condition {
             let message = format!("the API server refuses one of {resource}: {why}");
             (false, "NotAccepted", message)
         }
-        Export::Waiting => {
-            let message = "the collector does not accept spans now; they are kept and retried";
-            (false, "CollectorUnavailable", message.to_owned())
+        Export::Waiting(why) => {
+            let message = match why {
+                Some(why) => format!("the collector takes no spans now, they are kept: {why}"),
+                None => "the collector takes no spans now, they are kept".to_owned(),
+            };
+            (false, "CollectorUnavailable", message)
         }
         Export::Refused(spans, why) => {
             (false, "SpansRefused", format!("the collector refused {spans} spans: {why}"))
         }
-    };
-    Condition::now(Some(status), reason, message, earlier, now)
+    }
 }
 
 /// The condition `Observed`.

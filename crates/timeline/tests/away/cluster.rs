@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use timeline::base::Phase;
 use timeline::engine::{Effect, Options, ReportWrite, ReportWritten};
-use timeline::outbox::AttemptWritten;
+use timeline::outbox::{AttemptWritten, Sent};
 use timeline::seen::{
     OwnedMetadata, Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen, Template,
 };
@@ -71,6 +71,10 @@ pub(crate) struct Cluster {
     pub(crate) refuses: bool,
     /// The namespace is being deleted: nothing can be stored in it.
     pub(crate) goes: bool,
+    /// What a collector answers to spans; nothing is exported without one.
+    pub(crate) collector: Option<Sent>,
+    /// How often spans were sent.
+    pub(crate) sent: usize,
     pub(crate) tried: Vec<ReportWrite>,
     pub(crate) watched: Vec<String>,
     /// How often pods were not watched any more.
@@ -121,6 +125,12 @@ impl Cluster {
                         let journals = self.attempts.iter().map(|it| it.journal.clone()).collect();
                         engine.attempts_read(&key, &uid, Some(journals), now);
                     }
+                    Effect::Send(key, batch) => {
+                        self.sent += 1;
+                        let answer = self.collector.clone().unwrap();
+                        let spans = batch.spans.len() as u64;
+                        engine.sent(&key, &answer, spans, 0, now);
+                    }
                     Effect::WatchPods(_, hash) => self.watched.push(hash.to_string()),
                     Effect::LeavePods(_) => self.left += 1,
                     _ => {}
@@ -137,7 +147,8 @@ impl Cluster {
 
     /// A process that has listed everything but this kind.
     pub(crate) fn start(&self, but: Option<Kind>, now: Timestamp) -> Engine {
-        let mut engine = Engine::new(Options::default());
+        let mut engine =
+            Engine::new(Options { export: self.collector.is_some(), ..Options::default() });
         for kind in Kind::ALL.into_iter().filter(|kind| Some(*kind) != but) {
             match kind {
                 Kind::RolloutTrace => {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
 mod cluster;
+mod collector;
 mod lists;
 
 use std::collections::BTreeSet;

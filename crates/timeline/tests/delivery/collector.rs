@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use timeline::base::{SpanId, TraceId};
 use timeline::journal::Journal;
-use timeline::outbox::Sent;
+use timeline::outbox::{Sent, Wait};
 use timeline::spans::{Attribute, Batch, Span};
 use timeline::{Key, spans};
 
@@ -45,7 +45,7 @@ impl Collector {
         now: Timestamp,
     ) -> Sent {
         if self.away.iter().any(|(from, until)| (*from..*until).contains(&now)) {
-            return Sent::Later(None);
+            return Sent::Later(Wait::default());
         }
         let Some(stored) = stored else {
             panic!("spans of {attempt} arrive, and nothing of it is stored");

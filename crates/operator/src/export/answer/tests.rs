@@ -26,8 +26,9 @@ fn partial(rejected_spans: i64, error_message: &str) -> Vec<u8> {
     ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec()
 }
 
-fn later(seconds: Option<u64>, message: &str) -> Delivered {
-    Delivered::Later { after: seconds.map(Duration::from_secs), message: message.to_owned() }
+fn later(seconds: Option<u64>, reason: Reason, message: &str) -> Delivered {
+    let (after, message) = (seconds.map(Duration::from_secs), message.to_owned());
+    Delivered::Later { after, reason, message }
 }
 
 fn refused(message: &str) -> Delivered {
@@ -40,6 +41,8 @@ fn what_is_busy_or_wrongly_set_up_is_tried_again_and_nothing_else() {
         let delivered = turned_down(&answer(status, &[], b""));
         let again = matches!(delivered, Delivered::Later { .. });
         assert_eq!(again, [401, 403, 404, 429, 502, 503, 504].contains(&status), "{status}");
+        let for_a_day = matches!(delivered, Delivered::Doubtful { .. });
+        assert_eq!(for_a_day, !again && status >= 500, "{status}");
     }
 }
 
@@ -47,7 +50,10 @@ fn what_is_busy_or_wrongly_set_up_is_tried_again_and_nothing_else() {
 fn a_redirect_loses_nothing() {
     let words = "HTTP 307 Temporary Redirect: redirects are not followed, set the endpoint to \
                  where it leads";
-    assert_eq!(turned_down(&answer(307, &[("location", "http://x/")], b"")), later(None, words));
+    assert_eq!(
+        turned_down(&answer(307, &[("location", "http://x/")], b"")),
+        later(None, Reason::Redirect, words)
+    );
 }
 
 #[test]
@@ -81,7 +87,11 @@ fn retry_after_is_in_seconds_or_a_date_that_counts_from_the_answers_own() {
     ];
     for (headers, expected) in cases {
         let delivered = turned_down(&answer(503, headers, b""));
-        assert_eq!(delivered, later(expected, "HTTP 503 Service Unavailable"), "{headers:?}");
+        assert_eq!(
+            delivered,
+            later(expected, Reason::ServerError, "HTTP 503 Service Unavailable"),
+            "{headers:?}"
+        );
     }
 }
 
@@ -118,7 +128,7 @@ fn what_was_taken_is_acknowledged_even_if_the_answer_cannot_be_read() {
 fn a_web_page_acknowledges_nothing() {
     let page = answer(200, &[("content-type", "text/html; charset=utf-8")], b"<h1>Log in</h1>");
     let words = "a web page came back: is the endpoint a collector's?";
-    assert_eq!(http::judge(&page, 1), later(None, words));
+    assert_eq!(http::judge(&page, 1), later(None, Reason::NotACollector, words));
 }
 
 #[test]
@@ -174,8 +184,10 @@ proptest! {
                 Delivered::Partly { refused, message } => {
                     prop_assert!((1..=3).contains(&refused) && message.len() <= 256);
                 }
-                Delivered::Refused { message } => prop_assert!(message.len() <= 512),
-                Delivered::Later { after, message } => {
+                Delivered::Refused { message } | Delivered::Doubtful { message, .. } => {
+                    prop_assert!(message.len() <= 512);
+                }
+                Delivered::Later { after, message, .. } => {
                     prop_assert!(message.len() <= 512);
                     prop_assert!(after.is_none_or(|after| after <= LONGEST_ASKED));
                 }

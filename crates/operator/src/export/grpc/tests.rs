@@ -1,4 +1,4 @@
-use hyper::{HeaderMap, StatusCode};
+use hyper::StatusCode;
 
 use super::*;
 
@@ -53,13 +53,24 @@ fn the_codes_that_are_to_be_tried_again_are_those_of_otlp_and_of_wrong_settings(
     assert_eq!(again, expected);
     assert_eq!(code(0), Delivered::Acknowledged);
     assert_eq!(code(3), Delivered::Refused { message: "gRPC INVALID_ARGUMENT".to_owned() });
-    assert_eq!(code(99), Delivered::Refused { message: "gRPC UNKNOWN".to_owned() });
+    let for_a_day: Vec<_> = (0..CODES.len())
+        .filter(|number| matches!(code(*number), Delivered::Doubtful { .. }))
+        .map(|number| CODES[number])
+        .collect();
+    assert_eq!(for_a_day, ["UNKNOWN", "RESOURCE_EXHAUSTED", "INTERNAL"]);
+    assert_eq!(code(99), code(2));
 }
 
 #[test]
-fn an_exhausted_collector_is_asked_again_only_if_it_says_that_it_recovers() {
-    let later = |after| Delivered::Later { after, message: "gRPC RESOURCE_EXHAUSTED".to_owned() };
-    let refused = Delivered::Refused { message: "gRPC RESOURCE_EXHAUSTED".to_owned() };
+fn an_exhausted_collector_is_asked_for_a_day_unless_it_says_that_it_recovers() {
+    let later = |after| {
+        let (reason, message) = (Reason::Throttled, "gRPC RESOURCE_EXHAUSTED".to_owned());
+        Delivered::Later { after, reason, message }
+    };
+    let doubtful = Delivered::Doubtful {
+        reason: Reason::Throttled,
+        message: "gRPC RESOURCE_EXHAUSTED".to_owned(),
+    };
     assert_eq!(
         exhausted(details(Some((3, 500_000_000)))),
         later(Some(Duration::from_millis(3500)))
@@ -70,9 +81,9 @@ fn an_exhausted_collector_is_asked_again_only_if_it_says_that_it_recovers() {
     );
     assert_eq!(exhausted(details(Some((-1, -1)))), later(None));
     assert_eq!(exhausted(details(None)), later(None));
-    assert_eq!(exhausted(BASE64.encode(b"\xff")), refused);
-    assert_eq!(exhausted("no base64!".to_owned()), refused);
-    assert_eq!(exhausted(String::new()), refused);
+    assert_eq!(exhausted(BASE64.encode(b"\xff")), doubtful);
+    assert_eq!(exhausted("no base64!".to_owned()), doubtful);
+    assert_eq!(exhausted(String::new()), doubtful);
 }
 
 #[test]

@@ -77,17 +77,19 @@ impl<'a> Variables<'a> {
         }
     }
 
+    pub(super) fn file(&self, suffix: &str, flag: &str, given: Option<&String>) -> Option<File> {
+        let Setting { name, value, .. } = self.find(suffix, flag, given)?;
+        Some(File { name, path: value.into() })
+    }
+
     pub(super) fn certificates(&self, args: &OtlpArgs) -> Result<Certificates, SettingsError> {
-        let file = |suffix, flag, given: &Option<String>| {
-            let Setting { name, value, .. } = self.find(suffix, flag, given.as_ref())?;
-            Some(File { name, path: value.into() })
-        };
-        let certificate = file(
+        let certificate = self.file(
             "CLIENT_CERTIFICATE",
             "--otlp-client-certificate-file",
-            &args.otlp_client_certificate_file,
+            args.otlp_client_certificate_file.as_ref(),
         );
-        let key = file("CLIENT_KEY", "--otlp-client-key-file", &args.otlp_client_key_file);
+        let key =
+            self.file("CLIENT_KEY", "--otlp-client-key-file", args.otlp_client_key_file.as_ref());
         let identity = match (certificate, key) {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some((certificate, key)),
@@ -100,7 +102,7 @@ impl<'a> Variables<'a> {
                 return Err(SettingsError::HalfIdentity { given: key.name, missing });
             }
         };
-        let authority = file("CERTIFICATE", "--otlp-ca-file", &args.otlp_ca_file);
+        let authority = self.file("CERTIFICATE", "--otlp-ca-file", args.otlp_ca_file.as_ref());
         Ok(Certificates { authority, identity })
     }
 }

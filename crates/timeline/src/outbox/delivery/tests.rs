@@ -1,6 +1,7 @@
 use super::*;
 use crate::base::{AttemptId, Key, Moment};
 use crate::journal::{Placement, Step, StepResult};
+use crate::outbox::Wait;
 
 const SINKS: &[Sink] = &[Sink::TRACES];
 
@@ -105,10 +106,10 @@ fn an_entry_is_unsent_from_its_end_until_it_is_acknowledged() {
     assert!(delivery.store(SINKS, at(9)).is_some());
     delivery.written(AttemptWritten::Stored("1".to_owned()), SINKS, at(9));
     assert_eq!(delivery.unsent(), Some(at(5)));
-    for sent in [Sent::Later(None), Sent::Acknowledged] {
+    for sent in [Sent::Later(Wait::default()), Sent::Acknowledged] {
         assert!(delivery.send(&Sink::TRACES).is_some());
         assert_eq!(delivery.unsent(), Some(at(5)));
-        delivery.sent(&Sink::TRACES, (&sent, 1), SINKS, at(12));
+        delivery.sent(&Sink::TRACES, (&sent, 1), SINKS, (0, at(12)));
     }
     assert_eq!(delivery.unsent(), None);
 }
@@ -132,7 +133,7 @@ fn an_end_is_told_once_and_not_again_when_its_spans_have_left() {
     told.push(store(&mut delivery, 10));
     report(&mut delivery);
     assert!(delivery.send(&Sink::TRACES).is_some());
-    delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), SINKS, at(11));
+    delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), SINKS, (0, at(11)));
     told.push(store(&mut delivery, 13));
     assert!(delivery.done(SINKS));
     assert_eq!(told, [[true, false, false], [false, true, true], [false; 3]]);
@@ -301,7 +302,7 @@ fn of_a_rollout_that_is_gone_what_was_stored_is_sent_and_nothing_made_again() {
     assert!(!delivery.done(SINKS), "its root has still to leave");
     assert!(delivery.waits_here_only() && !delivery.can_wait_outside());
     assert!(delivery.send(&Sink::TRACES).is_some());
-    delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), SINKS, at(31));
+    delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), SINKS, (0, at(31)));
     assert_eq!(delivery.due(SINKS), None);
     assert!(delivery.done(SINKS));
 }
@@ -320,7 +321,7 @@ fn when_the_namespace_goes_what_was_stored_is_sent_and_the_rest_is_dropped_at_th
     assert!(!delivery.done(SINKS), "the Rollout may live on for a while");
     let sent = delivery.send(&Sink::TRACES).map(|batch| batch.spans.len());
     assert_eq!(sent, Some(1), "what was not stored does not leave");
-    delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), SINKS, at(111));
+    delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), SINKS, (0, at(111)));
     assert!(!delivery.done(SINKS));
     end(&mut delivery, Phase::Deleted, 120);
     assert_eq!(delivery.due(SINKS), None);
@@ -337,7 +338,7 @@ fn it_is_done_once_its_rollout_trace_says_how_it_ended_or_a_minute_later() {
         assert_eq!(writes(&mut delivery, &stored(), 20), [11]);
         assert!(delivery.send(&Sink::TRACES).is_some());
         delivery.reporting();
-        delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), SINKS, at(12));
+        delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), SINKS, (0, at(12)));
         assert_eq!(writes(&mut delivery, &stored(), 20), Vec::<i64>::new());
         delivery.end_reported(reported);
         assert_eq!(writes(&mut delivery, &stored(), 99), [if reported { 13 } else { 71 }]);
@@ -354,7 +355,7 @@ fn a_second_sink_has_an_offset_of_its_own() {
     assert!(delivery.store(sinks, at(11)).is_some());
     delivery.written(stored(), sinks, at(11));
     assert!(delivery.send(&Sink::TRACES).is_some());
-    delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), sinks, at(12));
+    delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), sinks, (0, at(12)));
     assert_eq!(delivery.sendable(&Sink::TRACES), None);
     assert_eq!(delivery.sendable(&events), Some(1));
     report(&mut delivery);
@@ -362,7 +363,7 @@ fn a_second_sink_has_an_offset_of_its_own() {
     assert_eq!(write.stage, Stage::Delivering);
     delivery.written(stored(), sinks, at(13));
     assert!(delivery.send(&events).is_some());
-    delivery.sent(&events, (&Sent::Refused("no".to_owned()), 1), sinks, at(14));
+    delivery.sent(&events, (&Sent::Refused("no".to_owned()), 1), sinks, (0, at(14)));
     assert_eq!(delivery.store(sinks, at(15)).unwrap().stage, Stage::Done);
     delivery.written(stored(), sinks, at(15));
     assert!(delivery.done(sinks));
@@ -395,4 +396,63 @@ fn the_span_of_a_step_leaves_once_it_is_stored_and_not_before() {
     assert_eq!(writes(&mut delivery, &stored(), 200).len(), 1);
     assert!(delivery.journal.open());
     assert_eq!(delivery.sendable(&Sink::TRACES), Some(1));
+}
+
+/// What a sink answers that may never take this.
+fn doubtful() -> Sent {
+    let doubt = Some("HTTP 500".to_owned());
+    Sent::Later(Wait { why: Some("see its log"), doubt, ..Wait::default() })
+}
+
+/// Sends what may leave until this second, whenever it may; the seconds, and what was set aside.
+fn sends(delivery: &mut Delivery, answer: &Sent, from: i64, until: i64) -> (Vec<i64>, u64) {
+    let (mut seconds, mut aside, mut now) = (Vec::new(), 0, at(from));
+    while now <= at(until) && delivery.waits_for(&Sink::TRACES, now).is_some() {
+        let batch = delivery.send(&Sink::TRACES).unwrap();
+        seconds.push(now.as_second() - 1_800_000_000);
+        let items = batch.spans.len() as u64;
+        aside += delivery.sent(&Sink::TRACES, (answer, items), SINKS, (0, now));
+        now = delivery.held(SINKS, now).unwrap_or(now);
+    }
+    (seconds, aside)
+}
+
+#[test]
+fn what_may_never_be_taken_is_tried_ever_less_often_and_set_aside_after_a_day() {
+    const DAY: i64 = 24 * 60 * 60;
+    let mut delivery = begun();
+    step(&mut delivery, 2);
+    assert!(!writes(&mut delivery, &stored(), 100).is_empty());
+    let (seconds, aside) = sends(&mut delivery, &doubtful(), 100, 100 + DAY - 1);
+    let gaps: Vec<_> = seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(gaps[..10], [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+    assert!(gaps[9..].iter().all(|gap| *gap == 300));
+    assert_eq!((aside, delivery.journal.exported.until), (0, 0));
+    let doubted = delivery.doubted(&Sink::TRACES).map(|it| it.why);
+    assert_eq!(doubted, Some(Some("see its log")));
+    let (_, aside) = sends(&mut delivery, &doubtful(), 100 + DAY + 300, 100 + DAY + 300);
+    assert_eq!((aside, delivery.journal.exported.refused), (1, 1));
+    assert_eq!(delivery.journal.exported.refusal.as_deref(), Some("HTTP 500"));
+    assert_eq!(delivery.doubted(&Sink::TRACES), None);
+}
+
+#[test]
+fn what_may_be_too_large_is_sent_in_halves() {
+    let mut delivery = begun();
+    for second in 2..10 {
+        step(&mut delivery, second);
+    }
+    assert!(!writes(&mut delivery, &stored(), 100).is_empty());
+    let mut sizes = Vec::new();
+    let mut now = at(100);
+    for _ in 0..4 {
+        let batch = delivery.send(&Sink::TRACES).unwrap();
+        sizes.push(batch.spans.len());
+        delivery.sent(&Sink::TRACES, (&doubtful(), 1), SINKS, (0, now));
+        now = delivery.held(SINKS, now).unwrap();
+    }
+    assert_eq!(sizes, [8, 4, 2, 1]);
+    let (_, aside) = sends(&mut delivery, &Sent::Acknowledged, 1000, 1000);
+    assert_eq!((aside, delivery.journal.exported.until), (0, 8));
+    assert!(!delivery.ways.in_doubt());
 }

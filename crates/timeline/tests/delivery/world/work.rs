@@ -3,7 +3,7 @@
 use timeline::Observation;
 use timeline::engine::{Effect, ReportWritten};
 use timeline::journal::Journal;
-use timeline::outbox::{AttemptWritten, NotStored, Recalled, Sent, Told};
+use timeline::outbox::{AttemptWritten, NotStored, Recalled, Sent, Told, Wait};
 use timeline::stored::RolloutAttemptSeen;
 
 use super::words::{told_of, wanted};
@@ -72,7 +72,9 @@ impl World<'_> {
             (Effect::WriteReport(..), _) if lost || fails => {
                 Some(Answer::Report(ReportWritten::NotStored(NotStored::Failed)))
             }
-            (Effect::Send(..), _) if lost || fails => Some(Answer::Sent(Sent::Later(None), 0)),
+            (Effect::Send(..), _) if lost || fails => {
+                Some(Answer::Sent(Sent::Later(Wait::default()), 0))
+            }
             (Effect::ReadAttempts(..), _) if lost || fails => Some(Answer::Read(None)),
             (Effect::Recall(..), None) => {
                 Some(Answer::Recalled(Vec::new(), Recalled::Failed(None)))
