@@ -164,7 +164,7 @@ async fn a_collector_of_metrics_that_hangs_holds_up_neither_spans_nor_the_end() 
     let mut cart = shop.rollout("cart").unnamed().version("1.0.0").apply().await?;
     cart.healthy().await?;
     attempts.delivered("cart", (1, 1)).await?;
-    let failed = "operation=\"send\",resource=\"metrics\",error_type=\"unavailable\"";
+    let failed = "operation=\"send\",resource=\"metrics\",error_type=\"timeout\"";
     operator.await_metric("throughline_errors_total", failed).await?;
     cart.apply_version("2.0.0").await?;
     attempts.delivered("cart", (2, 1)).await?;
