@@ -89,10 +89,7 @@ async fn figures_are_those_of_the_rollouts_that_a_label_says_are_a_teams() -> Ou
         "{refused}"
     );
     let refused = story.refuses(&["-l", "example.com/owner=checkout"]).await?;
-    assert!(
-        refused.contains("no permission to list rollouts in namespace"),
-        "{refused}"
-    );
+    assert!(refused.contains("no permission to list rollouts in namespace"), "{refused}");
     assert!(refused.contains("apply config/rbac"), "{refused}");
     story.namespace.apply(&role_binding("throughline-rollouttraces-view")).await?;
     assert_eq!(story.selects("example.com/owner=checkout").await?, ["cart"]);

@@ -292,7 +292,9 @@ impl Journal {
         let condition = view.progress.progressing.as_ref();
         let progresses = condition.filter(|it| view.ours && it.status != Some(false));
         let since = progresses.and_then(|condition| condition.since);
-        self.open() && since.is_some_and(|since| since > view.known)
+        let said =
+            |since| self.marks.iter().any(|it| it.kind == MarkKind::Gap && it.at.at >= since);
+        self.open() && since.is_some_and(|at| view.known < at && at <= view.now && !said(at))
     }
 
     /// No version of the Rollout was noted yet. What lies around it may have been.
