@@ -266,7 +266,7 @@ impl Journal {
             // Pods that get ready after the end are of a later attempt, or are going.
             self.follow_recovery(&view);
         }
-        if !view.live && !fresh && (self.entries() != before || self.went_on_anew(&view)) {
+        if !view.live && !fresh && self.entries() != before {
             self.mark(MarkKind::Gap, Moment::inferred(Some(view.known), view.now), "");
         }
         self.place(view.now);
@@ -283,18 +283,6 @@ impl Journal {
         let bounds = begun.filter(|_| ours).chain(look.attempt.ended).map(milliseconds);
         let until = bounds.filter(|at| *at > known && *at < now).min().unwrap_or(now);
         View { look, progress, now, live: look.before.is_some(), ours, known, until }
-    }
-
-    /// Whether Argo began to progress again since the last that is known of it, with nothing else to
-    /// show for it: after an abort that was tried again, Progressing is no longer False since the retry
-    /// (argo-rollouts rollout/sync.go, `calculateRolloutConditions`).
-    fn went_on_anew(&self, view: &View<'_>) -> bool {
-        let condition = view.progress.progressing.as_ref();
-        let progresses = condition.filter(|it| view.ours && it.status != Some(false));
-        let since = progresses.and_then(|condition| condition.since);
-        let said =
-            |since| self.marks.iter().any(|it| it.kind == MarkKind::Gap && it.at.at >= since);
-        self.open() && since.is_some_and(|at| view.known < at && at <= view.now && !said(at))
     }
 
     /// No version of the Rollout was noted yet. What lies around it may have been.
