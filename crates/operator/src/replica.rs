@@ -84,8 +84,7 @@ impl Replica {
             None => stream::pending().boxed(),
         };
         loop {
-            let now = (self.clock)();
-            let idle = shadow.as_mut().map_or(LOOK, |shadow| shadow.turn(now));
+            let idle = shadow.as_mut().map_or(LOOK, |shadow| shadow.turn((self.clock)()));
             self.readiness.stands_by(self.leadership.stands_by());
             if self.readiness.update(seen.missing()) {
                 self.metrics.missing(seen.missing());
@@ -95,13 +94,13 @@ impl Replica {
                 () = self.leadership.gained() => return Some(seen),
                 Some(observation) = others.next() => {
                     if let Some(shadow) = &mut shadow {
-                        shadow.observe(observation.clone(), now);
+                        shadow.observe(observation.clone(), (self.clock)());
                     }
                     seen.observe(observation);
                 }
                 Some(observation) = ours.next() => {
                     if let Some(shadow) = &mut shadow {
-                        shadow.observe(observation, now);
+                        shadow.observe(observation, (self.clock)());
                     }
                 }
                 () = tokio::time::sleep(idle.clamp(SHORT, LOOK)) => {}

@@ -31,6 +31,7 @@ mod options;
 mod own_facts;
 mod packer;
 mod publishing;
+mod related;
 mod replica_sets;
 mod reporting;
 mod resting;
