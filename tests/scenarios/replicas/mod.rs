@@ -1,6 +1,7 @@
 //! Several replicas: one leads, the others stand by, and nothing is lost or written twice between
 //! them.
 
+mod admission;
 mod fence;
 mod hand_over;
 mod stop;
