@@ -4,12 +4,15 @@
 //! a few are kept in memory, the others are recalled when it takes spans again.
 
 mod announcement;
+mod ask;
 mod delivery;
 mod gate;
 mod leaving;
 mod pace;
 mod recall;
+mod reporting;
 mod state;
+mod timers;
 mod way;
 mod write;
 
@@ -20,14 +23,15 @@ use jiff::Timestamp;
 use crate::base::{AttemptId, Key, Moment, Turn, attempt_name};
 use crate::journal::{Journal, Sink};
 use crate::ledger::Line;
-use crate::spans::Batch;
 use crate::stored::RolloutAttemptSeen;
 pub use announcement::{Announcement, Behind, Told};
+pub(crate) use ask::Ask;
 use delivery::Delivery;
 use gate::Gate;
 pub(crate) use pace::Retry;
 use recall::Recall;
 pub use recall::Recalled;
+use timers::Timers;
 pub use write::{AttemptWrite, AttemptWritten, NotStored, Sent, Stage, Wait};
 
 /// Journals in memory that only wait for a sink.
@@ -46,28 +50,13 @@ pub(crate) struct Outbox {
     /// Rollouts whose last journal left.
     left: BTreeSet<Key>,
     touched: BTreeSet<Key>,
-    timers: BTreeSet<(Timestamp, Key)>,
-    timer_of: BTreeMap<Key, Timestamp>,
+    timers: Timers,
     /// Those that wait in the cluster only.
     outside: Recall,
     /// Those that owe the cluster a write or the collector an entry.
     behind: BTreeSet<Key>,
     /// Those whose last write did not come through.
     failing: BTreeSet<Key>,
-}
-
-/// What the outbox asks of the world.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Ask {
-    /// Store a RolloutAttempt.
-    Store(Key, Box<AttemptWrite>),
-    /// Send spans of a RolloutAttempt to a sink.
-    Send(Sink, Key, Box<Batch>),
-    /// Read up to so many RolloutAttempts again that wait in the cluster for the collector: the first
-    /// of them, or those that this token of the API server stands for.
-    Recall(usize, Option<String>),
-    /// An attempt is delivered: of its Rollout's, keep the newest so many.
-    Prune(AttemptId, usize),
 }
 
 impl Outbox {
@@ -109,7 +98,7 @@ impl Outbox {
         // What was due before this process was there is decided at its first turn.
         let due = delivery.journal.due();
         self.insert(key.clone(), delivery, now);
-        self.due_at(&key, due);
+        self.timers.set(&key, due);
         Some(rollout)
     }
 
@@ -215,11 +204,7 @@ impl Outbox {
     /// Decides what has waited long enough; says which Rollouts have to be looked at again.
     pub(crate) fn wake(&mut self, now: Timestamp) -> Vec<Key> {
         let mut again = Vec::new();
-        while let Some((due, key)) = self.timers.first().cloned()
-            && due <= now
-        {
-            self.timers.pop_first();
-            self.timer_of.remove(&key);
+        while let Some(key) = self.timers.take_due(now) {
             if let Some(delivery) = self.deliveries.get_mut(&key) {
                 if delivery.journal.due().is_some_and(|due| due <= now) {
                     let turn = delivery.journal.settle(now);
@@ -244,7 +229,7 @@ impl Outbox {
 
     /// When something is due even if nothing arrives.
     pub(crate) fn due(&self) -> Option<Timestamp> {
-        let timer = self.timers.first().map(|(due, _)| *due);
+        let timer = self.timers.first();
         let gates = self.gates.values().filter_map(|gate| gate.due(self.outside.has_any()));
         timer.into_iter().chain(gates).chain(self.outside.due()).min()
     }
@@ -308,26 +293,6 @@ impl Outbox {
         delivery.sent(sink, (answer, items), &self.sinks, (jitter, now))
     }
 
-    /// A RolloutTrace is being written that says how the attempts of this UID ended.
-    pub(crate) fn reporting(&mut self, rollout: &Key, uid: &str) {
-        for key in self.of_rollout.get(rollout).into_iter().flatten() {
-            let delivery = self.deliveries.get_mut(key);
-            if let Some(it) = delivery.filter(|it| it.journal.identity.rollout_uid == uid) {
-                it.reporting();
-            }
-        }
-    }
-
-    /// That RolloutTrace was stored, or not.
-    pub(crate) fn reported(&mut self, rollout: &Key, stored: bool) {
-        for key in self.of_rollout.get(rollout).into_iter().flatten() {
-            if let Some(delivery) = self.deliveries.get_mut(key) {
-                delivery.end_reported(stored);
-                self.touched.insert(key.clone());
-            }
-        }
-    }
-
     /// A page of those that wait in the cluster was read again, or not.
     pub(crate) fn recalled(&mut self, page: Option<String>, answer: Recalled, now: Timestamp) {
         self.outside.answered(page, answer, now);
@@ -370,9 +335,7 @@ impl Outbox {
         }
         self.behind.remove(key);
         self.failing.remove(key);
-        if let Some(due) = self.timer_of.remove(key) {
-            self.timers.remove(&(due, key.clone()));
-        }
+        self.timers.set(key, None);
     }
 
     /// Asks for the write of a journal that is due, and files it under when it is due next.
@@ -405,18 +368,7 @@ impl Outbox {
             self.outside.left(unsent);
             return;
         }
-        self.due_at(key, due);
-    }
-
-    /// Files one under when it is due next.
-    fn due_at(&mut self, key: &Key, due: Option<Timestamp>) {
-        if let Some(earlier) = self.timer_of.remove(key) {
-            self.timers.remove(&(earlier, key.clone()));
-        }
-        if let Some(due) = due {
-            self.timers.insert((due, key.clone()));
-            self.timer_of.insert(key.clone(), due);
-        }
+        self.timers.set(key, due);
     }
 }
 
