@@ -25,6 +25,12 @@ pub enum Error {
         /// How long was waited.
         seconds: u64,
     },
+    /// A leader has ended, and nobody came after it.
+    #[error("no replica leads after {seconds} s: look for the lease in their logs")]
+    NoLeader {
+        /// How long was waited.
+        seconds: u64,
+    },
     /// The bench's own watch ended.
     #[error("the watch of {resource} ended ({reason}): what was measured is incomplete, run again")]
     Blind {

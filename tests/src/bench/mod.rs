@@ -8,6 +8,7 @@
 //!  stage ──plays Argo and Keptn──> API      shop ──> API <── Argo, Keptn
 //!     scale: memory, cold start              revisions: writes, conflicts, idle requests
 //!     links: latency <── observer
+//!     replicas: hand-over, admission
 //! ```
 
 mod audit;
@@ -20,6 +21,7 @@ mod machine;
 mod objects;
 mod observer;
 mod process;
+mod replicas;
 mod report;
 mod revisions;
 mod scale;
@@ -42,6 +44,7 @@ use crate::keptn::{self, Keptn};
 use crate::operator::{self, Operator, Settings};
 use core::Core;
 use links::Links;
+use replicas::Replicas;
 use revisions::Revisions;
 use scale::Scale;
 use stage::{Clock, Stage};
@@ -73,6 +76,12 @@ pub struct Sizes {
     resting: usize,
     /// How long it rests.
     rest: Duration,
+    /// KeptnAppVersions that are created with admission, and as many without.
+    admitted: usize,
+    /// Leaders that end by SIGTERM.
+    terminations: usize,
+    /// Leaders that end by SIGKILL.
+    kills: usize,
 }
 
 impl Sizes {
@@ -91,6 +100,9 @@ impl Sizes {
             versions: 3,
             resting: 40,
             rest: Duration::from_mins(1),
+            admitted: 100,
+            terminations: 6,
+            kills: 2,
         }
     }
 
@@ -109,6 +121,9 @@ impl Sizes {
             versions: 2,
             resting: 5,
             rest: Duration::from_secs(10),
+            admitted: 10,
+            terminations: 2,
+            kills: 1,
         }
     }
 }
@@ -122,6 +137,8 @@ pub enum Part {
     Scale,
     /// Link latency; beside those Rollouts if they are measured too.
     Links,
+    /// Hand-over between two replicas, and what admission costs Keptn.
+    Replicas,
     /// Writes per revision and requests while idle, with Argo's controller and Keptn.
     Revisions,
 }
@@ -136,6 +153,7 @@ struct Results {
     core: Option<Core>,
     scale: Option<Scale>,
     links: Option<Links>,
+    replicas: Option<Replicas>,
     revisions: Option<Revisions>,
 }
 
@@ -150,6 +168,7 @@ pub async fn run(parts: &[Part], sizes: &Sizes, now: Timestamp) -> Result<Report
         core: None,
         scale: None,
         links: None,
+        replicas: None,
         revisions: None,
     };
     let clock = Clock::new(now);
@@ -157,7 +176,7 @@ pub async fn run(parts: &[Part], sizes: &Sizes, now: Timestamp) -> Result<Report
         let sizes = sizes.clone();
         results.core = Some(tokio::task::spawn_blocking(move || core::measure(&sizes)).await??);
     }
-    if parts.contains(&Part::Scale) || parts.contains(&Part::Links) {
+    if parts.iter().any(|part| matches!(part, Part::Scale | Part::Links | Part::Replicas)) {
         staged(parts, sizes, clock, &mut results).await?;
     }
     if parts.contains(&Part::Revisions) {
@@ -198,6 +217,9 @@ async fn staged(
         results.links = Some(links::measure(cluster, &operator, &stage, sizes).await?);
     }
     operator.kill();
+    if parts.contains(&Part::Replicas) {
+        results.replicas = Some(replicas::measure(cluster, &stage, sizes).await?);
+    }
     for program in [Program::KubeApiserver, Program::Etcd] {
         cluster.stop(program)?;
     }

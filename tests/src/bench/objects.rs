@@ -219,6 +219,15 @@ impl Revision<'_> {
         })
     }
 
+    /// The same as Keptn creates it where no KeptnAppContext has links: it is to be asked about.
+    pub(super) fn unlinked_app_version(&self) -> Value {
+        let mut version = self.keptn_app_version();
+        if let Some(spec) = version["spec"].as_object_mut() {
+            spec.remove("spanLinks");
+        }
+        version
+    }
+
     /// Its status when the phase AppDeploy has begun, or when all is over.
     pub(super) fn app_version_status(&self, over: bool, now: Timestamp) -> Value {
         let mut phases = vec!["AppPreDeployTasks", "AppPreDeployEvaluations", "AppDeploy"];

@@ -109,6 +109,14 @@ impl Stage {
         self.create(Kind::AppVersion, revision.app, version).await.map(drop)
     }
 
+    /// The same where nothing is written ahead; the links that the version was created with.
+    pub(super) async fn ask(&self, revision: Revision<'_>) -> Result<Vec<String>, Error> {
+        let version = revision.unlinked_app_version();
+        let made = self.made(Kind::AppVersion, revision.app, version).await?;
+        let links = made.data["spec"]["spanLinks"].as_array().into_iter().flatten();
+        Ok(links.filter_map(|link| link.as_str().map(str::to_owned)).collect())
+    }
+
     /// Keptn begins the span AppDeploy and says so; or it is over with all phases.
     pub(super) async fn deploy(&self, revision: Revision<'_>, over: bool) -> Result<(), Error> {
         let status = revision.app_version_status(over, self.clock.now());
@@ -139,6 +147,11 @@ impl Stage {
 
     // Both give back the uid.
     async fn create(&self, kind: Kind, app: &App, object: Value) -> Result<String, Error> {
+        let made = self.made(kind, app, object).await?;
+        Ok(made.metadata.uid.unwrap_or_default())
+    }
+
+    async fn made(&self, kind: Kind, app: &App, object: Value) -> Result<DynamicObject, Error> {
         let what = format!("create {kind:?} for {}/{}", app.namespace, app.name);
         let object: DynamicObject = serde_json::from_value(object).map_err(|error| {
             Error::Manifest { reason: error.to_string(), manifest: what.clone() }
@@ -146,8 +159,7 @@ impl Stage {
         let params =
             PostParams { field_manager: Some(kind.writer().into()), ..PostParams::default() };
         let made = self.api(kind, app).create(&params, &object).await;
-        let made = made.map_err(Error::api(what))?;
-        Ok(made.metadata.uid.unwrap_or_default())
+        made.map_err(Error::api(what))
     }
 
     async fn patch(

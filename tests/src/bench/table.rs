@@ -6,6 +6,7 @@ use super::core::ledgers::{Ledgers, ROLLOUTS};
 use super::core::{Core, Counts};
 use super::distribution::{Distribution, Samples, ms};
 use super::links::Links;
+use super::replicas::{LEASE, Replicas};
 use super::revisions::Revisions;
 use super::scale::Scale;
 use super::{Report, Results, Sizes, machine, megabytes};
@@ -24,6 +25,8 @@ const FULL: usize = 200;
 const FIGURES: f64 = 1.0;
 const P50: Duration = Duration::from_millis(10);
 const P99: Duration = Duration::from_millis(40);
+/// From the signal; after SIGKILL the Lease of 15 s and one second.
+const HANDED_OVER: Duration = Duration::from_millis(500);
 const LINK_WRITES: f64 = 2.0;
 const IDLE: f64 = 0.25;
 /// kube's watcher asks anew after so many seconds.
@@ -37,6 +40,9 @@ pub(super) fn of(results: &Results, sizes: &Sizes) -> Report {
     }
     if let Some(it) = &results.links {
         links(&mut report, it, sizes);
+    }
+    if let Some(it) = &results.replicas {
+        replicas(&mut report, it, sizes);
     }
     if let Some(it) = &results.revisions {
         revisions(&mut report, it, sizes);
@@ -172,6 +178,22 @@ fn links(report: &mut Report, it: &Links, sizes: &Sizes) {
     report.goal("links written within 10 s", linked, "all", missing == 0);
     let played = 2 * (sizes.links + sizes.warm_up);
     report.row("CPU time per revision, played", ms(each(it.cpu, played)));
+}
+
+fn replicas(report: &mut Report, it: &Replicas, sizes: &Sizes) {
+    let linked = format!("{} of {}", it.linked, sizes.admitted);
+    let met = it.linked == sizes.admitted;
+    report.goal("versions created with their link, by admission", linked, "all", met);
+    report.row("  create of a version with admission, p50; p99", both(&it.asked));
+    report.row("  and without, p50; p99", both(&it.unasked));
+    let value = it.terminated.most();
+    let measure = format!("SIGTERM until the next one leads, most of {}", it.terminated.len());
+    report.goal(measure, ms(value), "<= 0.5 s", value <= HANDED_OVER);
+    report.row("  median", ms(it.terminated.percentile(50)));
+    let value = it.killed.most();
+    let measure = format!("SIGKILL until the next one leads, most of {}", it.killed.len());
+    let words = format!("{:.1} s", value.as_secs_f64());
+    report.goal(measure, words, "<= 16 s", value <= LEASE + Duration::from_secs(1));
 }
 
 fn revisions(report: &mut Report, it: &Revisions, sizes: &Sizes) {
