@@ -9,7 +9,7 @@
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
 //! tells people by Events; `admission` answers the API server from what the owner has published; and
 //! `pods` watches those of attempts that lack some. What is counted on the way is served by `admin` and
-//! sent by `push`; `stop` says until when. [`explain`] tells a
+//! sent by `push`, and what took how long by `own_traces`; `stop` says until when. [`explain`] tells a
 //! person what a RolloutAttempt says, [`dora`] what all ledgers come to, both by `cluster`, and by [`annotate`] a
 //! pipeline tells of a commit. `uninstall` takes back what was written into objects of others.
 
@@ -34,6 +34,7 @@ mod linker;
 pub mod metrics;
 pub mod observe;
 mod outage;
+mod own_traces;
 mod pods;
 mod push;
 mod readiness;

@@ -12,6 +12,7 @@ use timeline::engine::Options;
 use crate::admission::Published;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
+use crate::own_traces::Causes;
 use crate::pods::PodWatches;
 use crate::readiness::Readiness;
 use crate::shadow::Shadow;
@@ -36,6 +37,7 @@ pub(crate) struct Replica {
     pub(crate) readiness: Readiness,
     /// What admission answers from.
     pub(crate) published: Published,
+    pub(crate) causes: Causes,
     pub(crate) clock: fn() -> Timestamp,
 }
 
@@ -55,6 +57,7 @@ impl Replica {
                 self.metrics.clone(),
                 self.readiness.clone(),
                 self.published.clone(),
+                self.causes.clone(),
             );
             let live = stream::select(others, watch::listed_anew(&self.watches));
             let observations = stream::iter(seen.replay()).chain(live);

@@ -9,10 +9,14 @@ use jiff::Timestamp;
 use kube::Client;
 use timeline::engine::Options;
 use tokio::net::TcpListener;
+use tokio::task::JoinError;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tower::BoxError;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::admission::{Admission, AdmissionError, Published};
 use crate::annotate::AnnotateError;
@@ -23,9 +27,12 @@ use crate::crds::CrdError;
 use crate::dora::DoraError;
 use crate::explain::{ExplainError, Wanted, explain};
 use crate::export::metrics::MetricsExporter;
-use crate::export::{Exporter, MetricsSettings, Settings, SettingsError};
+use crate::export::{
+    Exporter, MetricsSettings, OwnTracesExporter, OwnTracesSettings, Settings, SettingsError,
+};
 use crate::lease::{Election, Leadership};
 use crate::metrics::Metrics;
+use crate::own_traces::{Causes, OwnTraces, logged, traced};
 use crate::push::Push;
 use crate::readiness::Readiness;
 use crate::replica::Replica;
@@ -131,9 +138,10 @@ async fn take_back(wanted: Uninstall) -> Result<(), RunError> {
 }
 
 async fn operate(run: Run) -> Result<(), RunError> {
-    start_logging(&run)?;
     let started = now();
     let env = |name: &str| std::env::var(name).ok();
+    let metrics = Metrics::new(now, &run.dora_windows);
+    let own_traces = start_logging(&run, env, &metrics)?;
     let exporter = Exporter::new(&Settings::resolve(&run.otlp, env)?)?;
     let metrics_exporter = MetricsExporter::new(&MetricsSettings::resolve(&run.otlp, env)?)?;
     let config =
@@ -146,7 +154,6 @@ async fn operate(run: Run) -> Result<(), RunError> {
     let stop = Stop::default();
     stop.on_signals().map_err(RunError::Signals)?;
 
-    let metrics = Metrics::new(now, &run.dora_windows);
     let readiness = Readiness::new(metrics.connections());
     let options = Options { links, observe_only: run.observe_only, export: exporter.is_some() };
     let watches = Watches {
@@ -164,6 +171,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
         admission = admission.as_ref().and_then(Admission::address).map(tracing::field::display),
         export = exporter.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string),
         metrics = metrics_exporter.as_ref().map_or_else(|| "served".to_owned(), ToString::to_string),
+        own_traces = own_traces.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string),
         "throughline starts"
     );
     // Both go on while what is due is stored: that is counted, too.
@@ -191,10 +199,20 @@ async fn operate(run: Run) -> Result<(), RunError> {
         }
     };
     let held = gated(client, leadership.clone());
+    let held = if own_traces.is_some() { traced(held) } else { held };
     let writer = Writer::new(held, run.namespace, exporter, leadership.clone(), metrics.clone());
-    let clock = now;
-    let replica =
-        Replica { options, watches, writer, leadership, metrics, readiness, published, clock };
+    let (causes, clock) = (Causes::new(own_traces.as_ref()), now);
+    let replica = Replica {
+        options,
+        watches,
+        writer,
+        leadership,
+        metrics,
+        readiness,
+        published,
+        causes,
+        clock,
+    };
     replica.run(&stop).await;
     // After the last write: another may begin.
     give_back.cancel();
@@ -206,21 +224,27 @@ async fn operate(run: Run) -> Result<(), RunError> {
     for admitting in admitting.into_iter().flatten() {
         timeout_at(stop.ends_by(), admitting).await.ok();
     }
-    let (served, pushed) = tokio::join!(
+    let flush = own_traces.map(|own| own.stop(stop.ends_by()));
+    let (served, pushed, _) = tokio::join!(
         timeout_at(stop.ends_by(), admin),
         timeout_at(stop.ends_by(), OptionFuture::from(push)),
+        OptionFuture::from(flush),
     );
+    served_to_its_end(served);
+    if !matches!(pushed, Ok(None | Some(Ok(())))) {
+        tracing::warn!("the metrics of the end were not sent: the collector took too long");
+    }
+    tracing::info!("throughline stopped");
+    Ok(())
+}
+
+fn served_to_its_end(served: Result<Result<std::io::Result<()>, JoinError>, Elapsed>) {
     match served {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(error))) => tracing::warn!(%error, "the admin server ended badly"),
         Ok(Err(error)) => tracing::warn!(%error, "the admin server ended badly"),
         Err(_) => tracing::warn!("a request to the admin server was cut off"),
     }
-    if !matches!(pushed, Ok(None | Some(Ok(())))) {
-        tracing::warn!("the metrics of the end were not sent: the collector took too long");
-    }
-    tracing::info!("throughline stopped");
-    Ok(())
 }
 
 /// A client each of whose requests is held back unless this process leads when it leaves.
@@ -243,18 +267,27 @@ fn now() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-fn start_logging(run: &Run) -> Result<(), RunError> {
+/// Begins to log, and to trace this process if that is asked for: both hear the same.
+fn start_logging(
+    run: &Run,
+    env: impl Fn(&str) -> Option<String>,
+    metrics: &Metrics,
+) -> Result<Option<OwnTraces>, RunError> {
     let filter = EnvFilter::try_new(&run.log).map_err(|error| RunError::LogFilter {
         filter: run.log.clone(),
         reason: error.to_string(),
     })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let exporter = OwnTracesSettings::resolve(&run.otlp, env)?;
+    let exporter = OwnTracesExporter::new(&exporter, metrics.clone())?;
+    let own_traces = exporter.map(OwnTraces::start);
+    let log = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    match run.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
+    let log = match run.log_format {
+        LogFormat::Text => log.boxed(),
+        LogFormat::Json => log.json().boxed(),
+    };
+    let layer = own_traces.as_ref().map(OwnTraces::layer);
+    tracing_subscriber::registry().with(layer).with(logged(log, filter)).init();
+    Ok(own_traces)
 }

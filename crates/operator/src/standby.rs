@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use timeline::seen::Unavailable;
 use timeline::{Key, Kind, Observation};
 
+use crate::observe::{event, object};
+
 /// Kinds that are listed anew by who comes to lead.
 pub(crate) const LISTED_ANEW: [Kind; 3] = [Kind::Rollout, Kind::RolloutTrace, Kind::RolloutAttempt];
 
@@ -25,36 +27,28 @@ struct Known {
 impl Standby {
     /// Takes in one observation.
     pub(crate) fn observe(&mut self, observation: Observation) {
-        let (kind, key) = match &observation {
-            Observation::Rollout(seen) => (Kind::Rollout, seen.key.clone()),
-            Observation::ReplicaSet(seen) => (Kind::ReplicaSet, seen.key.clone()),
-            Observation::AppVersion(seen) => (Kind::AppVersion, seen.key.clone()),
-            Observation::WorkloadVersion(seen) => (Kind::WorkloadVersion, seen.key.clone()),
-            Observation::AppContext(seen) => (Kind::AppContext, seen.key.clone()),
-            Observation::RolloutTrace(seen) => (Kind::RolloutTrace, seen.key.clone()),
-            Observation::RolloutAttempt(seen) => (Kind::RolloutAttempt, seen.key.clone()),
-            Observation::AnalysisRun(seen) => (Kind::AnalysisRun, seen.key.clone()),
-            Observation::Experiment(seen) => (Kind::Experiment, seen.key.clone()),
+        match &observation {
             Observation::Gone(kind, key) => {
                 self.known(*kind).objects.remove(key);
-                return;
             }
             Observation::Listed(kind, present) => {
                 let known = self.known(*kind);
                 known.objects.retain(|key, _| present.contains(key));
                 (known.listed, known.unavailable) = (true, None);
-                return;
             }
             Observation::Unavailable(kind, why) => {
                 let known = self.known(*kind);
                 known.listed &= matches!(why, Unavailable::Failed(_));
                 known.unavailable = Some(why.clone());
-                return;
             }
             // What was known of one that cannot be read stays; pods are not watched.
-            Observation::Invalid(..) | Observation::Listing(_) | Observation::Pod(_) => return,
-        };
-        self.known(kind).objects.insert(key, observation);
+            Observation::Invalid(..) | Observation::Listing(_) | Observation::Pod(_) => {}
+            _ => {
+                let Some(key) = object(&observation).cloned() else { return };
+                let (kind, _) = event(&observation);
+                self.known(kind).objects.insert(key, observation);
+            }
+        }
     }
 
     fn known(&mut self, kind: Kind) -> &mut Known {

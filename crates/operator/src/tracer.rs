@@ -13,6 +13,7 @@ use tokio::sync::mpsc::Receiver;
 use crate::admission::Published;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
+use crate::own_traces::{Cause, Causes};
 use crate::pods::PodWatches;
 use crate::readiness::Readiness;
 use crate::stop::Stop;
@@ -31,7 +32,7 @@ const ARRIVED: usize = 10_000;
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Came {
     Observed(Observation),
-    Answered(Answer),
+    Answered(Answer, Cause),
     Nothing,
 }
 
@@ -44,6 +45,7 @@ pub(crate) struct Tracer {
     metrics: Metrics,
     readiness: Readiness,
     published: Published,
+    causes: Causes,
 }
 
 impl Tracer {
@@ -55,9 +57,10 @@ impl Tracer {
         metrics: Metrics,
         readiness: Readiness,
         published: Published,
+        causes: Causes,
     ) -> Self {
         let engine = Engine::new(options);
-        Self { engine, writer, pods, pods_seen, metrics, readiness, published }
+        Self { engine, writer, pods, pods_seen, metrics, readiness, published, causes }
     }
 
     /// Takes in observations and answers in the order of arrival, and starts what follows. Told to
@@ -73,11 +76,13 @@ impl Tracer {
         let mut work = Work::default();
         let mut publishes = false;
         let mut turn = Instant::now();
+        let mut cause = self.causes.due(clock());
         loop {
             let now = clock();
             for effect in self.engine.effects(now) {
-                self.begin(effect, &mut work);
+                self.begin(effect, &cause, &mut work);
             }
+            drop(std::mem::take(&mut cause));
             self.published.take_from(&mut self.engine, &mut publishes);
             self.tell();
             let wait = self.engine.due().map_or(IDLE, |due| {
@@ -89,14 +94,20 @@ impl Tracer {
                 () = leadership.lost() => return,
                 Some(observation) = observations.next() => Came::Observed(observation),
                 Some(observation) = self.pods_seen.recv() => Came::Observed(observation),
-                Some(answer) = work.next() => Came::Answered(answer),
+                Some((answer, cause)) = work.next() => Came::Answered(answer, cause),
                 () = tokio::time::sleep(wait.min(IDLE)) => Came::Nothing,
             };
             turn = Instant::now();
             match came {
-                Came::Observed(observation) => self.observe(observation, clock()),
-                Came::Answered(answer) => self.answer(answer, clock(), &mut work),
-                Came::Nothing => {}
+                Came::Observed(observation) => {
+                    cause = self.causes.seen(&observation, clock());
+                    self.observe(observation, clock());
+                }
+                Came::Answered(answer, of) => {
+                    self.answer(answer, &of, clock(), &mut work);
+                    cause = of;
+                }
+                Came::Nothing => cause = self.causes.due(clock()),
             }
         }
         // What arrived before the stop was seen, too.
@@ -125,9 +136,10 @@ impl Tracer {
         self.engine.stop(clock());
         loop {
             let now = clock();
+            let cause = self.causes.due(now);
             for effect in self.engine.effects(now) {
                 if Asked::by(&effect).stores() {
-                    self.begin(effect, work);
+                    self.begin(effect, &cause, work);
                 }
             }
             let left = by.saturating_duration_since(tokio::time::Instant::now());
@@ -139,7 +151,7 @@ impl Tracer {
                 Duration::try_from(due.duration_since(now)).unwrap_or(SHORT).max(SHORT)
             });
             tokio::select! {
-                Some(answer) = work.next() => self.answer(answer, clock(), work),
+                Some((answer, of)) = work.next() => self.answer(answer, &of, clock(), work),
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -152,21 +164,23 @@ impl Tracer {
     }
 
     /// Begins an effect, or does it if it takes no time.
-    fn begin(&mut self, effect: Effect, work: &mut Work) {
+    fn begin(&mut self, effect: Effect, cause: &Cause, work: &mut Work) {
         let writer = self.writer.clone();
         let asked = Asked::by(&effect);
         match effect {
-            Effect::WriteContext(app, write) => work.begin(asked, writer.link(app, write)),
-            Effect::WriteReport(key, report) => work.begin(asked, writer.record(key, report)),
-            Effect::WriteAttempt(key, write) => work.begin(asked, writer.store(key, write)),
-            Effect::Send(key, batch) => work.begin(asked, writer.send(key, batch)),
-            Effect::Recall(limit, page) => work.begin(asked, writer.recall(limit, page)),
-            Effect::ReadAttempts(key, uid) => {
-                work.begin(asked, writer.read(key, uid.to_string()));
+            Effect::WriteContext(app, write) => work.begin(asked, cause, writer.link(app, write)),
+            Effect::WriteReport(key, report) => {
+                work.begin(asked, cause, writer.record(key, report));
             }
-            Effect::Prune(attempt, keep) => work.begin(asked, writer.prune(attempt, keep)),
+            Effect::WriteAttempt(key, write) => work.begin(asked, cause, writer.store(key, write)),
+            Effect::Send(key, batch) => work.begin(asked, cause, writer.send(key, batch)),
+            Effect::Recall(limit, page) => work.begin(asked, cause, writer.recall(limit, page)),
+            Effect::ReadAttempts(key, uid) => {
+                work.begin(asked, cause, writer.read(key, uid.to_string()));
+            }
+            Effect::Prune(attempt, keep) => work.begin(asked, cause, writer.prune(attempt, keep)),
             Effect::ReadEvents(key, set, pods) => {
-                work.begin(asked, writer.events(key, set, pods));
+                work.begin(asked, cause, writer.events(key, set, pods));
             }
             Effect::WatchPods(rollout, hash) => self.pods.watch(rollout, &hash),
             Effect::LeavePods(rollout) => self.pods.leave(&rollout),
@@ -174,7 +188,7 @@ impl Tracer {
     }
 
     /// Takes in an answer, and begins to tell people what it makes worth telling.
-    fn answer(&mut self, answer: Answer, now: Timestamp, work: &mut Work) {
+    fn answer(&mut self, answer: Answer, cause: &Cause, now: Timestamp, work: &mut Work) {
         match answer {
             Answer::Context(app, written) => self.engine.written(&app, written, now),
             Answer::Report(key, written) => self.engine.reported(&key, written, now),
@@ -184,7 +198,8 @@ impl Tracer {
                     self.metrics.announced(told);
                 }
                 for told in told.into_iter().filter(|told| told.told != Told::Settled) {
-                    work.begin(Asked::Courtesy, self.writer.clone().announce(told));
+                    let asked = Asked::Courtesy("write events");
+                    work.begin(asked, cause, self.writer.clone().announce(told));
                 }
             }
             Answer::Sent(key, sent, spans) => {

@@ -10,6 +10,7 @@ use timeline::keptn::app_context::{ContextWritten, WriteProblem};
 use timeline::outbox::{AttemptWritten, NotStored, Recalled, Sent, Wait};
 use tokio::task::{Id, JoinSet};
 
+use crate::own_traces::Cause;
 use crate::writer::Answer;
 
 /// What was asked for, as far as an answer needs it.
@@ -21,8 +22,8 @@ pub(crate) enum Asked {
     Send(Key, u64),
     Recall(Option<String>),
     Read(Key, SmolStr),
-    /// Nobody waits for an answer.
-    Courtesy,
+    /// Nobody waits for an answer; what it does.
+    Courtesy(&'static str),
 }
 
 impl Asked {
@@ -35,10 +36,22 @@ impl Asked {
             Effect::Send(key, batch) => Self::Send(key.clone(), batch.spans.len() as u64),
             Effect::Recall(_, page) => Self::Recall(page.clone()),
             Effect::ReadAttempts(key, uid) => Self::Read(key.clone(), uid.clone()),
-            Effect::Prune(..)
-            | Effect::ReadEvents(..)
-            | Effect::WatchPods(..)
-            | Effect::LeavePods(_) => Self::Courtesy,
+            Effect::Prune(..) => Self::Courtesy("delete rolloutattempts"),
+            Effect::ReadEvents(..) => Self::Courtesy("list events"),
+            Effect::WatchPods(..) | Effect::LeavePods(_) => Self::Courtesy("watch pods"),
+        }
+    }
+
+    /// What it does, and to which object, for its span.
+    pub(crate) fn words(&self) -> (&'static str, Option<&Key>) {
+        match self {
+            Self::Context(app) => ("write keptnappcontexts", Some(app)),
+            Self::Report(key) => ("write rollouttraces", Some(key)),
+            Self::Attempt(key) => ("write rolloutattempts", Some(key)),
+            Self::Send(key, _) => ("send spans", Some(key)),
+            Self::Recall(_) => ("list rolloutattempts", None),
+            Self::Read(key, _) => ("read rolloutattempts", Some(key)),
+            Self::Courtesy(what) => (what, None),
         }
     }
 
@@ -60,16 +73,16 @@ impl Asked {
             Self::Send(key, spans) => Answer::Sent(key, Sent::Later(Wait::default()), spans),
             Self::Recall(page) => Answer::Recalled(Vec::new(), page, Recalled::Failed(None)),
             Self::Read(key, uid) => Answer::Read(key, uid.to_string(), None),
-            Self::Courtesy => Answer::Nothing,
+            Self::Courtesy(_) => Answer::Nothing,
         }
     }
 }
 
-/// The effects under way. All are ended when it is dropped.
+/// The effects under way, and why. All are ended when it is dropped.
 #[derive(Default)]
 pub(crate) struct Work {
     tasks: JoinSet<Answer>,
-    asked: HashMap<Id, Asked>,
+    asked: HashMap<Id, (Asked, Cause)>,
 }
 
 impl Work {
@@ -77,30 +90,33 @@ impl Work {
     pub(crate) fn begin(
         &mut self,
         asked: Asked,
+        cause: &Cause,
         effect: impl Future<Output = Answer> + Send + 'static,
     ) {
-        let task = self.tasks.spawn(effect);
-        self.asked.insert(task.id(), asked);
+        let task = self.tasks.spawn(cause.of(&asked, effect));
+        self.asked.insert(task.id(), (asked, cause.clone()));
     }
 
-    /// The next answer; none if nothing is under way. One that panics is answered as failed.
-    pub(crate) async fn next(&mut self) -> Option<Answer> {
+    /// The next answer, and why it was asked for; none if nothing is under way. One that panics is
+    /// answered as failed.
+    pub(crate) async fn next(&mut self) -> Option<(Answer, Cause)> {
         match self.tasks.join_next_with_id().await? {
             Ok((id, answer)) => {
-                self.asked.remove(&id);
-                Some(answer)
+                let cause = self.asked.remove(&id).map(|(_, cause)| cause);
+                Some((answer, cause.unwrap_or_default()))
             }
             Err(error) => {
-                let asked = self.asked.remove(&error.id()).unwrap_or(Asked::Courtesy);
+                let asked = self.asked.remove(&error.id());
+                let (asked, cause) = asked.unwrap_or((Asked::Courtesy(""), Cause::default()));
                 tracing::error!(%error, ?asked, "a task ended badly: this is a defect");
-                Some(asked.failed())
+                Some((asked.failed(), cause))
             }
         }
     }
 
     /// Whether anything is being stored.
     pub(crate) fn stores(&self) -> bool {
-        self.asked.values().any(Asked::stores)
+        self.asked.values().any(|(asked, _)| asked.stores())
     }
 }
 
@@ -112,16 +128,18 @@ mod tests {
     async fn a_task_that_panics_is_answered_as_failed_for_its_object() {
         let cart = Key::new("shop", "cart");
         let mut work = Work::default();
-        work.begin(Asked::Attempt(cart.clone()), async { panic!("a defect") });
+        work.begin(Asked::Attempt(cart.clone()), &Cause::default(), async { panic!("a defect") });
         assert!(work.stores());
         let answer = work.next().await;
-        let failed =
-            matches!(answer, Some(Answer::Attempt(key, AttemptWritten::Failed)) if key == cart);
+        let failed = matches!(
+            answer,
+            Some((Answer::Attempt(key, AttemptWritten::Failed), _)) if key == cart
+        );
         assert!(failed && !work.stores());
 
-        work.begin(Asked::Send(cart.clone(), 3), async { panic!("a defect") });
+        work.begin(Asked::Send(cart.clone(), 3), &Cause::default(), async { panic!("a defect") });
         let answer = work.next().await;
-        assert!(matches!(answer, Some(Answer::Sent(key, Sent::Later(_), 3)) if key == cart));
+        assert!(matches!(answer, Some((Answer::Sent(key, Sent::Later(_), 3), _)) if key == cart));
         assert!(work.next().await.is_none());
     }
 }

@@ -63,6 +63,26 @@ pub(crate) enum Answer {
     Nothing,
 }
 
+impl Answer {
+    /// The word for what went wrong, none if nothing did.
+    pub(crate) fn failed(&self) -> Option<&'static str> {
+        match self {
+            Self::Context(_, ContextWritten::Conflict(_))
+            | Self::Attempt(_, AttemptWritten::Conflict(_)) => Some("conflict"),
+            Self::Context(_, ContextWritten::Failed(_)) => Some("not_written"),
+            Self::Report(_, written) if *written != ReportWritten::Stored => Some("not_stored"),
+            Self::Attempt(_, written) if !matches!(written, AttemptWritten::Stored(_)) => {
+                Some("not_stored")
+            }
+            Self::Sent(_, Sent::Partly(..) | Sent::Refused(_), _) => Some("refused"),
+            Self::Sent(_, Sent::Later(_), _) => Some("postponed"),
+            Self::Recalled(_, _, Recalled::Failed(_) | Recalled::Expired)
+            | Self::Read(_, _, None) => Some("not_read"),
+            _ => None,
+        }
+    }
+}
+
 /// Carries out effects; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Writer {

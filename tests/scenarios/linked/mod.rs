@@ -5,6 +5,7 @@ mod admission;
 mod bad_input;
 mod histories;
 mod interference;
+mod own_traces;
 mod restarts;
 
 use std::error::Error;

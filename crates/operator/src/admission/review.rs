@@ -9,6 +9,7 @@ use timeline::Key;
 use timeline::keptn::admission::Asked;
 
 use super::published::{Answer, Published};
+use crate::own_traces::admitted;
 
 /// The answer to the API server, and the word for it in `throughline_admissions_total`.
 pub(super) struct Reviewed {
@@ -28,6 +29,7 @@ pub(super) async fn review(body: &[u8], published: &Published) -> Option<Reviewe
             (None, "unreadable")
         }
     };
+    admitted(request.namespace.as_deref(), &request.name, word);
     let allowed = AdmissionResponse::from(&request);
     let patched = links.map(|links| {
         let patch = json!([{ "op": "add", "path": "/spec/spanLinks", "value": links }]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,11 +19,13 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::certificate::Served;
 use super::published::Published;
 use super::review::review;
 use crate::metrics::Metrics;
+use crate::own_traces;
 
 /// Where KeptnAppVersions are sent; `config/admission` says the same.
 pub(super) const PATH: &str = "/admission/keptnappversions";
@@ -105,7 +107,10 @@ fn acceptor(served: Arc<Served>) -> Option<TlsAcceptor> {
 }
 
 fn router(published: Published, metrics: Metrics) -> Router {
-    let answer = async move |body: Body| answer(body, &published, &metrics).await;
+    let answer = async move |headers: HeaderMap, body: Body| {
+        let span = own_traces::admission(&headers);
+        answer(body, &published, &metrics).instrument(span).await
+    };
     Router::new().route(PATH, post(answer))
 }
 

@@ -2,21 +2,26 @@
 //! became of them.
 //!
 //! `opentelemetry-otlp`'s exporter answers `Ok` to a partial success and hides whether an error is
-//! permanent, and tonic's client panics on a malformed `grpc-status-details-bin`. So we take the
-//! messages of `opentelemetry-proto`, speak the protocol over hyper ourselves, and read the standard
-//! `OTEL_*` variables in one file, [`settings`].
+//! permanent, and tonic's client panics on a malformed `grpc-status-details-bin`. So the spans of
+//! attempts, which must not be lost, are messages of `opentelemetry-proto`. What the operator tells of
+//! itself is encoded by `opentelemetry-otlp`. Both are brought to a collector over hyper by the same
+//! `sender`; the standard `OTEL_*` variables are read in one file, [`settings`].
 //!
 //! `encode` makes the bytes of spans and [`metrics`] those of metrics; `sender` brings them to a
-//! collector: `grpc` and `http` put them into a request, `connection` sends it and `answer` judges
+//! collector, for the SDK by `carrier`: `grpc` and `http` put them into a request, `connection` sends it and `answer` judges
 //! what comes back, by the rules of OTLP (opentelemetry-proto, docs/specification.md). Nothing is
 //! kept here: spans that are not acknowledged are still in the journal, and counts come again.
 
 mod answer;
+mod carrier;
+#[cfg(test)]
+pub(crate) mod collector;
 mod connection;
 mod encode;
 mod grpc;
 mod http;
 pub mod metrics;
+mod own_traces;
 mod reason;
 mod sender;
 pub mod settings;
@@ -32,10 +37,11 @@ use timeline::spans::Batch;
 
 use answer::{Answer, Body};
 pub use encode::encoded;
+pub(crate) use own_traces::OwnTracesExporter;
 pub use reason::Reason;
 use sender::{Sender, judge};
 use settings::Protocol;
-pub use settings::{MetricsSettings, OtlpArgs, Settings, SettingsError};
+pub use settings::{MetricsSettings, OtlpArgs, OwnTracesSettings, Settings, SettingsError};
 
 /// What a message may weigh, before compression, in both directions: what OTLP recommends and
 /// gRPC's servers enforce.

@@ -29,13 +29,14 @@ impl Sender {
 
     /// Sends a message of so many items, spans or points, and waits for the answer, at most as long
     /// as the timeout.
-    pub(super) async fn send(&self, message: Vec<u8>, items: u64) -> Delivered {
+    pub(super) async fn send(&self, message: impl Into<Bytes>, items: u64) -> Delivered {
+        let message = message.into();
         if message.len() > MESSAGE_LIMIT {
             let size = message.len();
             let message = format!("{size} bytes are more than the {MESSAGE_LIMIT} of OTLP");
             return Delivered::Refused { message };
         }
-        let exchange = self.exchange(Bytes::from(message), items);
+        let exchange = self.exchange(message, items);
         if let Ok(delivered) = tokio::time::timeout(self.target.timeout, exchange).await {
             return delivered;
         }

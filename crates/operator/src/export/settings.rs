@@ -8,6 +8,7 @@ mod header_files;
 mod headers;
 mod list;
 mod metrics;
+mod own_traces;
 mod resource;
 mod variables;
 
@@ -18,12 +19,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use hyper::header::HeaderMap;
 use hyper::http::uri::{Scheme, Uri};
 
 use super::signal::Signal;
 use header_files::HeaderFiles;
 pub use metrics::MetricsSettings;
+pub use own_traces::OwnTracesSettings;
 use variables::Variables;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +43,14 @@ pub struct OtlpArgs {
     /// are served at /metrics in any case.
     #[arg(long)]
     otlp_metrics: bool,
+    /// Send traces of the operator itself there too: from a trace of Keptn's that is seen to the link
+    /// that is written, with the requests to the API server.
+    #[arg(
+        long,
+        env = "THROUGHLINE_OTLP_OWN_TRACES",
+        value_parser = FalseyValueParser::new()
+    )]
+    otlp_own_traces: bool,
     /// How it is spoken to [default: http/protobuf]
     #[arg(long, value_name = "PROTOCOL", value_parser = ["grpc", "http/protobuf"])]
     otlp_protocol: Option<String>,
@@ -113,8 +124,8 @@ pub(super) struct Target {
     pub(super) timeout: Duration,
     pub(super) gzip: bool,
     pub(super) certificates: Certificates,
-    /// Of spans, what a batch's Resource gets if it has no such key itself; of metrics, the whole
-    /// Resource. Sorted by key.
+    /// Of spans of attempts, what a batch's Resource gets if it has no such key itself; of what the
+    /// operator tells of itself, the whole Resource. Sorted by key.
     pub(super) resource: Vec<(String, String)>,
 }
 
@@ -228,11 +239,21 @@ pub enum SettingsError {
         /// The variable or flag.
         name: String,
     },
-    /// Metrics are asked for, and nobody says where to.
-    #[error("{asked} asks for metrics by OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT to where they go")]
+    /// Metrics or own traces are asked for, and nobody says where to.
+    #[error("{asked} asks for {what} by OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT to where they go")]
     NoEndpoint {
         /// The variable or flag that asks for them.
         asked: String,
+        /// What it asks for.
+        what: &'static str,
+    },
+    /// OpenTelemetry's SDK does not take the settings.
+    #[error("{what} cannot be sent: {reason}")]
+    Sdk {
+        /// What is not sent.
+        what: &'static str,
+        /// What is wrong, in its words.
+        reason: String,
     },
     /// A certificate without its key, or the other way round.
     #[error("{given} is given without {missing}: a client certificate goes with its key")]

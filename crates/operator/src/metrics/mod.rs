@@ -41,6 +41,7 @@ use timeline::seen::Unavailable;
 use timeline::stored::{OBSERVE_ONLY, Report};
 use timeline::{Key, Kind, Observation};
 
+use crate::observe::event;
 use crate::watch::Connections;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -167,23 +168,7 @@ impl Metrics {
 
     /// An observation was taken in.
     pub(crate) fn observed(&self, observation: &Observation, now: Timestamp) {
-        let (kind, event) = match observation {
-            Observation::Rollout(_) => (Kind::Rollout, "seen"),
-            Observation::ReplicaSet(_) => (Kind::ReplicaSet, "seen"),
-            Observation::AppVersion(_) => (Kind::AppVersion, "seen"),
-            Observation::WorkloadVersion(_) => (Kind::WorkloadVersion, "seen"),
-            Observation::AppContext(_) => (Kind::AppContext, "seen"),
-            Observation::RolloutTrace(_) => (Kind::RolloutTrace, "seen"),
-            Observation::RolloutAttempt(_) => (Kind::RolloutAttempt, "seen"),
-            Observation::AnalysisRun(_) => (Kind::AnalysisRun, "seen"),
-            Observation::Experiment(_) => (Kind::Experiment, "seen"),
-            Observation::Pod(_) => (Kind::Pod, "seen"),
-            Observation::Gone(kind, _) => (*kind, "gone"),
-            Observation::Invalid(kind, ..) => (*kind, "invalid"),
-            Observation::Listing(kind) => (*kind, "listing"),
-            Observation::Listed(kind, _) => (*kind, "listed"),
-            Observation::Unavailable(kind, _) => (*kind, "unavailable"),
-        };
+        let (kind, event) = event(observation);
         self.events.get_or_create(&Event { resource: kind.resource(), event }).inc();
         match observation {
             Observation::Unavailable(..) => return,

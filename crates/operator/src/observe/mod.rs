@@ -4,6 +4,7 @@
 
 mod analysis;
 mod duration;
+mod event;
 pub mod facts;
 mod keptn;
 mod own;
@@ -20,6 +21,7 @@ use kube::core::ObjectMeta;
 use timeline::seen::EvidenceOwner;
 use timeline::{Key, Kind, Observation};
 
+pub(crate) use event::{event, object};
 pub use keptn::app_context;
 pub(crate) use own::attempt_seen;
 pub use read::{Decoded, read};

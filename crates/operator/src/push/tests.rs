@@ -1,22 +1,13 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::Request;
-use axum::http::Response;
 use clap::Parser;
-use opentelemetry_proto::tonic::collector::metrics::v1::{
-    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use prost::Message as _;
-use tokio::net::TcpListener;
-use tokio::sync::Notify;
 
 use super::*;
+use crate::export::collector::{Collector, Log, Mood};
 use crate::export::{MetricsSettings, OtlpArgs};
 
 #[derive(Debug, Parser)]
@@ -29,89 +20,15 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-/// What the collector does with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
-    Takes,
-    Refuses,
-    TakesInPart,
-    IsAway,
-    Hangs,
-}
-
-/// Over HTTP; it can change its mood.
-#[derive(Clone)]
-struct Collector {
-    mood: Arc<Mutex<Mood>>,
-    received: Arc<Mutex<Vec<Bytes>>>,
-    asked: Arc<AtomicUsize>,
-    arrived: Arc<Notify>,
-}
-
-impl Collector {
-    async fn start(mood: Mood) -> (Self, String) {
-        let mood = Arc::new(Mutex::new(mood));
-        let collector =
-            Self { mood, received: Arc::default(), asked: Arc::default(), arrived: Arc::default() };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let it = collector.clone();
-        let router = Router::new().fallback(async move |request: Request| {
-            let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
-            it.answer(body).await
-        });
-        tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
-        (collector, url)
-    }
-
-    async fn answer(&self, body: Bytes) -> Response<Body> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let mood = *self.mood.lock().unwrap();
-        if mood == Mood::Takes {
-            self.received.lock().unwrap().push(body);
-        }
-        self.arrived.notify_one();
-        let status = |code| Response::builder().status(code).body(Body::empty()).unwrap();
-        match mood {
-            Mood::Takes => status(200),
-            Mood::Refuses => status(400),
-            Mood::IsAway => status(503),
-            Mood::Hangs => std::future::pending().await,
-            Mood::TakesInPart => {
-                let partial_success = Some(ExportMetricsPartialSuccess {
-                    rejected_data_points: 1,
-                    error_message: "too old".to_owned(),
-                });
-                let answer = ExportMetricsServiceResponse { partial_success };
-                Response::new(Body::from(answer.encode_to_vec()))
-            }
-        }
-    }
-
-    fn is(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    /// Waits until it was asked once more.
-    async fn arrival(&self) {
-        tokio::time::timeout(Duration::from_secs(30), self.arrived.notified()).await.unwrap();
-    }
-
-    /// The value of a counter or gauge without labels in what it took last.
-    fn value(&self, name: &str) -> Option<Value> {
-        let last = self.received.lock().unwrap().last().cloned()?;
-        let request = ExportMetricsServiceRequest::decode(last).unwrap();
-        let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
-        let metric = metrics.iter().find(|metric| metric.name == name)?;
-        match metric.data.as_ref()? {
-            Data::Gauge(gauge) => gauge.data_points[0].value,
-            Data::Sum(sum) => sum.data_points[0].value,
-            _ => None,
-        }
+/// The value of a counter or gauge without labels in what the collector took last.
+fn value(collector: &Collector, name: &str) -> Option<Value> {
+    let request = ExportMetricsServiceRequest::decode(collector.took().pop()?).unwrap();
+    let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+    let metric = metrics.iter().find(|metric| metric.name == name)?;
+    match metric.data.as_ref()? {
+        Data::Gauge(gauge) => gauge.data_points[0].value,
+        Data::Sum(sum) => sum.data_points[0].value,
+        _ => None,
     }
 }
 
@@ -149,7 +66,7 @@ async fn metrics_are_pushed_at_each_interval() {
     collector.arrival().await;
     metrics.pod_watches((7, 0));
     let seven = async {
-        while collector.value("throughline.pod_watches") != Some(Value::AsInt(7)) {
+        while value(&collector, "throughline.pod_watches") != Some(Value::AsInt(7)) {
             collector.arrival().await;
         }
     };
@@ -166,7 +83,7 @@ async fn what_was_counted_last_is_pushed_at_the_end() {
     stop.cancel();
     push.run(stop).await;
     assert_eq!(collector.asked(), 1);
-    assert_eq!(collector.value("throughline.pod_watches"), Some(Value::AsInt(7)));
+    assert_eq!(value(&collector, "throughline.pod_watches"), Some(Value::AsInt(7)));
 }
 
 #[tokio::test]
@@ -181,7 +98,7 @@ async fn a_push_that_hangs_does_not_keep_the_last_one_back() {
     stop.cancel();
     pushing.await.unwrap();
     assert_eq!(collector.asked(), 2);
-    assert!(collector.value("throughline.pod_watches").is_some());
+    assert!(value(&collector, "throughline.pod_watches").is_some());
 }
 
 #[tokio::test]
@@ -237,36 +154,19 @@ async fn many_series_come_through_one_request_after_the_other() {
     assert_eq!(collector.asked(), 3);
 }
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_failure_is_logged_when_it_begins_and_when_it_is_over() {
     let (collector, url) = Collector::start(Mood::Takes).await;
     let push = push(&url, &[NEVER]);
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO);
-    let subscriber = subscriber.with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _here = tracing::subscriber::set_default(subscriber);
+    let _here = tracing::subscriber::set_default(log.subscriber());
     let mut taken = true;
     for mood in [Mood::Takes, Mood::IsAway, Mood::Refuses, Mood::IsAway, Mood::Takes, Mood::Takes] {
         collector.is(mood);
         taken = push.push(Duration::from_mins(1), taken).await;
         assert_eq!(taken, mood == Mood::Takes);
     }
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = log.text();
     let lines: Vec<_> = text.lines().collect();
     let [begins, ends] = lines[..] else { panic!("not two lines: {text}") };
     assert!(begins.contains("WARN") && begins.contains("HTTP 503"), "{begins}");

@@ -17,6 +17,7 @@ pub(crate) struct Asked {
     /// Plural name of the kind.
     pub(crate) resource: String,
     pub(crate) query: BTreeMap<String, String>,
+    pub(crate) traceparent: Option<String>,
 }
 
 impl Asked {
@@ -150,7 +151,7 @@ async fn request(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
     let (method, rest) = line.split_once(' ')?;
     let target = rest.split(' ').next()?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let asked = Asked {
+    let mut asked = Asked {
         at: Instant::now(),
         method: method.to_owned(),
         resource: resource(path).to_owned(),
@@ -159,6 +160,7 @@ async fn request(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
+        traceparent: None,
     };
     let mut length = 0;
     loop {
@@ -170,6 +172,9 @@ async fn request(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
         }
         if let Some(bytes) = header.strip_prefix("content-length:") {
             length = bytes.trim().parse().ok()?;
+        }
+        if let Some(traceparent) = header.strip_prefix("traceparent:") {
+            asked.traceparent = Some(traceparent.trim().to_owned());
         }
     }
     stream.read_exact(&mut vec![0; length]).await.ok()?;

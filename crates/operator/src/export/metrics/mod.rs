@@ -2,6 +2,12 @@
 //! out of the registry say the same.
 //!
 //! The rules are those of OpenTelemetry's specification, compatibility/prometheus_and_openmetrics.md.
+//!
+//! OpenTelemetry's SDK cannot send what is counted elsewhere: it has no MetricProducer
+//! (open-telemetry/opentelemetry-rust#1670), and what an exporter of metrics takes is made by its own
+//! instruments alone. These have no exemplars (#3369), and a histogram can neither be observed, nor be
+//! there before it counts, nor go with its namespace. So the metrics share its transport, and not its data.
+//!
 //! prometheus-client can also give its metrics as protobuf messages. These take several times the
 //! memory of the text, and bring a compiler of protobuf into the build.
 

@@ -41,13 +41,13 @@ impl MetricsSettings {
         }
         let Some(asked) = asked(&read, args)? else { return Ok(off) };
         let target = Target::resolve(&read, args)?;
-        let target = target.ok_or(SettingsError::NoEndpoint { asked })?;
+        let target = target.ok_or(SettingsError::NoEndpoint { asked, what: "metrics" })?;
         let milliseconds =
             |name: &str, default| read.get(name).map_or(Ok(default), |setting| setting.duration());
         let interval = milliseconds("OTEL_METRIC_EXPORT_INTERVAL", interval)?;
         let export_timeout = milliseconds("OTEL_METRIC_EXPORT_TIMEOUT", export_timeout)?;
         let target = Target {
-            resource: resource::of_metrics(&read)?,
+            resource: resource::of_process(&read)?,
             timeout: target.timeout.min(export_timeout),
             ..target
         };

@@ -1,5 +1,5 @@
-//! `OTEL_RESOURCE_ATTRIBUTES`: all of it describes this process, whose metrics are sent, and a part
-//! also the service that is rolled out, whose spans are.
+//! `OTEL_RESOURCE_ATTRIBUTES`: all of it describes this process, whose metrics and own traces are sent,
+//! and a part also the service that is rolled out, whose spans are.
 
 use std::collections::BTreeMap;
 
@@ -32,10 +32,10 @@ pub(super) fn of_spans(read: &Variables<'_>) -> Result<(Attributes, Vec<String>)
     Ok((kept.into_iter().collect(), left_out.into_keys().collect()))
 }
 
-/// The Resource of metrics: this process.
+/// The Resource of what the operator tells of itself: this process.
 ///
 /// In a pod `HOSTNAME` is the name of the pod, which tells instances apart.
-pub(super) fn of_metrics(read: &Variables<'_>) -> Result<Attributes, SettingsError> {
+pub(super) fn of_process(read: &Variables<'_>) -> Result<Attributes, SettingsError> {
     let mut resource: BTreeMap<_, _> = [
         ("service.name".to_owned(), "throughline".to_owned()),
         ("service.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),

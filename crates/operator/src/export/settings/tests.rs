@@ -4,6 +4,7 @@ use hyper::header::AUTHORIZATION;
 use super::*;
 
 mod metrics;
+mod own_traces;
 
 #[derive(Debug, Parser)]
 struct Command {
