@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Chain;
-use super::view::{View, When, not_before, not_observed};
+use super::view::{View, When, may_have_been_tried, not_before, not_observed};
 use super::was_healthy;
 use crate::base::{Phase, Source, Turn};
 use crate::chain::{Attempt, Follow, Linked, Relation};
@@ -95,6 +95,10 @@ impl Chain {
         let newest = self.attempts.first();
         let new = self.attempts.iter().all(|attempt| attempt.hash != view.current);
         let created = view.replica_set(view.current).and_then(|set| set.created);
+        let tried = view
+            .replica_set(view.current)
+            .is_some_and(|set| may_have_been_tried(set, view.replica_sets, &self.attempts));
+        let new = new && !tried;
         created.filter(|at| new && newest.is_none_or(|newest| not_before(*at, newest.started)))
     }
 

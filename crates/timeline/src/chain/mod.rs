@@ -9,6 +9,7 @@ mod attempt;
 mod begin;
 mod numbers;
 mod packed;
+mod unseen;
 mod view;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub(crate) use begin::follows_of;
 pub(crate) use numbers::Numbers;
 pub use packed::PackedChain;
 pub(crate) use view::View;
-use view::{not_before, not_observed, workload};
+use view::{may_have_been_tried, not_before, not_observed, workload};
 
 /// The attempts of one Rollout, newest first. Each is shared with the reports that tell it, as long
 /// as nothing more is learned of it: there are a great many, and few change.
@@ -88,20 +89,6 @@ impl Chain {
             self.in_flight(&view)
         });
         turn.max(self.enrich(rollout, replica_sets))
-    }
-
-    /// Versions passed unseen: what they told first may have begun at any time since then. `before`
-    /// was the newest attempt until now.
-    pub(crate) fn bound_newest(&mut self, before: Option<&Attempt>) {
-        let bound = |newest: &Attempt| {
-            before.is_none_or(|before| !newest.is_same(before))
-                && newest.started_source == Source::Observed
-        };
-        if self.newest().is_some_and(bound)
-            && let Some(newest) = self.newest_mut()
-        {
-            newest.started_source = Source::Inferred;
-        }
     }
 
     /// Forgets what is older than the newest `history` attempts, but never what is live; says what
@@ -170,12 +157,17 @@ impl Chain {
             // It never was live.
             return Turn::Same;
         }
-        // One that is older than what was live until then was not what became stable now.
+        // One that is older than what was live until then was not what became stable now; nor was one
+        // whose revision has got a later number, which was applied again since.
+        let of_set = view.replica_set(stable).and_then(|set| set.revision);
+        // A ReplicaSet may be told before the version of the Rollout that turns to it.
+        let of_set = of_set.filter(|of_set| view.rollout.revision >= Some(*of_set));
         let open =
             self.attempts.iter_mut().take_while(|attempt| attempt.phase != Phase::Promoted).find(
                 |attempt| {
                     attempt.hash == stable
                         && matches!(attempt.phase, Phase::Progressing | Phase::Unknown)
+                        && (attempt.revision == 0 || of_set <= Some(attempt.revision))
                 },
             );
         if let Some(attempt) = open.map(Arc::make_mut) {
@@ -193,7 +185,9 @@ impl Chain {
                 self.close_newest(Phase::Unknown, view.now);
             }
             let mut missed = not_observed(set, Phase::Promoted, view);
-            if self.newest().is_some_and(|newest| !not_before(missed.started, newest.started)) {
+            let again = self.attempts.iter().any(|attempt| attempt.hash == stable);
+            let newest = self.newest();
+            if again || newest.is_some_and(|it| !not_before(missed.started, it.started)) {
                 // A return to an old ReplicaSet: before what replaces it now.
                 missed.started = self.made_anew(view).unwrap_or(view.now);
             }
@@ -339,7 +333,9 @@ impl Chain {
             if attempt.replica_set.is_none() {
                 let attempt = Arc::make_mut(attempt);
                 attempt.replica_set = Some(set.key.name.clone());
-                date_again(attempt, older, set);
+                if !may_have_been_tried(set, replica_sets, older) {
+                    date_again(attempt, older, set);
+                }
                 turn = Turn::Moved;
             }
             // A number above that of what came after it was given for a return to it.

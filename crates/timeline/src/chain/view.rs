@@ -1,6 +1,9 @@
 //! One version of a Rollout beside its ReplicaSets, and what can be said of a revision from these
 //! alone.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::base::{Phase, Source};
@@ -62,4 +65,20 @@ pub(super) fn not_observed(set: &ReplicaSetSeen, phase: Phase, view: &View<'_>) 
 /// Kubernetes' timestamps have no fraction; ours do. Compared in the coarser unit.
 pub(super) fn not_before(at: Timestamp, other: Timestamp) -> bool {
     at.as_second() >= other.as_second()
+}
+
+/// Whether a hash may have been tried before anybody looked, if none of these attempts was seen to
+/// begin: a number that no ReplicaSet has any more was that of one which Argo has numbered anew.
+pub(super) fn may_have_been_tried(
+    set: &ReplicaSetSeen,
+    replica_sets: &[&ReplicaSetSeen],
+    attempts: &[Arc<Attempt>],
+) -> bool {
+    let numbers: BTreeSet<i64> = replica_sets.iter().filter_map(|set| set.revision).collect();
+    let (Some(first), Some(last)) = (numbers.first(), set.revision) else {
+        return false;
+    };
+    let span = usize::try_from(last.saturating_sub(*first).saturating_add(1));
+    attempts.iter().all(|it| it.started_source == Source::Inferred)
+        && span.is_ok_and(|span| numbers.range(..=last).count() < span)
 }

@@ -1,5 +1,7 @@
 //! The journals of the attempts under way: what is folded into them, and when they begin and end.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::belonging::evidence_of;
@@ -36,6 +38,7 @@ impl Engine {
             {
                 // What this process saw of it is not what stands: it has to look again.
                 rollout.gap = true;
+                rollout.ledger.falls_behind();
                 let stable = rollout.seen.as_ref().and_then(|seen| seen.stable_hash.as_deref());
                 rollout.chain.learn(journal, stable);
             }
@@ -192,13 +195,21 @@ impl Engine {
             let older = attempts.get(index.saturating_add(1)..).unwrap_or_default();
             let frozen = self.journals.journal(name).filter(|journal| journal.placed.is_some());
             let attempt = linked_to_spans(&attempts[index], older);
-            let attempt = related(attempt, older, frozen, by_hash);
+            let facts_of = |attempt: &Attempt| {
+                let set = by_hash(&attempt.hash)?;
+                let own = self.with_own_facts(key, set, attempt).map(|own| Cow::Owned(own.facts));
+                Some(own.unwrap_or(Cow::Borrowed(&set.facts)))
+            };
+            let attempt = related(attempt, older, frozen, facts_of);
             let newer = index.checked_sub(1).and_then(|newer| attempts.get(newer));
             let attempt = &*bound_end(attempt, newer);
-            // What came and went unseen was not seen by this version either.
-            let missed = index > 0
-                && !attempt.open()
-                && self.journals.journal(name).is_some_and(Journal::never_looked_at);
+            // What came and went unseen was not seen by this version either; nor what another process
+            // recorded whose journal this one reads after the version.
+            let missed = self.journals.journal(name).is_some_and(|journal| {
+                let came_and_went = index > 0 && !attempt.open();
+                let of_another = !journal.is_fresh() && journal.root_closed.is_none();
+                journal.never_looked_at() && (came_and_went || of_another)
+            });
             let set = by_hash(&attempt.hash);
             let own = set.filter(|_| frozen.is_none());
             let own = own.and_then(|set| self.with_own_facts(key, set, attempt));
@@ -293,18 +304,18 @@ impl Engine {
     }
 
     /// Whose pods are to be watched: those of a ReplicaSet with an attempt under way that lacks some,
-    /// and until those that were seen are well again. Where all are available they say nothing that
-    /// the ReplicaSet does not.
+    /// and until those that were seen, or that an earlier process blamed, are well again. Where all
+    /// are available they say nothing that the ReplicaSet does not.
     pub(super) fn watch_pods(&mut self, key: &Key, now: Timestamp, effects: &mut Vec<Effect>) {
         let wanted = self.newest(key).and_then(|(uid, newest)| {
-            let open = self.journals.of_attempt(&identity(key, uid, newest));
-            let open = open.is_some_and(Journal::open);
-            let set = newest.replica_set.as_ref().filter(|_| open)?;
-            let set = self.replica_sets.get(key, set, uid)?;
+            let journal = self.journals.of_attempt(&identity(key, uid, newest));
+            let journal = journal.filter(|journal| journal.open())?;
+            let set = self.replica_sets.get(key, newest.replica_set.as_ref()?, uid)?;
+            let blames = journal.failure.as_ref().is_some_and(|failure| failure.pod.is_some());
             let pods = self.evidence.pods_of(&set.uid);
             let well = pods.is_empty() || failure::of_pods(&pods, now).ready;
             let lacks = set.desired.is_none_or(|desired| set.available < desired);
-            (lacks || !well).then(|| (newest.hash.clone(), set.uid.clone()))
+            (lacks || !well || blames).then(|| (newest.hash.clone(), set.uid.clone()))
         });
         let watched = self.pods_watched.get(key);
         if watched == wanted.as_ref() {

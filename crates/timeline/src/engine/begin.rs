@@ -38,7 +38,8 @@ impl Engine {
             // It came before the first look, and after the ledger is known.
             let is_counted = || {
                 let ledger = rollout.ledger.get().filter(|_| before.is_empty());
-                ledger.is_some_and(|ledger| lacks(ledger, attempt))
+                let next = index.checked_sub(1).and_then(|next| attempts.get(next));
+                ledger.is_some_and(|ledger| lacks(ledger, attempt, next.map(Arc::as_ref)))
             };
             let is_new = || came_after(older.iter().chain(trimmed), before) || is_counted();
             let begins = under_way || was.map_or_else(is_new, |was| was.open());

@@ -52,6 +52,7 @@ impl Engine {
         let before = before.filter(|_| rollout.folded && !rollout.gap);
         if before.is_none() {
             rollout.chain.bound_newest(earlier.first().map(Arc::as_ref));
+            rollout.chain.doubt_return(earlier.first().map(Arc::as_ref));
             rollout.ledger.doubt(rollout.chain.numbers_since(&known, seen, &sets), now);
         }
         let trimmed = rollout.chain.trim(history);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::base::{AttemptId, Phase, Source, Traceparent, Turn};
-use crate::chain::{Attempt, Chain, Linked, View, follows_of};
+use crate::chain::{Attempt, Chain, Linked, Relation, View, follows_of};
 use crate::journal::{Journal, LinkKind, Placement};
 use crate::seen::{ReplicaSetSeen, RolloutSeen};
 
@@ -36,9 +36,31 @@ impl Chain {
             }
             self.attempts.sort_by_key(|it| Reverse((it.revision, it.number)));
         }
+        let stable = rollout.stable_hash.as_deref();
+        let of_set = replica_sets.iter().filter(|set| Some(set.hash.as_str()) == stable);
+        let of_set = of_set.max_by_key(|set| set.created).and_then(|set| set.revision);
+        let of_set = of_set.filter(|of_set| rollout.revision >= Some(*of_set));
         for journal in journals {
-            self.learn(journal, rollout.stable_hash.as_deref());
+            // What has got a later number was applied again since, and became stable then.
+            self.learn(journal, stable.filter(|_| of_set <= Some(journal.identity.revision)));
         }
+    }
+
+    /// What journals tell that were read after all others: how attempts ended of which the chain does
+    /// not know it, and so what the newest follows. Oldest first.
+    pub fn learn_ends(&mut self, journals: &[&Journal]) -> Turn {
+        let turn = journals.iter().map(|it| self.project(it)).max().unwrap_or(Turn::Same);
+        if turn != Turn::Same
+            && let Some((newest, older)) = self.attempts.split_first_mut()
+            && newest.open()
+        {
+            let back = newest.follows.first().is_some_and(|it| it.relation == Relation::Rollback);
+            let follows = follows_of(older, &newest.hash, back);
+            if newest.follows != follows {
+                Arc::make_mut(newest).follows = follows;
+            }
+        }
+        turn
     }
 
     /// Takes over what the journal of an attempt tells, while this hash is live.

@@ -17,6 +17,8 @@ pub(super) struct LedgerState {
     pub(super) ledger: Option<Arc<Ledger>>,
     /// Nothing that an earlier process knew is missing in it.
     pub(super) is_whole: bool,
+    /// The RolloutAttempts that are left have to be read, whatever the chain says.
+    is_behind: bool,
     /// The RolloutAttempts that are left are being read.
     pub(super) reading: bool,
     /// So many reads have failed.
@@ -64,21 +66,30 @@ impl LedgerState {
 
     /// Whether what is left may tell of revisions that passed unseen.
     pub(super) fn is_doubted(&self) -> bool {
-        self.doubted.is_some()
+        self.doubted.is_some() || self.is_behind
+    }
+
+    /// Another process has stored what this one did not know: there may be more of it.
+    pub(super) fn falls_behind(&mut self) {
+        (self.is_whole, self.is_behind) = (false, true);
     }
 
     /// Decides about revisions that passed unseen, once the ledger has all that is left.
     pub(super) fn decide_doubt(&mut self) {
+        self.is_behind = false;
         let (Some((mut numbers, until)), Some(ledger)) = (self.doubted.take(), &mut self.ledger)
         else {
             return;
         };
         let lines = || ledger.lines().iter().map(|line| line.id.revision);
         // What was before the first line, a ledger that is known since then does not claim to know.
-        if ledger.known_since().is_some()
-            && let Some(first) = lines().min()
-        {
-            numbers.begin_at(first);
+        let is_known_since = |line: &Line| {
+            let known = ledger.known_since();
+            known.is_some_and(|known| line.started <= known || ledger.compacted().is_some())
+        };
+        let first = ledger.lines().iter().min_by_key(|line| line.id.revision);
+        if let Some(first) = first.filter(|first| is_known_since(first)) {
+            numbers.begin_at(first.id.revision);
         }
         numbers.know(lines());
         if numbers.are_lacking() {
@@ -123,14 +134,30 @@ impl Early {
     }
 }
 
-/// Whether an attempt that is over came after the ledger is known, and has no line that says so.
-pub(super) fn lacks(ledger: &Ledger, attempt: &Attempt) -> bool {
-    let tells = |line: &Line| !line.open() && is_of(line, attempt);
-    let over = attempt.ended.unwrap_or(attempt.started);
+/// Whether an attempt that is over came after the ledger is known, and has no line that says so. One
+/// whose end nobody knows was over by the time that the next one began.
+pub(super) fn lacks(ledger: &Ledger, attempt: &Attempt, next: Option<&Attempt>) -> bool {
+    let has_line = |line: &Line| !line.open() && is_of(line, attempt);
+    let over = over_by(attempt, next).unwrap_or(attempt.started);
     !attempt.open()
         && ledger.known_since().is_none_or(|known| over > known)
         && ledger.compacted().is_none_or(|mark| over > mark.at)
-        && !ledger.lines().iter().any(tells)
+        && !ledger.lines().iter().any(has_line)
+}
+
+/// The attempts that are over and that a ledger [lacks], with when they were over.
+pub(super) fn lacking<'a>(
+    ledger: &'a Ledger,
+    attempts: &'a [Arc<Attempt>],
+) -> impl Iterator<Item = (&'a Attempt, Option<Timestamp>)> {
+    let next = |index: usize| attempts.get(index.checked_sub(1)?).map(Arc::as_ref);
+    let all = attempts.iter().enumerate().map(move |(index, it)| (it.as_ref(), next(index)));
+    let lacking = all.filter(|(attempt, next)| lacks(ledger, attempt, *next));
+    lacking.map(|(attempt, next)| (attempt, over_by(attempt, next)))
+}
+
+fn over_by(attempt: &Attempt, next: Option<&Attempt>) -> Option<Timestamp> {
+    attempt.ended.or(next.map(|next| next.started))
 }
 
 /// Whether a line is that of an attempt.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ledger_state::{Early, LedgerChange, is_of, lacks};
+use super::ledger_state::{Early, LedgerChange, is_of, lacking};
 use super::rollout::{Rollout, Write};
 use super::{Effect, Engine, REPORT_DELAY};
 use crate::base::time::later;
@@ -59,9 +59,12 @@ impl Engine {
             return;
         };
         let stored = stored.iter().filter(|journal| journal.identity.rollout_uid == uid);
+        let mut stored: Vec<&Journal> = stored.collect();
+        stored.sort_by_key(|journal| (journal.identity.revision, journal.identity.number));
+        rollout.chain.learn_ends(&stored);
         let own = self.journals.stored_lines(key, uid);
         let chain = rollout.chain.attempts();
-        let lines: Vec<Line> = stored.map(Line::of_journal).chain(own).collect();
+        let lines: Vec<Line> = stored.into_iter().map(Line::of_journal).chain(own).collect();
         rollout.ledger.is_whole = true;
         if let Some(ledger) = &mut rollout.ledger.ledger {
             let ledger = Arc::make_mut(ledger);
@@ -133,7 +136,7 @@ impl Engine {
         };
         let attempts = rollout.chain.attempts();
         let lacks = |ledger: &Ledger| {
-            attempts.iter().any(|attempt| lacks(ledger, attempt))
+            lacking(ledger, attempts).next().is_some()
                 || ledger.lines().iter().any(|line| has_ended(line, attempts))
         };
         let is_whole = rollout.ledger.ledger.as_deref().is_some_and(|ledger| !lacks(ledger));
@@ -187,9 +190,8 @@ impl Engine {
         };
         let journals = self.journals.of_uid(key, uid);
         let is_told = |attempt: &Attempt| journals.iter().any(|it| is_told_by(it, attempt));
-        let attempts = rollout.chain.attempts().iter();
-        let untold = attempts.filter(|attempt| lacks(ledger, attempt) && !is_told(attempt));
-        let Some(until) = untold.map(|attempt| attempt.ended.unwrap_or(now)).max() else {
+        let untold = lacking(ledger, rollout.chain.attempts()).filter(|(it, _)| !is_told(it));
+        let Some(until) = untold.map(|(_, over)| over.unwrap_or(now)).max() else {
             return false;
         };
         Arc::make_mut(ledger).missed(until);

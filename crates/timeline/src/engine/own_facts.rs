@@ -47,7 +47,15 @@ impl Engine {
             Some(other.hash.as_str()) == stable
                 && set.created.zip(other.created).is_some_and(|(this, stable)| this < stable)
         };
+        // Argo gives a new ReplicaSet the highest number: one that is older than what has a lower
+        // number was given its own for a return.
+        let is_newer_and_lower = |other: &&ReplicaSetSeen| {
+            other.revision.is_some()
+                && other.revision < set.revision
+                && set.created.zip(other.created).is_some_and(|(this, other)| this < other)
+        };
         let comes_back = line.is_some()
+            || others.iter().copied().any(|other| is_newer_and_lower(&other))
             || chain.iter().any(|it| is_before(&it.hash, it.revision))
             || others.iter().copied().any(|other| is_older(&other));
         if !comes_back {
@@ -150,10 +158,11 @@ fn own(told: &RevisionFacts, others: &[&ReplicaSetSeen], first: &Facts) -> Revis
     if told.origin.is_some() && copied(&|other| other.origin == told.origin) {
         own.origin = first.origin;
     }
-    // Who names its own commit was annotated for it.
+    // Who names its own commit was annotated for it, unless another of the same commit says no more.
     let has_own_commit = own.commit.is_some() && own.commit == told.commit;
     let is_copy = !has_own_commit && (has_commit || copied(&|other| other.hotfix));
-    own.hotfix = if is_copy { first.hotfix } else { told.hotfix };
+    let stays = first.hotfix && has_own_commit && copied(&|other| other.hotfix == told.hotfix);
+    own.hotfix = if is_copy { first.hotfix } else { told.hotfix || stays };
     own
 }
 
@@ -215,6 +224,11 @@ mod tests {
         assert!(declared("bbbb", "bbbb"));
         assert!(!declared("bbbb", "aaaa"));
         assert!(declared("cccc", "aaaa"));
+        // The annotations are of another revision of that commit.
+        let first = Facts { hotfix: true, ..of("bbbb") };
+        let plain = facts("bbbb", "ada", 2);
+        assert!(own(&plain, &[&set(plain.clone())], &first).hotfix);
+        assert!(!own(&plain, &[&set(plain.clone())], &of("bbbb")).hotfix);
     }
 
     #[test]

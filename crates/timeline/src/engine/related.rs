@@ -7,7 +7,10 @@ use std::sync::Arc;
 use crate::base::{Phase, Source};
 use crate::chain::{Attempt, Follow, Relation};
 use crate::journal::{Journal, Replaces};
-use crate::seen::ReplicaSetSeen;
+use crate::seen::RevisionFacts;
+
+/// Of a commit a line of the ledger keeps so many.
+const DIGITS: usize = 12;
 
 /// The attempt with the traces of what it follows as spans of ours link to them. Where Keptn made
 /// no trace, it goes on in an older one, but the spans of that attempt are in a trace of its own.
@@ -43,16 +46,16 @@ pub(super) fn bound_end<'a>(
 }
 
 /// The attempt, as a rollback if it goes back to what was live under another hash. It stays what the
-/// journal has frozen.
+/// journal has frozen. `facts_of` are those that an attempt's ReplicaSet has of its own.
 pub(super) fn related<'a, 'b>(
     mut attempt: Cow<'a, Attempt>,
     older: &[Arc<Attempt>],
     frozen: Option<&Journal>,
-    by_hash: impl Fn(&str) -> Option<&'b ReplicaSetSeen>,
+    facts_of: impl Fn(&Attempt) -> Option<Cow<'b, RevisionFacts>>,
 ) -> Cow<'a, Attempt> {
     let back = match frozen {
         Some(journal) => journal.facts.replaces.is_some_and(Replaces::goes_back),
-        None => goes_back(&attempt, older, by_hash),
+        None => goes_back(&attempt, older, facts_of),
     };
     let goes_on = |it: &Follow| it.relation == Relation::Successor;
     if back
@@ -66,23 +69,30 @@ pub(super) fn related<'a, 'b>(
 
 /// Whether what was live earlier comes back under another hash, in place of something else: a chart
 /// may stamp the time into the template.
-fn goes_back<'a>(
+fn goes_back<'b>(
     attempt: &Attempt,
     older: &[Arc<Attempt>],
-    by_hash: impl Fn(&str) -> Option<&'a ReplicaSetSeen>,
+    facts_of: impl Fn(&Attempt) -> Option<Cow<'b, RevisionFacts>>,
 ) -> bool {
-    let Some(set) = by_hash(&attempt.hash) else {
+    let Some(facts) = facts_of(attempt).filter(|facts| facts.spec_digest != 0) else {
         return false;
     };
-    let same = |hash: &str| {
-        by_hash(hash).is_some_and(|other| {
-            let (one, other) = (&set.facts, &other.facts);
-            one.spec_digest != 0
-                && (one.spec_digest, &one.version, &one.commit)
-                    == (other.spec_digest, &other.version, &other.commit)
-        })
-    };
-    let live = attempt.follows.first().map(|follow| follow.hash.as_str());
+    let same = |other: &Attempt| facts_of(other).is_some_and(|other| is_same(&facts, &other));
+    let live = attempt.follows.first();
+    let live = live.and_then(|live| older.iter().find(|other| other.is(live)));
     let lived = |other: &&Arc<Attempt>| other.phase == Phase::Promoted;
-    !live.is_some_and(same) && older.iter().filter(lived).any(|other| same(&other.hash))
+    !live.is_some_and(|live| same(live)) && older.iter().filter(lived).any(|other| same(other))
+}
+
+/// Whether the same is deployed. Of a commit the first digits may be all that is left.
+fn is_same(one: &RevisionFacts, other: &RevisionFacts) -> bool {
+    let same_commit = match (&one.commit, &other.commit) {
+        (Some(one), Some(other)) => begins(one, other) || begins(other, one),
+        (one, other) => one == other,
+    };
+    (one.spec_digest, &one.version) == (other.spec_digest, &other.version) && same_commit
+}
+
+fn begins(whole: &str, digits: &str) -> bool {
+    whole == digits || (digits.len() >= DIGITS && whole.starts_with(digits))
 }

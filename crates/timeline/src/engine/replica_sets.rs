@@ -17,7 +17,7 @@ pub(super) struct ReplicaSets(BTreeMap<Key, Sets>);
 pub(super) struct Sets {
     /// By name.
     seen: Vec<ReplicaSetSeen>,
-    /// What they said of their commit before something else was written over it, by their name.
+    /// What they said of themselves before something else was written over it, by their name.
     first_facts: Vec<(SmolStr, RevisionFacts)>,
 }
 
@@ -53,9 +53,9 @@ impl Sets {
         };
         let known = std::mem::replace(known, seen);
         let seen = &self.seen[place];
-        let overwritten = known.uid == seen.uid
-            && known.facts.commit.is_some()
-            && known.facts.commit != seen.facts.commit;
+        let said = |set: &ReplicaSetSeen| (set.facts.commit.clone(), set.facts.hotfix);
+        let overwritten =
+            known.uid == seen.uid && known.facts.commit.is_some() && said(&known) != said(seen);
         if overwritten && self.first_facts(&name).is_none() {
             self.first_facts.push((name, known.facts));
         }

@@ -46,13 +46,19 @@ impl Engine {
             return;
         };
         let ours = rollout.report.as_ref().filter(|_| rollout.write == Write::Stored);
-        if let (Some(ours), Some(told)) = (ours, rollout.told.take())
-            && !ours.tells_of_the_same(&told)
-        {
+        let (Some(ours), Some(told)) = (ours, rollout.told.take()) else {
+            return;
+        };
+        let stands = ours.tells_of_the_same(&told);
+        // It may know what this process cannot find out any more.
+        let lines = told.ledger.as_ref().map(|ledger| ledger.lines().to_vec());
+        let uid = told.rollout_uid.clone();
+        if !stands {
             rollout.report = Some(told);
             self.ledgers_changed.insert(key.clone());
             self.schedule_report(key, later(now, REPORT_DELAY));
         }
+        self.take_lines(key, &uid, lines.unwrap_or_default(), now);
     }
 
     pub(super) fn report(&mut self, key: &Key, now: Timestamp, effects: &mut Vec<Effect>) {

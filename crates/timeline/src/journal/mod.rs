@@ -283,7 +283,7 @@ impl Journal {
     }
 
     /// Whether this journal goes on from `stored`: the same attempt, in the same place, and whatever
-    /// makes a span there makes the same one here.
+    /// makes a span there makes the same one here. An end that is stored stays what it is.
     pub fn continues(&self, stored: &Self) -> bool {
         fn same<T: PartialEq>(ours: &[T], stored: &[T], ended: impl Fn(&T) -> bool) -> bool {
             stored
@@ -302,7 +302,9 @@ impl Journal {
             return *self == same;
         }
         let placed = (&self.placed, &self.facts) == (&stored.placed, &stored.facts);
+        let end = (self.phase, self.ended) == (stored.phase, stored.ended);
         self.identity == stored.identity
+            && (stored.ended.is_none() || end)
             && (stored.placed.is_none() || placed)
             && same(&self.steps, &stored.steps, |entry| entry.closed.is_some())
             && same(&self.pauses, &stored.pauses, |entry| entry.closed.is_some())

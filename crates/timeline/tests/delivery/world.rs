@@ -93,6 +93,8 @@ pub(crate) struct World<'a> {
     /// What a process that starts has not read yet.
     unread: BTreeSet<Kind>,
     pub(crate) crashes: usize,
+    /// A request of a process that had died was carried out later.
+    pub(crate) late: bool,
     /// The operator knew more than was stored when it died, or did not see every version.
     pub(crate) lossy: bool,
     /// A person took RolloutTraces away, and with them what was long ago.
@@ -138,6 +140,7 @@ impl<'a> World<'a> {
             blind: BTreeMap::new(),
             unread: BTreeSet::new(),
             crashes: 0,
+            late: false,
             lossy: false,
             forgot: false,
             taken: false,

@@ -1,7 +1,8 @@
 //! What nobody saw: it is bounded and said, not invented.
 
 use jiff::SignedDuration;
-use timeline::base::Turn;
+use timeline::base::{Phase, Turn};
+use timeline::journal::Journal;
 use timeline::seen::{AnalysisKind, AnalysisRunSeen, PauseKind};
 
 use crate::evidence::run;
@@ -175,6 +176,25 @@ fn a_retry_while_away_begins_the_steps_again_and_is_a_gap() {
     let expected = "step 0 setWeight 20 Running";
     assert!(lines(story.journal()).last().unwrap().starts_with(expected));
     story.marks(&["Gap ?30.1<50.1"]);
+}
+
+#[test]
+fn a_retry_while_away_at_the_first_step_shows_in_the_condition_alone() {
+    let story = Story::canary().applies("b").after(20);
+    let story = story.while_away(|story| story.after(10).aborted("").after(10).retried());
+    story.marks(&["Gap ?10<50.1"]);
+    // One that was seen is no gap.
+    let story = Story::canary().applies("b").after(20).aborted("").after(10).retried();
+    story.after(10).while_away(|story| story.after(10)).marks(&[]);
+}
+
+#[test]
+fn an_end_that_is_stored_stays() {
+    let promoted = Story::canary().applies("b").after(20).promoted();
+    let stored = promoted.journal();
+    let ours = Journal { phase: Phase::Unknown, ..stored.clone() };
+    assert!(!ours.continues(stored));
+    assert!(stored.continues(stored));
 }
 
 #[test]

@@ -50,6 +50,11 @@ const EVIDENCE_WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// How long the root stays open after the end, for Healthy or for traffic to be back.
 const SETTLE_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
+/// Argo writes the condition Progressing up to so long after what it is about.
+const CONDITION_LAG: SignedDuration = SignedDuration::from_secs(2);
+/// argo-rollouts utils/conditions/conditions.go, `PausedRolloutReason`.
+const PAUSED: &str = "RolloutPaused";
+
 /// One version of a Rollout as the journal of one of its attempts sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
@@ -266,7 +271,7 @@ impl Journal {
             // Pods that get ready after the end are of a later attempt, or are going.
             self.follow_recovery(&view);
         }
-        if !view.live && !fresh && self.entries() != before {
+        if !view.live && !fresh && (self.entries() != before || self.went_on_anew(&view)) {
             self.mark(MarkKind::Gap, Moment::inferred(Some(view.known), view.now), "");
         }
         self.place(view.now);
@@ -285,8 +290,26 @@ impl Journal {
         View { look, progress, now, live: look.before.is_some(), ours, known, until }
     }
 
+    /// Whether Argo began to progress again since the last that is known of it, with nothing else to
+    /// show for it: after an abort that was tried again, Progressing is no longer False since the retry
+    /// (argo-rollouts rollout/sync.go, `calculateRolloutConditions`).
+    fn went_on_anew(&self, view: &View<'_>) -> bool {
+        let condition = view.progress.progressing.as_ref();
+        let progresses = condition.filter(|it| {
+            // It is written after the pause that it is about.
+            view.ours && it.status != Some(false) && it.reason != PAUSED
+        });
+        let since = progresses.and_then(|condition| condition.since);
+        let is_known = |since: Timestamp| {
+            let looked = |kind| matches!(kind, MarkKind::Gap | MarkKind::FirstSight);
+            since.duration_since(view.known) <= CONDITION_LAG
+                || self.marks.iter().any(|mark| looked(mark.kind) && mark.at.at >= since)
+        };
+        self.open() && since.is_some_and(|since| since <= view.now && !is_known(since))
+    }
+
     /// No version of the Rollout was noted yet. What lies around it may have been.
-    fn is_fresh(&self) -> bool {
+    pub(crate) fn is_fresh(&self) -> bool {
         self.facts == super::Facts::default()
             && self.marks.is_empty()
             && self.steps.is_empty()

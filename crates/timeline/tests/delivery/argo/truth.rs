@@ -46,6 +46,8 @@ pub(crate) struct Tried {
     pub(crate) settled: Option<Timestamp>,
     /// Another attempt began before that.
     pub(crate) crowded: bool,
+    /// A later one made the same revision stable: its traffic never went back to what was so before.
+    pub(crate) went_live: bool,
     pub(crate) cause: Option<AbortCause>,
     pub(crate) class: Option<FailureClass>,
     /// All that was wrong with it at any time.
@@ -193,6 +195,7 @@ impl Argo {
             hit: None,
             settled: None,
             crowded: false,
+            went_live: false,
             cause: None,
             class: None,
             troubles: BTreeSet::new(),
@@ -339,6 +342,11 @@ impl Argo {
                 && self.exists
                 && !tried.crowded_by_its_own(self)
             {
+                let hash = Some(tried.identity.hash.as_str());
+                tried.went_live |= self.rollout.stable_hash.as_deref() == hash;
+                if tried.went_live {
+                    continue;
+                }
                 if !reaches() {
                     tried.settled = Some(now);
                 } else if tried.ended.is_some_and(|ended| now.duration_since(ended).as_secs() > 5) {

@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use timeline::base::{Moment, Phase, Source};
-use timeline::failure::{AbortCause, FailureClass};
 use timeline::journal::{Journal, LinkKind, MarkKind, StepResult};
 
 use super::Findings;
@@ -12,6 +11,8 @@ use crate::world::{World, attempt_key};
 /// The world is a second later than the story, and Kubernetes' times have no fractions.
 const EARLY: SignedDuration = SignedDuration::from_millis(2_100);
 const LATE: SignedDuration = SignedDuration::from_millis(3_200);
+
+const AWAY: &str = "our own resources are away";
 
 /// Whether a time that is stored is one of the story.
 pub(super) fn is_about(stored: Timestamp, real: Timestamp) -> bool {
@@ -172,9 +173,16 @@ impl World<'_> {
     }
 
     /// Later tries of the same revision.
-    fn next_tries<'a>(&'a self, tried: &'a Tried) -> impl Iterator<Item = &'a Tried> {
+    pub(super) fn next_tries<'a>(&'a self, tried: &'a Tried) -> impl Iterator<Item = &'a Tried> {
         let later = |it: &&Tried| is_try(tried, it) && tried.identity.number < it.identity.number;
         self.story.truth.iter().filter(later)
+    }
+
+    /// Earlier tries of the same revision that nobody saw stop: what is stored is of all of them.
+    pub(super) fn merged_tries<'a>(&'a self, tried: &'a Tried) -> impl Iterator<Item = &'a Tried> {
+        let unseen = |at| self.unseen(&tried.identity.rollout, at).is_some();
+        let earlier = |it: &&Tried| is_try(tried, it) && it.identity.number < tried.identity.number;
+        self.story.truth.iter().filter(earlier).filter(move |it| it.ended.is_some_and(unseen))
     }
 
     /// Whether a time that is stored is right: about the real one, or a bound if nobody looked.
@@ -183,6 +191,8 @@ impl World<'_> {
         match (stored, real) {
             (None, None) => true,
             (Some(stored), Some(real)) if is_about(stored.at, real) => true,
+            // What a process knew gives way to what another has stored.
+            (Some(stored), Some(real)) if self.kinds.contains(AWAY) && holds(stored, real) => true,
             (stored, Some(real)) => self.unseen(rollout, real).is_some_and(|(from, until)| {
                 stored.is_none_or(|it| is_within(it.at, from, until) || holds(it, real))
             }),
@@ -239,7 +249,8 @@ impl World<'_> {
                 .any(|mark| matches!(mark.kind, MarkKind::Gap | MarkKind::FirstSight))
             || (stored.phase == Phase::Deleted
                 && stored.ended.is_some_and(|ended| ended.source == Source::Inferred));
-        let honest = exposed == hit || (hit && unseen && gap);
+        let merged = || self.merged_tries(tried).any(|it| it.hit.is_some());
+        let honest = exposed == hit || (hit && unseen && gap) || (exposed && merged());
         let rule = match stored.phase {
             Phase::Deleted if unseen => "deleted unseen",
             _ => "exposed",
@@ -248,39 +259,10 @@ impl World<'_> {
             format!("{} is exposed: {exposed}, and not {hit}: {stored:?} {tried}", tried.key)
         });
         let weight = stored.max_weight().unwrap_or(0);
-        let honest = weight == tried.weight || (unseen && weight < tried.weight);
+        let most = self.merged_tries(tried).map(|it| it.weight).max().unwrap_or(0);
+        let honest = weight == tried.weight || (unseen && weight < tried.weight.max(most + 1));
         findings.rule("weight", honest, || {
             format!("{} had weight {weight}, and not {}: {stored:?}", tried.key, tried.weight)
-        });
-    }
-
-    fn judge_failure(&self, findings: &Findings, tried: &Tried, stored: &Journal) {
-        let failure = stored.failure.as_ref();
-        let (class, cause) = (failure.map(|it| it.class), failure.and_then(|it| it.cause));
-        let unseen = self.partly_unseen(tried);
-        // Of two tries that are one the last failed.
-        let of_next = |it: &Tried| (it.class, it.cause) == (class, cause);
-        if unseen && self.next_tries(tried).any(of_next) {
-            return;
-        }
-        // What Argo says of an abort is right even where nobody saw the reason.
-        let said = match tried.cause {
-            Some(AbortCause::Manual) => Some(FailureClass::ManualAbort),
-            Some(AbortCause::Deadline) => Some(FailureClass::DeadlineExceeded),
-            _ => None,
-        };
-        let less = class.is_none() || class == said || class == Some(FailureClass::Unknown);
-        let goes = tried.outcome == Phase::Deleted;
-        let was = class.is_some_and(|class| tried.troubles.contains(&class));
-        let was = was && (unseen || tried.doubtful);
-        let either = was || (unseen || tried.doubtful) && less;
-        findings.rule("class", class == tried.class || either || goes, || {
-            format!("{} failed for {failure:?}, and not {:?}: {tried}", tried.key, tried.class)
-        });
-        let less = cause.is_none() || cause == Some(AbortCause::Unknown);
-        let manual = cause == Some(AbortCause::Manual);
-        findings.rule("cause", cause == tried.cause || (unseen && (less || manual)), || {
-            format!("{} was stopped for {failure:?}, and not {:?}", tried.key, tried.cause)
         });
     }
 

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod delivered;
+mod failures;
 mod figures;
 
 use std::cell::RefCell;

@@ -129,6 +129,7 @@ impl World<'_> {
     fn crash(&mut self, in_flight: InFlight, down: u32) {
         self.crashes += 1;
         self.away += down;
+        self.late |= matches!(in_flight, InFlight::Late(_));
         let open = self.work.iter().filter(|(_, work)| work.answer.is_none() && !work.orphan);
         let open: Vec<u64> = open.map(|(n, _)| *n).collect();
         self.work.retain(|_, work| work.answer.is_none());

@@ -1,62 +1,25 @@
 //! A return to what was live before under another hash, as a chart makes it that stamps the time into
 //! the template: the record says that it goes back.
 
-#![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
-
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use timeline::engine::{Effect, Options};
 use timeline::journal::{Journal, LinkKind};
 use timeline::outbox::AttemptWritten;
-use timeline::seen::{
-    OwnedMetadata, Progress, ReplicaSetSeen, RevisionFacts, RolloutSeen, Template,
-};
-use timeline::{Engine, Key, Kind, Observation};
+use timeline::seen::RevisionFacts;
+use timeline::{Engine, Kind, Observation};
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_800_000_000 + second).unwrap()
-}
-
-/// Hash `current` is tried while `stable` is live.
-fn rollout(revision: i64, current: &str, stable: &str) -> Observation {
-    Observation::Rollout(RolloutSeen {
-        key: Key::new("ns", "cart"),
-        uid: "uid".into(),
-        created: Some(at(0)),
-        revision: Some(revision),
-        current_hash: Some(current.into()),
-        stable_hash: Some(stable.into()),
-        abort: false,
-        aborted_at: None,
-        healthy: current == stable,
-        completed: None,
-        metadata: OwnedMetadata::default(),
-        progress: Progress { was_healthy: true, ..Progress::default() },
-    })
-}
+use crate::stored::{at, replica_set_with, rollout};
 
 /// What runs in its pods is `content`, of `commit`.
 fn replica_set(hash: &str, revision: i64, content: u64, commit: &str) -> Observation {
-    Observation::ReplicaSet(ReplicaSetSeen {
-        key: Key::new("ns", format!("cart-{hash}")),
-        uid: format!("uid-{hash}").into(),
-        rollout: "cart".into(),
-        rollout_uid: "uid".into(),
-        hash: hash.into(),
-        revision: Some(revision),
-        created: Some(at(100 * revision)),
-        template: Template::AskRollout(Vec::new()),
-        desired: None,
-        ready: 0,
-        available: 0,
-        failure: None,
-        facts: RevisionFacts {
+    replica_set_with(hash, revision, 100 * revision, |set| {
+        set.facts = RevisionFacts {
             spec_digest: content,
             template_digest: u64::try_from(revision).unwrap(),
             commit: Some(commit.into()),
             ..RevisionFacts::default()
-        },
+        };
     })
 }
 
