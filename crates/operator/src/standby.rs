@@ -11,13 +11,13 @@ use timeline::{Key, Kind, Observation};
 use crate::observe::{event, object};
 
 /// Kinds that are listed anew by who comes to lead.
-pub(crate) const LISTED_ANEW: [Kind; 3] = [Kind::Rollout, Kind::RolloutTrace, Kind::RolloutAttempt];
+pub const LISTED_ANEW: [Kind; 3] = [Kind::Rollout, Kind::RolloutTrace, Kind::RolloutAttempt];
 
 /// The last look at each object of each kind.
-#[derive(Default)]
-pub(crate) struct Standby(BTreeMap<Kind, Known>);
+#[derive(Debug, Default)]
+pub struct Standby(BTreeMap<Kind, Known>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Known {
     listed: bool,
     unavailable: Option<Unavailable>,
@@ -26,7 +26,7 @@ struct Known {
 
 impl Standby {
     /// Takes in one observation.
-    pub(crate) fn observe(&mut self, observation: Observation) {
+    pub fn observe(&mut self, observation: Observation) {
         match &observation {
             Observation::Gone(kind, key) => {
                 self.known(*kind).objects.remove(key);
@@ -56,7 +56,7 @@ impl Standby {
     }
 
     /// The kinds that cannot be watched now, and those not looked at yet.
-    pub(crate) fn missing(&self) -> impl Iterator<Item = (Kind, Option<&Unavailable>)> {
+    pub fn missing(&self) -> impl Iterator<Item = (Kind, Option<&Unavailable>)> {
         let kept = Kind::ALL.into_iter().filter(|kind| !LISTED_ANEW.contains(kind));
         let kept = kept.filter(|kind| *kind != Kind::Pod);
         kept.filter_map(|kind| match self.0.get(&kind) {
@@ -67,7 +67,7 @@ impl Standby {
     }
 
     /// The same as a list of each kind would say it now.
-    pub(crate) fn replay(self) -> Vec<Observation> {
+    pub fn replay(self) -> Vec<Observation> {
         let mut all = Vec::new();
         for (kind, known) in self.0 {
             let present = known.objects.keys().cloned().collect();

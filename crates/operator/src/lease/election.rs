@@ -13,7 +13,7 @@ use kube::{Api, Client};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::candidate::{Name, Watched, holder, spec, transitions};
+use super::candidate::{Candidate, Look, Name, Term};
 use super::epoch::highest;
 use super::leadership::Leadership;
 use crate::rejection::Rejection;
@@ -26,18 +26,10 @@ pub(crate) struct Election {
     name: String,
     /// Where objects are written; all namespaces if none is named.
     namespace: Option<String>,
-    me: String,
+    candidate: Candidate,
     lasts: Duration,
     leadership: Leadership,
     clock: fn() -> Timestamp,
-}
-
-/// The Lease as this process wrote it last.
-struct Held {
-    lease: Lease,
-    epoch: i64,
-    acquired: Timestamp,
-    until: Instant,
 }
 
 impl Election {
@@ -53,17 +45,22 @@ impl Election {
         let at = name.namespace.as_deref().unwrap_or(client.default_namespace());
         let leases = Api::namespaced(client.clone(), at);
         let leadership = Leadership::candidate();
-        let me = format!("{process}_{:08x}", random() >> 32);
+        let candidate = Candidate::new(format!("{process}_{:08x}", random() >> 32), lasts);
         let name = name.name.clone();
         let shared = leadership.clone();
-        (Self { client, leases, name, namespace, me, lasts, leadership, clock }, shared)
+        (Self { client, leases, name, namespace, candidate, lasts, leadership, clock }, shared)
     }
 
     /// Takes part until told to give the Lease back, and then does so.
-    pub(crate) async fn run(self, give_back: CancellationToken) {
+    pub(crate) async fn run(mut self, give_back: CancellationToken) {
         loop {
             let Some(mut held) = give_back.run_until_cancelled(self.take()).await else { return };
-            tracing::info!(lease = self.name, holder = self.me, epoch = held.epoch, "leads now");
+            tracing::info!(
+                lease = self.name,
+                holder = self.candidate.me(),
+                epoch = held.epoch(),
+                "leads now"
+            );
             let why = tokio::select! {
                 () = give_back.cancelled() => return self.give_back(held).await,
                 () = self.leadership.lost() => None,
@@ -77,15 +74,14 @@ impl Election {
     }
 
     /// Waits for the Lease to be free and takes it.
-    async fn take(&self) -> Held {
-        let mut watched = Watched::default();
+    async fn take(&mut self) -> Term {
         // Only to look sooner: what it says may be old.
         let events = watch_object(self.leases.clone(), &self.name).default_backoff();
         let mut events = std::pin::pin!(events);
         let mut recount = self.leadership.was_refused();
         loop {
             let mut look_at = Instant::now() + spread(self.lasts / 3);
-            match timeout(self.lasts / 3, self.try_to_take(&mut watched, &mut recount)).await {
+            match timeout(self.lasts / 3, self.try_to_take(&mut recount)).await {
                 Ok(Ok(Taken::Held(held))) => return *held,
                 Ok(Ok(Taken::By(other, until))) => {
                     self.leadership.waits(format!("{other} leads"));
@@ -109,40 +105,35 @@ impl Election {
         }
     }
 
-    async fn try_to_take(
-        &self,
-        watched: &mut Watched,
-        recount: &mut bool,
-    ) -> Result<Taken, kube::Error> {
+    async fn try_to_take(&mut self, recount: &mut bool) -> Result<Taken, kube::Error> {
         let found = self.leases.get_opt(&self.name).await?;
-        if let Some(lease) = &found
-            && let Some(until) = watched.held_until(lease, &self.me, Instant::now())
+        let look = self.candidate.look(found.as_ref(), Instant::now());
+        if let Look::HeldBy(other, until) = look {
+            return Ok(Taken::By(other, until));
+        }
+        let exists = found.is_some();
+        *recount |= !exists;
+        let stored =
+            if *recount { highest(&self.client, self.namespace.as_deref()).await? } else { 0 };
+        if let Look::Missing(until) = look
+            && self.candidate.was_led(stored)
         {
-            return Ok(Taken::By(holder(lease).to_owned(), until));
+            return Ok(Taken::By(DELETED.to_owned(), until));
         }
-        *recount |= found.is_none();
-        let mut before = found.as_ref().map_or(0, transitions);
-        if *recount {
-            before = before.max(highest(&self.client, self.namespace.as_deref()).await?);
-        }
-        let (epoch, acquired) = (before.saturating_add(1), (self.clock)());
-        let sent = Instant::now();
+        let (acquired, sent) = ((self.clock)(), Instant::now());
+        let (mut lease, epoch) = self.candidate.takes(found, stored, acquired);
+        lease.metadata.name = Some(self.name.clone());
         let params = params();
-        let spec = spec(&self.me, epoch, self.lasts, (acquired, acquired));
-        let written = if let Some(mut lease) = found {
-            lease.spec = Some(spec);
+        let written = if exists {
             self.leases.replace(&self.name, &params, &lease).await
         } else {
-            let mut lease = Lease::default();
-            lease.metadata.name = Some(self.name.clone());
-            lease.spec = Some(spec);
             self.leases.create(&params, &lease).await
         };
         match written {
             Ok(lease) => {
-                let until = sent + self.patience();
-                self.leadership.renewed(epoch, until);
-                Ok(Taken::Held(Box::new(Held { lease, epoch, acquired, until })))
+                let term = self.candidate.took(lease, epoch, acquired, sent);
+                self.leadership.renewed(epoch, term.until());
+                Ok(Taken::Held(Box::new(term)))
             }
             Err(error) if Rejection::of(&error) == Rejection::Conflict => Ok(Taken::Again),
             Err(error) => Err(error),
@@ -150,26 +141,28 @@ impl Election {
     }
 
     /// Renews the Lease until that fails for too long, or somebody else has it; says why.
-    async fn keep(&self, held: &mut Held) -> String {
+    async fn keep(&self, held: &mut Term) -> String {
         loop {
             sleep(spread(self.lasts / 3)).await;
             loop {
                 let sent = Instant::now();
                 // This process may have stood still.
-                if sent >= held.until {
+                if sent >= held.until() {
                     return "the lease was not renewed in time".to_owned();
                 }
-                match timeout_at(held.until, self.renew(held, &self.me)).await {
+                match timeout_at(held.until(), self.renew(held)).await {
                     Ok(Ok(lease)) => {
-                        held.lease = lease;
-                        held.until = sent + self.patience();
-                        self.leadership.renewed(held.epoch, held.until);
+                        self.candidate.renewed(held, lease, sent);
+                        self.leadership.renewed(held.epoch(), held.until());
                         break;
                     }
                     Ok(Err(error)) => match Rejection::of(&error) {
                         Rejection::Conflict => match self.leases.get(&self.name).await {
-                            Ok(lease) if holder(&lease) == self.me => held.lease = lease,
-                            Ok(lease) => return format!("{} leads", holder(&lease)),
+                            Ok(lease) => {
+                                if let Some(other) = self.candidate.rewritten(held, lease) {
+                                    return format!("{other} leads");
+                                }
+                            }
                             Err(_) => sleep(self.lasts / 15).await,
                         },
                         Rejection::NotFound => return "the lease was deleted".to_owned(),
@@ -187,32 +180,31 @@ impl Election {
         }
     }
 
-    async fn renew(&self, held: &Held, holder: &str) -> Result<Lease, kube::Error> {
-        let mut lease = held.lease.clone();
-        let times = (held.acquired, (self.clock)());
-        lease.spec = Some(spec(holder, held.epoch, self.lasts, times));
+    async fn renew(&self, held: &Term) -> Result<Lease, kube::Error> {
+        self.replace(self.candidate.renews(held, (self.clock)())).await
+    }
+
+    async fn replace(&self, lease: Lease) -> Result<Lease, kube::Error> {
         self.leases.replace(&self.name, &params(), &lease).await
     }
 
     /// Nobody holds it from now on: another may take it at once.
-    async fn give_back(&self, held: Held) {
+    async fn give_back(&self, held: Term) {
         self.leadership.waits("the lease was given back".to_owned());
-        match self.renew(&held, "").await {
+        match self.replace(self.candidate.gives_back(&held, (self.clock)())).await {
             Ok(_) => tracing::info!(lease = self.name, "lease given back"),
             Err(error) => {
                 tracing::warn!(error = words(&error), "lease not given back: it expires");
             }
         }
     }
-
-    /// After so long without a renewal this process stops: well before another takes over.
-    fn patience(&self) -> Duration {
-        self.lasts * 2 / 3
-    }
 }
 
+/// Who leads where the Lease was deleted.
+const DELETED: &str = "whoever held the lease before it was deleted";
+
 enum Taken {
-    Held(Box<Held>),
+    Held(Box<Term>),
     /// By another, at least until then.
     By(String, Instant),
     /// Somebody was faster: to be looked at again.

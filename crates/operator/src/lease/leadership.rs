@@ -9,11 +9,11 @@ use tokio::time::Instant;
 /// A request was held back.
 #[derive(Debug, thiserror::Error)]
 #[error("not sent: this process does not lead")]
-pub(crate) struct NotLeading;
+pub struct NotLeading;
 
 /// Shared between the election, which knows, and all that act. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Leadership(Arc<Shared>);
+pub struct Leadership(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
@@ -35,12 +35,12 @@ enum State {
 
 impl Leadership {
     /// Of the only process.
-    pub(crate) fn alone() -> Self {
+    pub fn alone() -> Self {
         Self::new(State::Alone)
     }
 
     /// Of a process that may come to lead.
-    pub(crate) fn candidate() -> Self {
+    pub fn candidate() -> Self {
         Self::new(State::StandsBy("the lease was not read yet".to_owned()))
     }
 
@@ -59,21 +59,26 @@ impl Leadership {
     }
 
     /// Whether this process may act at this moment. To be asked again after each wait.
-    pub(crate) fn holds(&self) -> bool {
+    pub fn holds(&self) -> bool {
+        self.holds_at(Instant::now())
+    }
+
+    /// The same at a moment of this process's clock.
+    pub fn holds_at(&self, now: Instant) -> bool {
         match self.state() {
             State::Alone => true,
             State::StandsBy(_) => false,
-            State::Leads { until, .. } => Instant::now() < until,
+            State::Leads { until, .. } => now < until,
         }
     }
 
     /// The same as an error.
-    pub(crate) fn check(&self) -> Result<(), NotLeading> {
+    pub fn check(&self) -> Result<(), NotLeading> {
         self.holds().then_some(()).ok_or(NotLeading)
     }
 
     /// The number that this leader's writes carry; none where there never was a lease.
-    pub(crate) fn epoch(&self) -> Option<i64> {
+    pub fn epoch(&self) -> Option<i64> {
         match self.state() {
             State::Leads { epoch, .. } => Some(epoch),
             State::Alone | State::StandsBy(_) => {
@@ -83,7 +88,7 @@ impl Leadership {
     }
 
     /// Why this process does not lead, in words; none if it does.
-    pub(crate) fn stands_by(&self) -> Option<String> {
+    pub fn stands_by(&self) -> Option<String> {
         match self.state() {
             State::StandsBy(why) => Some(why),
             State::Alone | State::Leads { .. } => None,
@@ -91,12 +96,12 @@ impl Leadership {
     }
 
     /// Waits until this process leads.
-    pub(crate) async fn gained(&self) {
+    pub async fn gained(&self) {
         self.until(|state| !matches!(state, State::StandsBy(_))).await;
     }
 
     /// Waits until it leads no more.
-    pub(crate) async fn lost(&self) {
+    pub async fn lost(&self) {
         self.until(|state| matches!(state, State::StandsBy(_))).await;
     }
 
@@ -111,12 +116,12 @@ impl Leadership {
     }
 
     /// The lease is held until then at least.
-    pub(super) fn renewed(&self, epoch: i64, until: Instant) {
+    pub fn renewed(&self, epoch: i64, until: Instant) {
         self.turn(State::Leads { epoch, until });
     }
 
     /// Somebody else holds the lease, or nobody does.
-    pub(super) fn waits(&self, why: String) {
+    pub fn waits(&self, why: String) {
         if !matches!(self.state(), State::StandsBy(known) if known == why) {
             tracing::info!(why, "standby");
             self.turn(State::StandsBy(why));
@@ -124,7 +129,7 @@ impl Leadership {
     }
 
     /// A write was refused because a later leader has written the object at this epoch.
-    pub(crate) fn refused(&self, stored: i64) {
+    pub fn refused(&self, stored: i64) {
         match self.state() {
             State::Alone => {
                 tracing::warn!(
@@ -142,7 +147,7 @@ impl Leadership {
     }
 
     /// Whether the last term ended because its writes were refused.
-    pub(super) fn was_refused(&self) -> bool {
+    pub fn was_refused(&self) -> bool {
         matches!(self.state(), State::StandsBy(why) if why == REFUSED)
     }
 }

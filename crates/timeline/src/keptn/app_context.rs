@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::base::Traceparent;
 use crate::base::backoff::{Backoff, Waits, jitter_of};
 use crate::base::time::{earlier, later};
+use crate::base::{Traceparent, is_older};
 use crate::keptn::links::{SpanLinks, merge};
 use crate::seen::AppContextSeen;
 
@@ -273,13 +273,6 @@ impl AppContext {
         let mut known = [self.written.as_deref(), present].into_iter().flatten();
         known.any(|known| is_older(resource_version, known))
     }
-}
-
-/// Kubernetes' resource versions are opaque but, in every API server that exists, numbers that
-/// grow; where one is not, nothing counts as stale and a conflict tells.
-fn is_older(this: &str, other: &str) -> bool {
-    let number = |text: &str| text.parse::<u64>().ok();
-    number(this).zip(number(other)).is_some_and(|(this, other)| this < other)
 }
 
 #[cfg(test)]

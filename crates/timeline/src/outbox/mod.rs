@@ -6,6 +6,7 @@
 mod announcement;
 mod ask;
 mod delivery;
+mod finished;
 mod gate;
 mod leaving;
 mod pace;
@@ -27,6 +28,7 @@ use crate::stored::RolloutAttemptSeen;
 pub use announcement::{Announcement, Behind, Told};
 pub(crate) use ask::Ask;
 use delivery::Delivery;
+use finished::Finished;
 use gate::Gate;
 pub(crate) use pace::Retry;
 use recall::Recall;
@@ -53,6 +55,8 @@ pub(crate) struct Outbox {
     timers: Timers,
     /// Those that wait in the cluster only.
     outside: Recall,
+    /// Those that were delivered lately.
+    finished: Finished,
     /// Those that owe the cluster a write or the collector an entry.
     behind: BTreeSet<Key>,
     /// Those whose last write did not come through.
@@ -85,7 +89,7 @@ impl Outbox {
         let identity = &seen.journal.identity;
         // A copy under another name would tell the same spans a second time.
         let own = Key::new(identity.rollout.namespace.clone(), attempt_name(identity));
-        if key != own || self.deliveries.contains_key(&key) {
+        if key != own || self.deliveries.contains_key(&key) || self.finished.was(&seen) {
             return None;
         }
         let rollout = seen.journal.identity.rollout.clone();
@@ -350,6 +354,9 @@ impl Outbox {
             if delivery.may_be_pruned() {
                 let identity = delivery.journal.identity.clone();
                 asks.push(Ask::Prune(identity, delivery.keep()));
+            }
+            if let Some(resource_version) = delivery.resource_version() {
+                self.finished.add(key.clone(), resource_version);
             }
             self.remove(key);
             return;

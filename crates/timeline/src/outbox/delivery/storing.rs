@@ -161,7 +161,8 @@ impl Delivery {
         Some(if waits { due.max(later(last, PATIENCE)) } else { due })
     }
 
-    pub(super) fn resource_version(&self) -> Option<String> {
+    /// At which version it is stored.
+    pub(in crate::outbox) fn resource_version(&self) -> Option<String> {
         self.stored.as_ref()?.resource_version.clone()
     }
 
