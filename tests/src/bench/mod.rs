@@ -54,6 +54,10 @@ use stage::{Clock, Stage};
 pub struct Sizes {
     /// Rollouts that are rolled out at a time in the core alone.
     in_flight: usize,
+    /// Rollouts at rest beside which an event is timed in the core alone.
+    many: usize,
+    /// KeptnAppVersions in an app that has many.
+    versions_of_app: usize,
     /// Rollouts at rest whose memory is measured in the core alone.
     idle: usize,
     /// Apps whose links are timed, twice each.
@@ -89,6 +93,8 @@ impl Sizes {
     pub const fn full() -> Self {
         Self {
             in_flight: 500,
+            many: 30_000,
+            versions_of_app: 1000,
             idle: 10_000,
             links: 300,
             warm_up: 30,
@@ -110,6 +116,8 @@ impl Sizes {
     pub const fn quick() -> Self {
         Self {
             in_flight: 100,
+            many: 3000,
+            versions_of_app: 200,
             idle: 1000,
             links: 50,
             warm_up: 10,

@@ -114,8 +114,8 @@ impl Engine {
             self.rollouts_of_app.remove(app.clone(), key);
             self.touched_apps.insert(app);
         }
-        for app in apps {
-            let app = Key::new(key.namespace.clone(), app);
+        for app in apps.difference(&before) {
+            let app = Key::new(key.namespace.clone(), app.clone());
             if self.rollouts_of_app.insert(app, key) {
                 // Its objects may have arrived before the Rollout that they belong to.
                 self.attribute(key);

@@ -54,11 +54,17 @@ impl Engine {
         let nothing = AppContext::default();
         let standing = self.contexts.get(app).unwrap_or(&nothing).standing(&wanted, now);
         let links = AppLinks { wanted: wanted.into(), left_out, standing };
-        if self.links.get(app) != Some(&links) {
+        let known = self.links.get(app);
+        let same = known.map_or_else(|| links.are_nothing(), |known| *known == links);
+        if !same {
             for key in self.rollouts_of_app.of(app).collect::<Vec<_>>() {
                 self.schedule_report(&key, later(now, REPORT_DELAY));
             }
-            self.links.insert(app.clone(), links);
+            if links.are_nothing() {
+                self.links.remove(app);
+            } else {
+                self.links.insert(app.clone(), links);
+            }
         }
     }
 

@@ -105,7 +105,8 @@ pub struct Engine {
     rollouts_of_app: Groups,
     /// By the name of a Keptn workload that an attempt of theirs is.
     rollouts_of_workload: Groups,
-    /// What each app wants, and how it stands, since something of that changed last.
+    /// What each app wants that wants anything, and how it stands, since something of that changed
+    /// last.
     links: BTreeMap<Key, AppLinks>,
     touched_rollouts: BTreeSet<Key>,
     /// Folded since the last effects, and nothing else has touched them.

@@ -23,7 +23,8 @@ impl Packer {
             self.first = bytes.iter().copied().take(TEXT).collect();
         }
         let bytes = lz4_flex::block::compress_prepend_size_with_dict(&bytes, &self.first);
-        Some(bytes.into_boxed_slice())
+        // Copied: an allocator may leave what only shrinks where it is, with all its room.
+        Some(bytes.as_slice().into())
     }
 
     /// None if the bytes are not of this packer, or of another kind of thing.

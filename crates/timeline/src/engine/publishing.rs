@@ -22,8 +22,13 @@ impl Engine {
         if self.options.links == Ways::Context || self.options.observe_only {
             return Vec::new();
         }
+        let installed = self.has_keptn();
         let mut changed = Vec::new();
         for app in apps {
+            if !installed && !self.published.contains_key(&app) {
+                // Nobody asks; once Keptn is there, every app comes again.
+                continue;
+            }
             let known = self.app_known(&app).map(Arc::new);
             if self.published.get(&app) == known.as_ref() {
                 continue;
@@ -85,5 +90,52 @@ impl Engine {
             listing.any(|it| it.app_deploy.is_none() && it.ended.is_none() && !it.deprecated)
         });
         due.map(|it| (it.short_name().into(), it.version.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::engine::{Observation, Options, Ways};
+    use crate::seen::{AppContextSeen, Kind, Unavailable};
+
+    #[test]
+    fn an_app_is_published_once_keptn_is_there() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut engine = Engine::new(Options { links: Ways::Admission, ..Options::default() });
+        for kind in Kind::ALL {
+            engine.observe(
+                match kind {
+                    Kind::AppVersion => Observation::Unavailable(kind, Unavailable::NotInstalled),
+                    _ => Observation::Listed(kind, BTreeSet::new()),
+                },
+                now,
+            );
+        }
+        let app = Key::new("ns", "shop");
+        engine.observe(
+            Observation::AppContext(AppContextSeen {
+                key: app.clone(),
+                resource_version: "1".into(),
+                span_links: vec!["foreign".into()],
+                ours: Vec::new(),
+            }),
+            now,
+        );
+        engine.effects(now);
+        assert_eq!(engine.published(), []);
+        engine.observe(Observation::Listed(Kind::AppVersion, BTreeSet::new()), now);
+        engine.effects(now);
+        let published: Vec<_> = engine.published().into_iter().map(|(app, _)| app).collect();
+        assert_eq!(published, std::slice::from_ref(&app));
+        // What was published stands while Keptn is away.
+        engine.observe(Observation::Unavailable(Kind::AppVersion, Unavailable::NotInstalled), now);
+        engine.observe(Observation::Gone(Kind::AppContext, app.clone()), now);
+        engine.effects(now);
+        assert_eq!(engine.published(), [(app, None)]);
     }
 }

@@ -114,28 +114,29 @@ impl Rollouts {
 
     /// Whether one is in the cluster.
     pub(super) fn has(&self, key: &Key) -> bool {
-        self.resting.contains_key(key) || self.awake.get(key).is_some_and(Rollout::exists)
+        let awake = self.awake.get(key);
+        awake.map_or_else(|| self.resting.contains_key(key), Rollout::exists)
     }
 
     /// What its apps know of one.
     pub(super) fn wants(&self, key: &Key) -> Option<&Wants> {
-        let resting = self.resting.get(key).map(|resting| &resting.wants);
-        resting.or_else(|| Some(&self.awake.get(key)?.wants))
+        let awake = self.awake.get(key).map(|rollout| &rollout.wants);
+        awake.or_else(|| Some(&self.resting.get(key)?.wants))
     }
 
     /// The chain of one.
     pub(super) fn chain(&self, key: &Key) -> Option<Chain> {
-        match self.resting.get(key) {
-            Some(resting) => resting.chain.chain(),
-            None => self.awake.get(key).map(|rollout| rollout.chain.clone()),
+        match self.awake.get(key) {
+            Some(rollout) => Some(rollout.chain.clone()),
+            None => self.resting.get(key)?.chain.chain(),
         }
     }
 
     /// The chain of one, to be published.
     pub(super) fn chain_known(&self, key: &Key) -> Option<ChainKnown> {
-        match self.resting.get(key) {
-            Some(resting) => Some(ChainKnown::Resting(Arc::clone(&resting.chain))),
-            None => Some(ChainKnown::Awake(self.awake.get(key)?.chain.clone())),
+        match self.awake.get(key) {
+            Some(rollout) => Some(ChainKnown::Awake(rollout.chain.clone())),
+            None => Some(ChainKnown::Resting(Arc::clone(&self.resting.get(key)?.chain))),
         }
     }
 
@@ -147,6 +148,9 @@ impl Rollouts {
 
     /// Whether one rests and this is what was seen of it last.
     pub(super) fn rests_as(&mut self, seen: &RolloutSeen) -> bool {
+        if self.awake.contains_key(&seen.key) {
+            return false;
+        }
         let resting = self.resting.get_mut(&seen.key);
         let Some(resting) = resting.filter(|resting| resting.seen == fingerprint(seen)) else {
             return false;
@@ -157,6 +161,9 @@ impl Rollouts {
 
     /// Whether the Rollout of a ReplicaSet rests and this is what was seen of that last.
     pub(super) fn rests_with(&self, rollout: &Key, seen: &ReplicaSetSeen) -> bool {
+        if self.awake.contains_key(rollout) {
+            return false;
+        }
         let resting = self.resting.get(rollout);
         resting.is_some_and(|resting| resting.sets.contains(&fingerprint(seen)))
     }
@@ -181,6 +188,10 @@ impl Rollouts {
 impl Rollouts {
     /// Wakes one that rests, as it was; hands out its RolloutTrace and its ReplicaSets.
     pub(super) fn wake(&mut self, key: &Key) -> Option<(Option<RolloutTraceSeen>, Sets)> {
+        // What moves is found among few.
+        if self.awake.contains_key(key) {
+            return None;
+        }
         let resting = self.resting.remove(key)?;
         let mut rollout = Rollout { folded: true, gap: resting.gap, ..Rollout::default() };
         let mut beside = (None, Sets::default());
@@ -217,7 +228,7 @@ impl Rollouts {
 
     /// Whether one rests.
     pub(super) fn rests(&self, key: &Key) -> bool {
-        self.resting.contains_key(key)
+        !self.awake.contains_key(key) && self.resting.contains_key(key)
     }
 
     /// Lets one rest that is idle, with its RolloutTrace and its ReplicaSets. Gives these back if it

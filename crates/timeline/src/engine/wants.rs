@@ -13,6 +13,13 @@ pub(super) struct AppLinks {
     pub(super) standing: Standing,
 }
 
+impl AppLinks {
+    /// Nothing is wanted and nothing is in the way: what an app has of which nothing is kept.
+    pub(super) fn are_nothing(&self) -> bool {
+        self.wanted.is_empty() && self.left_out == 0 && self.standing == Standing::Linked
+    }
+}
+
 /// What a Rollout wants of its apps.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wants {

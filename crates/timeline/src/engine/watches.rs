@@ -42,6 +42,12 @@ impl Engine {
             .all(|kind| self.watches.get(kind).is_some_and(|watch| watch.listed))
     }
 
+    /// Whether KeptnAppVersions may be made.
+    pub(super) fn has_keptn(&self) -> bool {
+        let watch = self.watches.get(&Kind::AppVersion);
+        watch.is_none_or(|watch| watch.unavailable != Some(Unavailable::NotInstalled))
+    }
+
     /// Why kinds are not available, as far as each Rollout is told.
     pub(super) fn told_missing(&self) -> Vec<(Kind, &Unavailable)> {
         let told = |kind| Some((kind, self.watches.get(&kind)?.told()?));

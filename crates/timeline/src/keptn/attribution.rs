@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use super::objects::KeptnObjects;
-use crate::base::time::later;
+use crate::base::time::{earlier, later};
 use crate::base::{Phase, Traceparent};
 use crate::chain::{Attempt, Relation, Trace};
 use crate::seen::{AppVersionSeen, Workload, WorkloadVersionSeen};
@@ -186,7 +186,13 @@ impl<'a> Case<'a> {
             let claimed = claimed.is_some_and(|claimed| claimed.key == version.key);
             claimed || (self.made_since(version) && self.free(version))
         };
-        let chosen = self.listing().filter(in_its_time).find(is_its);
+        let before = claimed.filter(|it| !self.made_since(it) && self.lists_it(it));
+        // All that come after one that is too late are so as well.
+        let since = || {
+            let all = self.keptn.listing_since(self.workload, earlier(self.began(), CLOCK_SLACK));
+            all.take_while(in_its_time).find(is_its)
+        };
+        let chosen = before.filter(in_its_time).or_else(since);
         if let Some(chosen) = chosen {
             return self.trace_of(chosen);
         }
@@ -261,9 +267,17 @@ impl<'a> Case<'a> {
     /// Whether it was made since the attempt began. When a retry began nobody records, when the
     /// try before it ended Argo does.
     fn made_since(&self, version: &AppVersionSeen) -> bool {
+        version.created.is_some_and(|created| !before(created, self.began()))
+    }
+
+    fn began(&self) -> Timestamp {
         let retried = self.retried().and_then(|retried| retried.ended);
-        let began = retried.unwrap_or(self.attempt.started);
-        version.created.is_some_and(|created| !before(created, began))
+        retried.unwrap_or(self.attempt.started)
+    }
+
+    fn lists_it(&self, version: &AppVersionSeen) -> bool {
+        let (name, of) = (self.workload.short_name(), &self.workload.version);
+        version.workloads.iter().any(|(listed, version)| listed == name && version == of)
     }
 
     /// Whether it was made after the attempt had failed, or after the next one had begun: then an

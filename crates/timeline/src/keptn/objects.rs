@@ -108,6 +108,19 @@ impl KeptnObjects {
         orders.filter_map(|order| self.app_versions.get(order))
     }
 
+    /// Those of them that were made at this time or later, oldest first.
+    pub fn listing_since<'a>(
+        &'a self,
+        workload: &Workload,
+        since: Timestamp,
+    ) -> impl Iterator<Item = &'a AppVersionSeen> + use<'a> {
+        let of = (workload.short_name().into(), workload.version.clone());
+        let first: Order = Arc::new((Some(since), None, SmolStr::default()));
+        let orders = self.listing.get(&of).into_iter();
+        let orders = orders.flat_map(move |orders| orders.range(Arc::clone(&first)..));
+        orders.filter_map(|order| self.app_versions.get(order))
+    }
+
     /// When the first was made of those that came after this one.
     pub fn replaced_at(&self, version: &AppVersionSeen) -> Option<Timestamp> {
         let order = self.order_of.get(&version.key.name)?;

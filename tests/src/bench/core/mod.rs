@@ -3,6 +3,7 @@
 //! Time is CPU time of the measuring thread, so that a busy neighbour costs cache and clock rate
 //! but not the turns that it takes.
 
+pub(super) mod growth;
 pub(super) mod ledgers;
 pub(super) mod memory;
 mod model;
@@ -36,6 +37,8 @@ pub(super) struct Core {
     pub(super) folded: Samples,
     /// The same, and read from JSON before.
     pub(super) decoded: Samples,
+    /// What an event costs beside few and many others.
+    pub(super) growth: growth::Growth,
     /// Spans of one revision.
     pub(super) spans: usize,
     /// Bytes of a span as it is sent, with its share of the resource.
@@ -64,7 +67,7 @@ pub(super) struct Counts {
     pub(super) contexts: Samples,
 }
 
-/// Measures all of it, in about three minutes.
+/// Measures all of it, in about two minutes.
 pub(super) fn measure(sizes: &Sizes) -> Result<Core, Error> {
     say(&format!("core: {} canaries of six steps at a time", sizes.in_flight));
     let texts = texts(sizes.in_flight, false);
@@ -82,6 +85,8 @@ pub(super) fn measure(sizes: &Sizes) -> Result<Core, Error> {
     let event_bytes = bytes / texts.len().max(1);
     let events = texts.len() / sizes.in_flight.max(1);
     drop(texts);
+    say(&format!("core: events beside {} Rollouts", sizes.many));
+    let growth = growth::measure(sizes)?;
     say("core: spans");
     let (spans, span_bytes, encoded) = encode()?;
     say(&format!("core: figures of {} Rollouts", ledgers::ROLLOUTS));
@@ -93,6 +98,7 @@ pub(super) fn measure(sizes: &Sizes) -> Result<Core, Error> {
         event_bytes,
         folded,
         decoded,
+        growth,
         spans,
         span_bytes,
         encoded,

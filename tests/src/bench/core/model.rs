@@ -120,8 +120,9 @@ impl Model {
     /// Does what is to be done now; says whether anything was.
     pub(super) fn act(&mut self, now: Timestamp) -> bool {
         let effects = self.engine.effects(now);
-        // As the operator does, which serves their figures.
+        // As the operator does, which serves their figures and answers admission.
         self.engine.ledgers_changed();
+        self.engine.published();
         let any = !effects.is_empty();
         for effect in effects {
             if let Some(answer) = self.begin(effect) {
