@@ -56,7 +56,12 @@ impl Differences {
         let facts =
             |journal: &Journal| Facts { rebuilt: false, replaces: None, ..journal.facts.clone() };
         self.same("facts", &facts(live), &facts(other));
-        self.same("outcome", &live.phase, &other.phase);
+        if live.phase == Phase::Reverted {
+            // A promotion and a rollback, both unseen, look the same.
+            self.same_or("outcome", &live.phase, &other.phase, &Phase::Unknown);
+        } else {
+            self.same("outcome", &live.phase, &other.phase);
+        }
         if !(self.first_sight && other.phase == Phase::Aborted) {
             self.same("exposed", &live.exposed, &other.exposed);
         }

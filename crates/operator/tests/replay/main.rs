@@ -25,7 +25,14 @@ fn assert_told(name: &str, chains: &[(&str, &[&str])], links: &[(&str, &[&str])]
     for how in [How::Once, How::Twice, How::AsLists, How::WithRestarts] {
         let replay = Replay::of(name, how);
         for (rollout, chain) in chains {
-            assert_eq!(replay.told(rollout), *chain, "{name}, {how:?}: chain of {rollout}");
+            let found = replay.told(rollout);
+            // Where something passes unseen, a promotion and a rollback could have: they look as a
+            // return does.
+            let doubtful = matches!(how, How::AsLists | How::WithRestarts);
+            let unseen = chain.iter().map(|line| line.replace(" Reverted ", " Unknown "));
+            if !(doubtful && unseen.eq(found.iter().cloned())) {
+                assert_eq!(found, *chain, "{name}, {how:?}: chain of {rollout}");
+            }
         }
         for (app, links) in links {
             assert_eq!(replay.links(app), *links, "{name}, {how:?}: links of {app}");
