@@ -9,7 +9,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use timeline::base::{Phase, attempt_name};
 use timeline::journal::Journal;
-use timeline::outbox::{Announcement, Told};
+use timeline::outbox::{Announcement, Milestone};
 
 use crate::FIELD_MANAGER;
 use crate::rejection::Rejection;
@@ -40,7 +40,7 @@ pub(crate) async fn announce(
 
 fn event(announcement: &Announcement) -> Event {
     let journal = &announcement.journal;
-    let ended = announcement.told != Told::Begun;
+    let ended = announcement.milestone != Milestone::Begun;
     let identity = &journal.identity;
     let (reason, at) = if ended {
         (reason(journal.phase), journal.ended.unwrap_or(journal.started).at)

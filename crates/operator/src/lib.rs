@@ -3,7 +3,7 @@
 //! `replica` runs while its `lease` lets it, and is a `standby` else, whose `shadow` decides for admission.
 //!
 //! The way of an event, one file after another: `watch` reads it over `connection`, [`observe`] puts it into our
-//! words, `tracer` hands it to the pure core (crate `timeline`) and carries out what the core asks
+//! words, `owner` hands it to the pure core (crate `timeline`) and carries out what the core asks
 //! for by `writer`, each in a task of its own that `work` keeps (`rejection` says what an error of the API server means):
 //! `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
@@ -35,6 +35,7 @@ pub mod metrics;
 pub mod observe;
 mod outage;
 mod own_traces;
+mod owner;
 mod pods;
 mod push;
 mod readiness;
@@ -48,7 +49,6 @@ mod shadow;
 pub mod standby;
 mod stop;
 pub mod terminal;
-mod tracer;
 pub mod uninstall;
 mod watch;
 mod work;

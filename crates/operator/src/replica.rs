@@ -13,12 +13,12 @@ use crate::admission::Published;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::own_traces::Causes;
+use crate::owner::Owner;
 use crate::pods::PodWatches;
 use crate::readiness::Readiness;
 use crate::shadow::Shadow;
 use crate::standby::Standby;
 use crate::stop::Stop;
-use crate::tracer::Tracer;
 use crate::watch::{self, Watches};
 use crate::writer::Writer;
 
@@ -50,7 +50,7 @@ impl Replica {
             let Some(seen) = self.stand_by(&mut others, stop).await else { return };
             self.metrics.leads(true);
             self.readiness.stands_by(None);
-            let tracer = Tracer::new(
+            let owner = Owner::new(
                 self.options,
                 self.writer.clone(),
                 PodWatches::new(self.watches.clone()),
@@ -61,7 +61,7 @@ impl Replica {
             );
             let live = stream::select(others, watch::listed_anew(&self.watches));
             let observations = stream::iter(seen.replay()).chain(live);
-            tracer.run(observations, self.clock, stop, &self.leadership).await;
+            owner.run(observations, self.clock, stop, &self.leadership).await;
             self.metrics.leads(false);
             if stop.has_begun() {
                 return;

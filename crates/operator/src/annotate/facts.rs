@@ -183,7 +183,7 @@ fn judged_time(text: &str, now: Timestamp) -> Result<String, AnnotateError> {
             "lies before 2000, when no repository was: give the time of the commit, as \
              `git log -1 --format=%cI` says"
         }
-        CommitTime::Refused(_) | CommitTime::Untold => {
+        CommitTime::Refused(_) | CommitTime::Unknown => {
             "is no time: give RFC 3339, as `git log -1 --format=%cI` says"
         }
     };

@@ -83,7 +83,7 @@ fn text() -> String {
     metrics.owned(&Key::new("shop", "cart"), "checkout");
     metrics.announced(&Announcement {
         journal: journal(),
-        told: timeline::outbox::Told::Ended,
+        milestone: timeline::outbox::Milestone::Ended,
         lead: None,
         recoveries: Vec::new(),
     });

@@ -36,7 +36,7 @@ use teams::Teams;
 use timeline::engine::ReportWritten;
 use timeline::keptn::app_context::ContextWritten;
 use timeline::ledger::Ledger;
-use timeline::outbox::{Announcement, AttemptWritten, Behind, NotStored, Sent, Told};
+use timeline::outbox::{Announcement, AttemptWritten, Behind, Milestone, NotStored, Sent};
 use timeline::seen::Unavailable;
 use timeline::stored::{OBSERVE_ONLY, Report};
 use timeline::{Key, Kind, Observation};
@@ -273,10 +273,10 @@ impl Metrics {
 
     /// The beginning or the end of an attempt is stored.
     pub(crate) fn announced(&self, announcement: &Announcement) {
-        if announcement.told == Told::Ended {
+        if announcement.milestone == Milestone::Ended {
             self.ended.ended(&announcement.journal, (self.clock)());
         }
-        self.dora.told(announcement);
+        self.dora.milestone(announcement);
     }
 
     /// The ledger of a Rollout is stored.

@@ -5,74 +5,11 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Settings;
+use super::sum::seconds;
+use super::verdict::{Counts, Lead, Noticed, Verdict};
 use crate::base::Phase;
-use crate::ledger::{Exposed, Kind, Ledger, Line, Ref, Sum};
-use crate::seen::commit::{CommitTime, Refusal, Source};
-
-/// What an attempt counts as. All of it is as known to the ledger, whenever it happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict<'a> {
-    /// The attempt.
-    pub line: &'a Line,
-    /// When it counts: when it ended.
-    pub at: Timestamp,
-    /// What it was for, by the ledger: what it goes back to may be known there alone.
-    pub kind: Kind,
-    /// What it counts as.
-    pub counts: Counts,
-    /// Its failure, if users could notice it.
-    pub failure: Option<Noticed>,
-    /// Change lead time of a deployment.
-    pub lead: Lead,
-    /// The failed attempt that it makes good.
-    pub recovers: Option<Ref>,
-}
-
-/// What an attempt counts as. Each counts once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Counts {
-    /// A new revision became live.
-    Deployment,
-    /// A new revision became live, and was rolled back or hotfixed within the failure window.
-    FailedDeployment,
-    /// An earlier revision became live again.
-    Rollback,
-    /// Stopped or taken back while users could be hit.
-    FailedExposed,
-    /// Stopped or taken back before users could be hit.
-    FailedBlocked,
-    /// Stopped or taken back, and nobody knows whether users could be hit.
-    FailedUnclear,
-    /// Replaced by another revision before it was decided: rework.
-    Superseded,
-    /// As nothing: an initial creation, an upgrade of the controller, a redeploy of what is live, a
-    /// rollback that did not come to its end, a deleted Rollout, an end that nobody saw.
-    Nothing,
-}
-
-/// A failure that users could notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Noticed {
-    /// Since when.
-    pub from: Timestamp,
-    /// When somebody acted upon it: it was stopped, or what mends it began.
-    pub acted: Timestamp,
-    /// When traffic was back on what is good; none if nobody knows (yet).
-    pub recovered: Option<Timestamp>,
-    /// When the next good revision was live; none if there is none yet.
-    pub mended: Option<Timestamp>,
-}
-
-/// The change lead time of a deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lead {
-    /// It has none: it is no deployment, or nobody says when its commit was made.
-    None,
-    /// What somebody says cannot be right, or measures nothing.
-    Refused(Refusal),
-    /// So many seconds, by a source.
-    Seconds(u32, Source),
-}
+use crate::ledger::{Kind, Ledger, Line};
+use crate::seen::commit::{CommitTime, Refusal};
 
 /// What every attempt counts as, in the order in which they ended. An attempt that is under way, or
 /// whose end nobody knows, counts not at all and is left out.
@@ -102,57 +39,6 @@ pub(crate) fn judge_lines<'a>(
     live.fail(&mut verdicts, settings);
     mend(&live, &mut verdicts, settings);
     verdicts
-}
-
-impl<'a> Verdict<'a> {
-    fn of(line: &'a Line, at: Timestamp) -> Self {
-        Self {
-            line,
-            at,
-            kind: line.kind,
-            counts: Counts::Nothing,
-            failure: None,
-            lead: Lead::None,
-            recovers: None,
-        }
-    }
-
-    /// Whether it is a new revision that is counted.
-    fn is_change(&self) -> bool {
-        matches!(self.kind, Kind::Change | Kind::Hotfix)
-    }
-
-    fn is_live_change(&self) -> bool {
-        matches!(self.counts, Counts::Deployment | Counts::FailedDeployment)
-    }
-
-    fn good_from(&self) -> Timestamp {
-        self.line.good_from().unwrap_or(self.at)
-    }
-
-    fn decide(&mut self) {
-        self.counts = match (self.line.outcome, self.kind) {
-            (Phase::Promoted, Kind::Change | Kind::Hotfix) => Counts::Deployment,
-            (Phase::Promoted, Kind::Rollback) => Counts::Rollback,
-            (Phase::Aborted | Phase::Reverted, Kind::Change | Kind::Hotfix) => {
-                match self.line.exposed {
-                    Exposed::Yes => Counts::FailedExposed,
-                    Exposed::No => Counts::FailedBlocked,
-                    Exposed::Unknown => Counts::FailedUnclear,
-                }
-            }
-            (Phase::Superseded, Kind::Change | Kind::Hotfix) => Counts::Superseded,
-            _ => Counts::Nothing,
-        };
-        if self.counts == Counts::FailedExposed {
-            self.failure = Some(Noticed {
-                from: self.line.hit_from(),
-                acted: self.at,
-                recovered: self.line.settled.map(|settled| settled.max(self.at)),
-                mended: None,
-            });
-        }
-    }
 }
 
 /// The attempts that became live, in order.
@@ -332,7 +218,7 @@ fn mend(live: &Live, verdicts: &mut [Verdict<'_>], settings: &Settings) {
 fn lead(verdict: &Verdict<'_>, newest: Option<&Line>, settings: &Settings) -> Lead {
     let line = verdict.line;
     let (at, source) = match line.commit_time {
-        CommitTime::Untold => return Lead::None,
+        CommitTime::Unknown => return Lead::None,
         CommitTime::Refused(why) => return Lead::Refused(why),
         CommitTime::At(at, source) => (at, source),
     };
@@ -351,59 +237,7 @@ fn lead(verdict: &Verdict<'_>, newest: Option<&Line>, settings: &Settings) -> Le
     }
 }
 
-fn seconds(from: Timestamp, to: Timestamp) -> i64 {
-    to.as_second().saturating_sub(from.as_second())
-}
-
 /// Whether something that began at `to` began not more than `window` after `from`.
 fn within(from: Timestamp, to: Timestamp, window: SignedDuration) -> bool {
     to.duration_since(from) <= window
-}
-
-impl Sum {
-    /// What one attempt adds.
-    pub fn of(verdict: &Verdict<'_>) -> Self {
-        let mut sum = Self::default();
-        sum.add(verdict);
-        sum
-    }
-
-    /// Adds one attempt; what was added is to be sorted in the end.
-    pub fn add(&mut self, verdict: &Verdict<'_>) {
-        let count = |number: &mut u32| *number = number.saturating_add(1);
-        match verdict.counts {
-            Counts::Deployment => count(&mut self.deployments),
-            Counts::FailedDeployment => {
-                count(&mut self.deployments);
-                count(&mut self.failed_live);
-            }
-            Counts::Rollback => count(&mut self.rollbacks),
-            Counts::FailedExposed => count(&mut self.failed_exposed),
-            Counts::FailedBlocked => count(&mut self.failed_blocked),
-            Counts::FailedUnclear => count(&mut self.failed_unclear),
-            Counts::Superseded => count(&mut self.superseded),
-            Counts::Nothing => {}
-        }
-        if verdict.is_live_change() {
-            if verdict.recovers.is_some() || verdict.kind == Kind::Hotfix {
-                count(&mut self.fixes);
-            }
-            match verdict.lead {
-                Lead::Seconds(seconds, _) => self.leads.push(seconds),
-                Lead::None | Lead::Refused(Refusal::Redeployed) => count(&mut self.untimed),
-                Lead::Refused(_) => count(&mut self.refused),
-            }
-        }
-        if let Some(failure) = verdict.failure {
-            let since = |at: Timestamp| u32::try_from(seconds(failure.from, at)).unwrap_or(0);
-            match failure.recovered {
-                Some(at) => self.recoveries.push(since(at)),
-                None => count(&mut self.unrecovered),
-            }
-            match failure.mended {
-                Some(at) => self.mends.push(since(at)),
-                None => count(&mut self.unmended),
-            }
-        }
-    }
 }

@@ -8,6 +8,8 @@ mod bands;
 mod compact;
 mod figures;
 mod judge;
+mod sum;
+mod verdict;
 mod window;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +18,8 @@ use serde::{Deserialize, Serialize};
 pub use bands::{Band, Bands};
 pub use compact::Bounds;
 pub use figures::{Figures, Frequency, Rate, Times, figures, figures_by, figures_of};
-pub use judge::{Counts, Lead, Noticed, Verdict, judge};
+pub use judge::judge;
+pub use verdict::{Counts, Lead, Noticed, Verdict};
 pub(crate) use window::date;
 pub use window::{LONGEST, Window, WindowError};
 

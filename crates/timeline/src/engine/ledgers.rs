@@ -17,7 +17,7 @@ use crate::chain::Attempt;
 use crate::dora::{Bounds, Counts, Lead, Noticed, Verdict};
 use crate::journal::Journal;
 use crate::ledger::{Kind, Ledger, Line};
-use crate::outbox::{Announcement, Told};
+use crate::outbox::{Announcement, Milestone};
 use crate::{dora, seen};
 
 const READ_RETRY: SignedDuration = SignedDuration::from_secs(5);
@@ -220,9 +220,9 @@ impl Engine {
             return;
         };
         for told in told {
-            match (told.told, own.lead) {
-                (Told::Ended, Lead::Seconds(seconds, _)) => told.lead = Some(seconds),
-                (Told::Settled, _) => told.recoveries = recoveries(own, &verdicts),
+            match (told.milestone, own.lead) {
+                (Milestone::Ended, Lead::Seconds(seconds, _)) => told.lead = Some(seconds),
+                (Milestone::Settled, _) => told.recoveries = recoveries(own, &verdicts),
                 _ => {}
             }
         }

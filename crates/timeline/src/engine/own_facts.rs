@@ -104,7 +104,7 @@ fn begins(said: &Facts, line: &Facts) -> bool {
 fn dated(told: CommitTime) -> Facts {
     let mut facts = Facts::default();
     match told {
-        CommitTime::Untold => {}
+        CommitTime::Unknown => {}
         CommitTime::Refused(why) => facts.commit_time_refused = Some(why),
         CommitTime::At(at, source) => {
             facts.commit_time = Some(at);
@@ -129,7 +129,7 @@ fn of_line(line: &Line) -> Facts {
 /// attempt, or nothing.
 fn own(told: &RevisionFacts, others: &[&ReplicaSetSeen], first: &Facts) -> RevisionFacts {
     let copied = |is: &dyn Fn(&RevisionFacts) -> bool| others.iter().any(|it| is(&it.facts));
-    let has_commit = told.commit.is_some() || told.commit_time != CommitTime::Untold;
+    let has_commit = told.commit.is_some() || told.commit_time != CommitTime::Unknown;
     let same_commit = |other: &RevisionFacts| {
         (&other.commit, other.commit_time) == (&told.commit, told.commit_time)
     };
@@ -237,7 +237,7 @@ mod tests {
         let line = Facts { commit: Some("aaaa".to_owned()), ..Facts::default() };
         let copy = own(&b.facts, &[&b], &line);
         assert_eq!(copy.commit.as_deref(), Some("aaaa"));
-        assert_eq!((copy.commit_time, copy.author, copy.origin), (CommitTime::Untold, None, None));
+        assert_eq!((copy.commit_time, copy.author, copy.origin), (CommitTime::Unknown, None, None));
         let unknown = own(&b.facts, &[&b], &Facts::default());
         assert_eq!(unknown.commit, None);
         // A revert of the pipeline is a commit of its own, by the same person.

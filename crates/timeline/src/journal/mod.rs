@@ -159,7 +159,7 @@ impl Facts {
         match (self.commit_time, self.commit_time_refused) {
             (Some(at), _) => CommitTime::At(at, source),
             (None, Some(why)) => CommitTime::Refused(why),
-            (None, None) => CommitTime::Untold,
+            (None, None) => CommitTime::Unknown,
         }
     }
 }

@@ -160,7 +160,7 @@ impl Line {
             class: None,
             version: None,
             commit: None,
-            commit_time: CommitTime::Untold,
+            commit_time: CommitTime::Unknown,
             template: None,
             replaces: None,
             recovers: None,

@@ -174,17 +174,17 @@ impl fmt::Display for Line {
         if let Some(version) = &self.version {
             write!(f, " version={version}")?;
         }
-        if self.commit.is_some() || self.commit_time != CommitTime::Untold {
+        if self.commit.is_some() || self.commit_time != CommitTime::Unknown {
             write!(f, " commit={}", self.commit.as_ref().map_or("", Word::as_str))?;
         }
         match self.commit_time {
             // Its time follows after the last @ of a commit.
-            CommitTime::Untold
+            CommitTime::Unknown
                 if self.commit.as_ref().is_some_and(|it| it.as_str().contains('@')) =>
             {
                 f.write_char('@')?;
             }
-            CommitTime::Untold => {}
+            CommitTime::Unknown => {}
             CommitTime::Refused(why) => write!(f, "@{why}")?,
             CommitTime::At(at, Source::Throughline) => write!(f, "@{:+}", since(at))?,
             CommitTime::At(at, source) => write!(f, "@{:+}/{source}", since(at))?,

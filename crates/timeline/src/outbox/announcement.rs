@@ -19,7 +19,7 @@ pub struct Announcement {
     /// The attempt as it is stored.
     pub journal: Journal,
     /// What became of it.
-    pub told: Told,
+    pub milestone: Milestone,
     /// Change lead time in seconds, beside the end of a deployment.
     pub lead: Option<u32>,
     /// Recovery times in seconds of the failures from which traffic is back, beside what settled.
@@ -28,7 +28,7 @@ pub struct Announcement {
 
 /// What is said of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum Milestone {
     /// It has begun.
     Begun,
     /// It has ended.

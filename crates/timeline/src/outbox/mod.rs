@@ -25,7 +25,7 @@ use crate::base::{AttemptId, Key, Moment, Turn, attempt_name};
 use crate::journal::{Journal, Sink};
 use crate::ledger::Line;
 use crate::stored::RolloutAttemptSeen;
-pub use announcement::{Announcement, Behind, Told};
+pub use announcement::{Announcement, Behind, Milestone};
 pub(crate) use ask::Ask;
 use delivery::Delivery;
 use finished::Finished;
@@ -255,11 +255,18 @@ impl Outbox {
         let news = delivery.news();
         let journal = &delivery.journal;
         let mut announcements = Vec::new();
-        for (place, told) in [Told::Begun, Told::Ended, Told::Settled].into_iter().enumerate() {
-            let late = told == Told::Begun && !journal.open();
+        for (place, milestone) in
+            [Milestone::Begun, Milestone::Ended, Milestone::Settled].into_iter().enumerate()
+        {
+            let late = milestone == Milestone::Begun && !journal.open();
             if ours && news[place] && !late {
                 let journal = journal.clone();
-                announcements.push(Announcement { journal, told, lead: None, recoveries: vec![] });
+                announcements.push(Announcement {
+                    journal,
+                    milestone,
+                    lead: None,
+                    recoveries: vec![],
+                });
             }
         }
         self.touched.insert(key.clone());

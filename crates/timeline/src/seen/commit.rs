@@ -108,7 +108,7 @@ pub const FIRST_COMMIT: Timestamp = Timestamp::constant(946_684_800, 0);
 
 /// A fact and who says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told<T> {
+pub struct Sourced<T> {
     /// The fact.
     pub value: T,
     /// Who says it.
@@ -122,7 +122,7 @@ pub struct Told<T> {
 pub enum CommitTime {
     /// Nobody says.
     #[default]
-    Untold,
+    Unknown,
     /// What somebody says cannot be right, or measures nothing.
     Refused(Refusal),
     /// Then.
@@ -148,15 +148,15 @@ pub enum Refusal {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Commit {
     /// Its digits, or a name.
-    pub commit: Option<Told<String>>,
+    pub commit: Option<Sourced<String>>,
     /// When it was made.
     pub time: CommitTime,
     /// Who made it.
-    pub author: Option<Told<String>>,
+    pub author: Option<Sourced<String>>,
     /// URL of the repository.
-    pub repository: Option<Told<String>>,
+    pub repository: Option<Sourced<String>>,
     /// Traceparent of the run that delivered it.
-    pub traceparent: Option<Told<Traceparent>>,
+    pub traceparent: Option<Sourced<Traceparent>>,
     /// It is declared to mend what it replaces.
     pub hotfix: bool,
 }
@@ -204,13 +204,13 @@ impl CommitTime {
 
 /// The first time that can be right; if there is none, why the first of them was refused.
 fn time(places: &[&BTreeMap<String, String>], now: Timestamp) -> CommitTime {
-    let mut found = CommitTime::Untold;
+    let mut found = CommitTime::Unknown;
     for (value, source) in values(places, COMMIT_TIME) {
         let read = CommitTime::read(&bounded(value, COMMIT_TIME.limit), source, now);
         if matches!(read, CommitTime::At(..)) {
             return read;
         }
-        if found == CommitTime::Untold {
+        if found == CommitTime::Unknown {
             found = read;
         }
     }
@@ -241,10 +241,10 @@ fn look_up<T>(
     places: &[&BTreeMap<String, String>],
     of: Keys,
     read: impl Fn(&str) -> Option<T>,
-) -> Option<Told<T>> {
+) -> Option<Sourced<T>> {
     values(places, of).find_map(|(value, source)| {
         let value = bounded(value, of.limit);
-        read(&value).map(|value| Told { value, source })
+        read(&value).map(|value| Sourced { value, source })
     })
 }
 

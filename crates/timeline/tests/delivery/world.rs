@@ -4,6 +4,7 @@
 
 mod fault;
 mod knowledge;
+mod step;
 mod words;
 mod work;
 
@@ -22,21 +23,10 @@ use crate::api_server::ApiServer;
 use crate::collector::{Collector, Taste};
 use crate::story::Story;
 pub(crate) use fault::{Fault, InFlight};
+use step::{KINDS, Step};
 use words::{described, wanted};
 use work::Work;
 
-/// The kinds that the operator lists when it starts.
-const KINDS: [Kind; 9] = [
-    Kind::Rollout,
-    Kind::ReplicaSet,
-    Kind::AppVersion,
-    Kind::WorkloadVersion,
-    Kind::AppContext,
-    Kind::RolloutTrace,
-    Kind::RolloutAttempt,
-    Kind::AnalysisRun,
-    Kind::Experiment,
-];
 /// What a watch, a write and its answer take, in milliseconds.
 const WATCH: i64 = 7;
 const REQUEST: i64 = 31;
@@ -46,21 +36,6 @@ const STARTING: SignedDuration = SignedDuration::from_millis(60);
 /// Outbox in memory that wait for a collector.
 const WAITING: usize = 128;
 const SENDING: usize = 8;
-
-#[derive(Debug, Clone)]
-enum Step {
-    Change(usize),
-    List(Kind),
-    Deliver(Kind),
-    Commit(u64),
-    Answer(u64),
-    Collect(Key),
-    Start,
-    /// The kind is served again.
-    Serve(Kind),
-    /// The namespace is deleted.
-    Terminate,
-}
 
 pub(crate) struct World<'a> {
     pub(crate) now: Timestamp,
@@ -77,7 +52,7 @@ pub(crate) struct World<'a> {
     /// When the operator was started last.
     started: Timestamp,
     pods_watched: BTreeMap<Key, String>,
-    /// What the process that started then has told.
+    /// What the process that started then has announced.
     announced: BTreeSet<(Key, u8, Timestamp)>,
     /// The ledgers that it shows.
     pub(crate) shown: BTreeMap<Key, Arc<Ledger>>,
@@ -109,7 +84,7 @@ pub(crate) struct World<'a> {
     pub(crate) rests: bool,
     /// The most journals that the operator held at one time.
     pub(crate) most_held: usize,
-    /// Tells each step to a person.
+    /// Prints each step.
     pub(crate) prints: bool,
 }
 
@@ -208,7 +183,7 @@ impl<'a> World<'a> {
             Step::Terminate => {
                 let before = self.server.count();
                 self.server.terminate();
-                self.tell_since(&before);
+                self.deliver_since(&before);
             }
             Step::Serve(kind) => {
                 self.server.refused.remove(&kind);
@@ -284,11 +259,11 @@ impl<'a> World<'a> {
         let uid = self.rollouts.get(rollout).map(String::as_str);
         let before = self.server.count();
         self.server.collect(rollout, uid);
-        self.tell_since(&before);
+        self.deliver_since(&before);
     }
 
-    /// The watches tell what has changed.
-    fn tell_since(&mut self, before: &BTreeMap<Kind, usize>) {
+    /// The watches deliver what has changed.
+    fn deliver_since(&mut self, before: &BTreeMap<Kind, usize>) {
         for (kind, count) in self.server.since(before) {
             for _ in 0..count {
                 self.after(WATCH, Step::Deliver(kind));

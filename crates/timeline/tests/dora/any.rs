@@ -210,7 +210,7 @@ fn next(lines: &[Line], act: &Act, clock: i64) -> Line {
         class: failed.then_some(FailureClass::CrashLoop),
         commit,
         template,
-        commit_time: act.age.map_or(CommitTime::Untold, |age| {
+        commit_time: act.age.map_or(CommitTime::Unknown, |age| {
             CommitTime::At(second((clock - age * 60) * 60), Source::Throughline)
         }),
         ..Line::begin(id, started)
@@ -240,7 +240,7 @@ fn commit_time() -> impl Strategy<Value = CommitTime> {
         Refusal::Redeployed,
     ];
     prop_oneof![
-        Just(CommitTime::Untold),
+        Just(CommitTime::Unknown),
         select(refusals).prop_map(CommitTime::Refused),
         (time(), select(sources)).prop_map(|(at, source)| CommitTime::At(at, source)),
     ]

@@ -193,14 +193,14 @@ fn the_source_of_a_commits_time_is_a_fact_and_so_is_why_it_was_refused() {
 #[test]
 fn the_digits_of_one_commit_never_stand_with_the_time_of_another() {
     let one = attempt(2, "b", Promoted, hour(1), hour(2)).commit("bbbb", hour(-5));
-    let undated = Line { commit_time: CommitTime::Untold, ..one.clone().commit("cccc", hour(0)) };
+    let undated = Line { commit_time: CommitTime::Unknown, ..one.clone().commit("cccc", hour(0)) };
     for looks in [[&one, &undated], [&undated, &one]] {
         let mut ledger = Ledger::new(UID, None);
         for look in looks {
             ledger.take(look.clone());
         }
         let line = &ledger.lines()[0];
-        assert_eq!(line.commit_time, CommitTime::Untold, "{line}");
+        assert_eq!(line.commit_time, CommitTime::Unknown, "{line}");
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn entry_of_line(line: &Line) -> Entry {
         }),
         commit,
         committed: match line.commit_time {
-            CommitTime::Untold | CommitTime::Refused(Refusal::Redeployed) => None,
+            CommitTime::Unknown | CommitTime::Refused(Refusal::Redeployed) => None,
             CommitTime::At(at, _) => Some(Ok(second(at))),
             CommitTime::Refused(_) => Some(Err(())),
         },

@@ -105,7 +105,7 @@ impl Facts {
         (self.commit_time, self.commit_time_source, self.commit_time_refused) = match told {
             CommitTime::At(at, source) => (Some(at), Some(source), None),
             CommitTime::Refused(why) => (None, None, Some(why)),
-            CommitTime::Untold => (None, None, None),
+            CommitTime::Unknown => (None, None, None),
         };
         self.commit_time_refused
     }

@@ -203,7 +203,7 @@ impl Before {
 fn times_of(line: &Line) -> [Option<Timestamp>; 5] {
     let committed = match line.commit_time {
         CommitTime::At(at, _) => Some(at),
-        CommitTime::Untold | CommitTime::Refused(_) => None,
+        CommitTime::Unknown | CommitTime::Refused(_) => None,
     };
     [Some(line.started), line.ended, line.settled, line.exposed_at, committed]
 }
@@ -259,7 +259,7 @@ fn read_in_order(
 fn commit_code(time: CommitTime) -> u64 {
     let first = (REFUSALS.len() as u64).saturating_add(1);
     match time {
-        CommitTime::Untold => 0,
+        CommitTime::Unknown => 0,
         CommitTime::Refused(why) => place(&REFUSALS, &why).saturating_add(1),
         CommitTime::At(_, source) => place(&SOURCES, &source).saturating_add(first),
     }
@@ -271,7 +271,7 @@ fn is_at(code: u64) -> bool {
 }
 
 fn commit_time(code: u64, committed: Option<Timestamp>) -> Option<CommitTime> {
-    let Some(refusal) = code.checked_sub(1) else { return Some(CommitTime::Untold) };
+    let Some(refusal) = code.checked_sub(1) else { return Some(CommitTime::Unknown) };
     match refusal.checked_sub(REFUSALS.len() as u64) {
         Some(source) => Some(CommitTime::At(committed?, at(&SOURCES, source)?)),
         None => Some(CommitTime::Refused(at(&REFUSALS, refusal)?)),

@@ -3,6 +3,7 @@
 //! recordings of the real controller.
 
 mod evidence;
+mod plan;
 mod pods;
 mod progress;
 mod troubles;
@@ -11,6 +12,7 @@ mod truth;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+pub(crate) use plan::Plan;
 pub(crate) use pods::is_without_volume;
 use timeline::base::Phase;
 use timeline::failure::FailureClass;
@@ -23,21 +25,6 @@ use timeline::{Key, Observation};
 pub(crate) use truth::{Purpose, Tried, commit_of, committed, version_of};
 
 pub(crate) const NAMESPACE: &str = "ns";
-
-/// A step of a canary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Plan {
-    Weight(u32),
-    /// Seconds; none waits for a person.
-    Pause(Option<u64>),
-    Analysis,
-    /// Requests with a header go to the canary.
-    Header,
-    /// Requests are copied to the canary, its answers are thrown away.
-    Mirror,
-    /// Pods of the canary without regard to its weight.
-    Scale(u32),
-}
 
 /// Something in the cluster becomes another.
 #[derive(Debug, Clone)]

@@ -59,7 +59,7 @@ pub(super) fn wanted(effect: &Effect) -> String {
     }
 }
 
-pub(super) fn told_of(answer: Option<&Answer>) -> String {
+pub(super) fn answered(answer: Option<&Answer>) -> String {
     match answer {
         Some(Answer::Attempt(AttemptWritten::Conflict(seen))) => {
             format!("Conflict with {}", seen.resource_version)

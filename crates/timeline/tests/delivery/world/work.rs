@@ -3,10 +3,10 @@
 use timeline::Observation;
 use timeline::engine::{Effect, ReportWritten};
 use timeline::journal::Journal;
-use timeline::outbox::{AttemptWritten, NotStored, Recalled, Sent, Told, Wait};
+use timeline::outbox::{AttemptWritten, Milestone, NotStored, Recalled, Sent, Wait};
 use timeline::stored::RolloutAttemptSeen;
 
-use super::words::{told_of, wanted};
+use super::words::{answered, wanted};
 use super::{ANSWER, Fault, Step, World};
 use crate::argo::is_without_volume;
 use timeline::seen::{EventSeen, EventsSeen};
@@ -64,7 +64,7 @@ impl World<'_> {
         let fails = work.fault == Some(Fault::Fails);
         let lost = work.fault == Some(Fault::AnswerLost);
         let answer = if fails { None } else { self.carry_out(&work) };
-        self.note(|| format!("{}: {}", wanted(&work.effect), told_of(answer.as_ref())));
+        self.note(|| format!("{}: {}", wanted(&work.effect), answered(answer.as_ref())));
         work.answer = match (&work.effect, answer) {
             (Effect::WriteAttempt(..), _) if lost || fails => {
                 Some(Answer::Attempt(AttemptWritten::Failed))
@@ -126,7 +126,7 @@ impl World<'_> {
             }
             other => panic!("the model does not know {other:?}"),
         };
-        self.tell_since(&before);
+        self.deliver_since(&before);
         if let Effect::WriteAttempt(_, write) = &work.effect {
             self.after(300, Step::Collect(write.journal.identity.rollout.clone()));
         }
@@ -141,7 +141,7 @@ impl World<'_> {
         let Some(Work { effect, answer: Some(answer), .. }) = self.work.remove(&n) else {
             return;
         };
-        self.note(|| format!("hears of {}: {}", wanted(&effect), told_of(Some(&answer))));
+        self.note(|| format!("hears of {}: {}", wanted(&effect), answered(Some(&answer))));
         let now = self.now;
         let Some(operator) = &mut self.operator else {
             return;
@@ -154,11 +154,12 @@ impl World<'_> {
             (Effect::WriteAttempt(key, _), Answer::Attempt(written)) => {
                 for told in operator.attempt_written(&key, written, now) {
                     let stored = &self.server.ever[&key].journal;
-                    let stands = told.told == Told::Begun || !stored.open();
+                    let stands = told.milestone == Milestone::Begun || !stored.open();
                     assert!(stands, "{key} is told to have ended, and nothing says so");
                     assert_eq!(told.journal.identity, stored.identity);
-                    let anew = self.announced.insert((key.clone(), told.told as u8, self.started));
-                    assert!(anew, "{key} is told twice: {:?}", told.told);
+                    let anew =
+                        self.announced.insert((key.clone(), told.milestone as u8, self.started));
+                    assert!(anew, "{key} is told twice: {:?}", told.milestone);
                 }
             }
             (Effect::WriteReport(key, _), Answer::Report(written)) => {

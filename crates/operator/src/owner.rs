@@ -6,7 +6,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use timeline::base::time::later;
 use timeline::engine::{Effect, LedgerChange, Options};
-use timeline::outbox::Told;
+use timeline::outbox::Milestone;
 use timeline::{Engine, Observation};
 use tokio::sync::mpsc::Receiver;
 
@@ -37,7 +37,7 @@ enum Came {
 }
 
 /// Holds the state and runs until told to stop.
-pub(crate) struct Tracer {
+pub(crate) struct Owner {
     engine: Engine,
     writer: Writer,
     pods: PodWatches,
@@ -48,7 +48,7 @@ pub(crate) struct Tracer {
     causes: Causes,
 }
 
-impl Tracer {
+impl Owner {
     /// An owner that has seen nothing yet.
     pub(crate) fn new(
         options: Options,
@@ -197,7 +197,7 @@ impl Tracer {
                 for told in &told {
                     self.metrics.announced(told);
                 }
-                for told in told.into_iter().filter(|told| told.told != Told::Settled) {
+                for told in told.into_iter().filter(|told| told.milestone != Milestone::Settled) {
                     let asked = Asked::Courtesy("write events");
                     work.begin(asked, cause, self.writer.clone().announce(told));
                 }
