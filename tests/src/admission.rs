@@ -50,6 +50,11 @@ impl Webhook {
             .to_vec()
     }
 
+    /// The name of its configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The authorities that the API server trusts, as PEM.
     pub async fn bundle(&self, cluster: &Cluster) -> Result<String, Error> {
         let api: Api<MutatingWebhookConfiguration> = Api::all(cluster.client().await?);

@@ -29,6 +29,12 @@ impl Chains {
         Self { namespace: namespace.clone(), jaeger, within: Duration::from_mins(1) }
     }
 
+    /// The same, with another patience than a minute.
+    #[must_use]
+    pub fn within(self, within: Duration) -> Self {
+        Self { within, ..self }
+    }
+
     /// The RolloutTrace of a Rollout, once it is as it should be.
     pub async fn trace_until(
         &self,
@@ -244,7 +250,8 @@ pub fn ids(traceparent: &str) -> Option<(String, String)> {
     Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
 }
 
-fn app_deploy(version: &KeptnAppVersion) -> Option<String> {
+/// The traceparent of its AppDeploy span, which is what others link to.
+pub fn app_deploy(version: &KeptnAppVersion) -> Option<String> {
     let phases = version.status.as_ref()?.phase_trace_ids.as_ref()?;
     phases.get("AppDeploy")?.get("traceparent").cloned()
 }

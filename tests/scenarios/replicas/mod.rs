@@ -2,6 +2,7 @@
 //! them.
 
 mod admission;
+mod churn;
 mod fence;
 mod hand_over;
 mod stop;

@@ -26,7 +26,7 @@ pub use access::User;
 pub use audit::{Audit, Counts, Request};
 pub use error::Error;
 pub use namespace::Namespace;
-pub(crate) use ports::free_port;
+pub use ports::free_port;
 pub(crate) use process::run;
 pub use process::{Group, Process};
 

@@ -39,6 +39,6 @@ impl Port {
 }
 
 /// A port that was free a moment ago, for a program that is started at once.
-pub(crate) fn free_port() -> Result<u16, Error> {
+pub fn free_port() -> Result<u16, Error> {
     Port::free().map(|port| port.number())
 }

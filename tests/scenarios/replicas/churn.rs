@@ -1,0 +1,240 @@
+//! Five hundred KeptnAppVersions while leaders are ended one after the other: each that an operator
+//! was asked about has the links of its own attempt, and no others.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use api::keptn::KeptnAppVersion;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+use throughline_tests::admission::Webhook;
+use throughline_tests::chain::{Chains, app_deploy};
+use throughline_tests::cluster::{Cluster, Namespace, free_port};
+use throughline_tests::keptn::Keptn;
+use throughline_tests::operator::{Operator, Settings, install};
+use throughline_tests::relay::Relay;
+use throughline_tests::shop::{Rollout, Shop, pause, weight};
+
+use super::{LEASE, Outcome, leads, permission};
+
+/// Rollouts, each an app of its own.
+const ROLLOUTS: usize = 20;
+/// Revisions of each after the first. Keptn makes three versions of one: its own, one of the revision
+/// before when an old pod dies in mid-canary, and one of itself with its next pod.
+const UPDATES: usize = 8;
+const APP_VERSIONS: usize = ROLLOUTS * (1 + 3 * UPDATES);
+/// How often a leader ends, at least.
+const LEADERS: usize = 6;
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Two replicas behind one address, as a Service leads to those that are ready.
+struct Replicas {
+    namespace: Namespace,
+    webhook: Webhook,
+    service: Relay,
+    /// Each with the address that it answers admission at.
+    replicas: [(Operator, String); 2],
+}
+
+impl Replicas {
+    async fn begin(name: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let cluster = Cluster::shared()?;
+        install(cluster).await?;
+        Keptn::shared().await?;
+        let namespace = cluster.namespace(name).await?;
+        let at = namespace.name().to_owned();
+        namespace.apply(&permission(&at)).await?;
+        let addresses = [free_port()?, free_port()?].map(|port| format!("127.0.0.1:{port}"));
+        let service = Relay::to(&addresses[0]).await?;
+        let webhook = Webhook::register_at(cluster, &at, service.socket().port()).await?;
+        let start = async |replica: &str, address: &str| {
+            let flags = [
+                format!("--lease={at}/throughline"),
+                format!("--lease-seconds={}", LEASE.as_secs()),
+                format!("--admission-address={address}"),
+                format!("--admission-configuration={}", webhook.name()),
+            ];
+            let settings = Settings {
+                namespace: Some(at.clone()),
+                flags: flags.into(),
+                ..Settings::default()
+            };
+            Operator::start(cluster, &format!("throughline-{at}-{replica}"), settings).await
+        };
+        let [a, b] = addresses;
+        let replicas = [(start("a", &a).await?, a), (start("b", &b).await?, b)];
+        let replicas = Self { namespace, webhook, service, replicas };
+        replicas.is_asked(0).await?;
+        Ok(replicas)
+    }
+
+    /// Waits until the API server reaches this replica.
+    async fn is_asked(&self, replica: usize) -> Outcome {
+        let (operator, _) = &self.replicas[replica];
+        operator.ready().await?;
+        Ok(self.webhook.asked(&self.namespace, operator).await?)
+    }
+
+    /// The leader ends, by SIGTERM or SIGKILL in turns; the other one is asked from then on, and
+    /// a new process takes its place.
+    async fn replace(&self, round: usize) -> Outcome {
+        let since = Instant::now();
+        let leader = loop {
+            match (leads(&self.replicas[0].0).await, leads(&self.replicas[1].0).await) {
+                (true, false) => break 0,
+                (false, true) => break 1,
+                both => assert!(since.elapsed() < 10 * LEASE, "one leads: {both:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        let other = 1 - leader;
+        self.service.lead(&self.replicas[other].1);
+        self.is_asked(other).await?;
+        if round.is_multiple_of(2) {
+            self.replicas[leader].0.kill();
+        } else {
+            self.replicas[leader].0.terminate().await?;
+        }
+        self.replicas[leader].0.resume()?;
+        self.replicas[leader].0.ready().await?;
+        Ok(())
+    }
+}
+
+async fn app_versions(
+    namespace: &Namespace,
+) -> Result<Vec<KeptnAppVersion>, Box<dyn std::error::Error>> {
+    let api: Api<KeptnAppVersion> = namespace.api();
+    let mut all = api.list(&ListParams::default()).await?.items;
+    all.sort_by_key(|it| {
+        (it.creation_timestamp(), timeline::keptn::generation::of_name(&it.name_any()))
+    });
+    Ok(all)
+}
+
+/// Waits until Keptn has made as many of this version of an app.
+async fn made(namespace: &Namespace, begins: &str, count: usize) -> Outcome {
+    let since = Instant::now();
+    loop {
+        let all = app_versions(namespace).await?;
+        let made = all.iter().filter(|it| it.name_any().starts_with(begins)).count();
+        if made >= count {
+            return Ok(());
+        }
+        if since.elapsed() > PATIENCE {
+            return Err(format!("{made} and not {count} of {begins} after two minutes").into());
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// A pod of this version dies, and its ReplicaSet makes another.
+async fn pod_dies(cart: &Rollout, version: &str) -> Outcome {
+    let of = |pod: &k8s_openapi::api::core::v1::Pod| {
+        pod.labels().get("app.kubernetes.io/version").is_some_and(|it| it == version)
+    };
+    let pod = cart.pods().await?.into_iter().find(of).ok_or("no pod of that version")?;
+    cart.namespace().kubectl(&["delete", "pod", &pod.name_any(), "--wait=false"]).await?;
+    Ok(())
+}
+
+/// One Rollout goes through all of its revisions.
+async fn roll_out(namespace: &Namespace, chains: &Chains, name: &str) -> Outcome {
+    let version = |number: usize| format!("{number}.0.0");
+    let steps = [weight(50), pause(), weight(100)];
+    let manifest = Shop::new(namespace).rollout(name).version(&version(1)).replicas(2);
+    let mut cart = manifest.canary(steps).apply().await?.within(PATIENCE);
+    cart.healthy_at(&version(1)).await?;
+    chains.written_ahead(name, &version(1)).await?;
+    for number in 2..2 + UPDATES {
+        let (old, new) = (version(number - 1), version(number));
+        let of = |version: &str| format!("{name}-{version}-");
+        let before = app_versions(namespace).await?;
+        let before = before.iter().filter(|it| it.name_any().starts_with(&of(&old))).count();
+        cart.apply_version(&new).await?;
+        cart.paused().await?;
+        chains.written_ahead(name, &new).await?;
+        pod_dies(&cart, &old).await?;
+        made(namespace, &of(&old), before + 1).await?;
+        pod_dies(&cart, &new).await?;
+        made(namespace, &of(&new), 2).await?;
+        cart.promote().await?;
+        cart.healthy_at(&new).await?;
+    }
+    Ok(())
+}
+
+/// How often the API server went on without an answer.
+async fn unanswered(
+    cluster: &Cluster,
+    webhook: &Webhook,
+) -> Result<f64, Box<dyn std::error::Error>> {
+    let metrics = cluster.kubectl(&["get", "--raw", "/metrics"]).await?;
+    let of = |line: &&str| {
+        line.starts_with("apiserver_admission_webhook_fail_open_count{")
+            && line.contains(webhook.name())
+    };
+    let counts = metrics.lines().filter(of).filter_map(|line| line.rsplit(' ').next());
+    Ok(counts.filter_map(|count| count.parse::<f64>().ok()).sum())
+}
+
+#[tokio::test]
+async fn five_hundred_versions_follow_what_they_followed_while_leaders_end() -> Outcome {
+    let cluster = Cluster::shared()?;
+    let replicas = Replicas::begin("churned").await?;
+    let chains = Chains::of(&replicas.namespace, cluster.jaeger()).within(PATIENCE);
+    let before = unanswered(cluster, &replicas.webhook).await?;
+    let names: Vec<_> = (0..ROLLOUTS).map(|number| format!("cart{number}")).collect();
+    let rollouts = async {
+        let all = names.iter().map(|name| roll_out(&replicas.namespace, &chains, name));
+        futures::future::try_join_all(all).await
+    };
+    let mut ended = 0;
+    let leaders = async {
+        loop {
+            tokio::time::sleep(3 * LEASE).await;
+            if let Err(error) = replicas.replace(ended).await {
+                return error;
+            }
+            ended += 1;
+        }
+    };
+    tokio::select! {
+        all = rollouts => { all?; }
+        error = leaders => return Err(error),
+    }
+    assert!(ended >= LEADERS, "{ended} leaders ended");
+
+    let all = app_versions(&replicas.namespace).await?;
+    assert!(all.len() >= APP_VERSIONS, "{} KeptnAppVersions", all.len());
+    // What others link to is the trace of the first of a version.
+    let mut first: BTreeMap<(String, usize), String> = BTreeMap::new();
+    let named = |it: &KeptnAppVersion| {
+        let spec = it.spec.as_ref()?;
+        let version = spec.workloads.iter().flatten().next()?.version.as_deref()?;
+        let number = version.split('.').next()?.parse::<usize>().ok()?;
+        Some((spec.app_name.clone()?, number))
+    };
+    for it in &all {
+        let (app, number) = named(it).ok_or_else(|| format!("{} has no version", it.name_any()))?;
+        first.entry((app, number)).or_insert(app_deploy(it).unwrap_or_default());
+    }
+    let mut wrong = Vec::new();
+    for it in &all {
+        let (app, number) = named(it).unwrap_or_default();
+        let links = it.spec.as_ref().and_then(|spec| spec.span_links.clone()).unwrap_or_default();
+        let expected: Vec<_> = first.get(&(app, number - 1)).into_iter().cloned().collect();
+        if links != expected {
+            wrong.push(format!("{}: {links:?}, and not {expected:?}", it.name_any()));
+        }
+    }
+    let unanswered = unanswered(cluster, &replicas.webhook).await? - before;
+    eprintln!(
+        "{} KeptnAppVersions, {ended} leaders ended, {} with other links, {unanswered} unanswered",
+        all.len(),
+        wrong.len()
+    );
+    // What the API server got no answer about has what was written ahead.
+    assert!(wrong.len() as f64 <= unanswered, "{unanswered} unanswered: {wrong:#?}");
+    Ok(())
+}
