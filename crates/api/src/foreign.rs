@@ -1,6 +1,6 @@
 //! Types of others: kube's derive wants a `spec` in every object, the API server does not.
 
-/// A namespaced kind of somebody else's, of which a few fields are read, each of them optional.
+/// A namespaced kind of another project, of which a few fields are read, each of them optional.
 macro_rules! foreign {
     ($(#[$doc:meta])* $name:ident { $group:literal, $version:literal, $plural:literal } $spec:ty, $status:ty) => {
         $(#[$doc])*
@@ -47,7 +47,7 @@ macro_rules! foreign {
     };
 }
 
-/// A kind of somebody else's that we make objects of.
+/// A kind of another project that we make objects of.
 macro_rules! written {
     ($name:ident) => {
         impl serde::Serialize for $name {

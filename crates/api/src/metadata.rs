@@ -11,7 +11,7 @@ use kube::core::ObjectMeta;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A copy of the whole object, which nobody here reads.
+/// A copy of the whole object, which is not read here.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// For `deserialize_with`: what is not read is skipped, and stays empty in kube's type.

@@ -1,4 +1,4 @@
-//! RolloutAttempt: one try to bring a revision live, told from its start to its end.
+//! RolloutAttempt: one try to bring a revision live, from its start to its end.
 
 #![expect(unreachable_pub, reason = "KubeSchema copies the struct into a function to validate it")]
 
@@ -33,8 +33,8 @@ pub const ROLLOUT: &str = "throughline.dev/rollout";
     category = "throughline",
     status = "RolloutAttemptStatus",
     validation = crate::fence(),
-    doc = "One try to bring a revision of a Rollout live: what happened, when, who says so, and why \
-           it failed. Made by Throughline; nothing in it is for a person to edit.",
+    doc = "One try to bring a revision of a Rollout live: what happened, when, from what source, and \
+           why it failed. Made by Throughline; nothing in it is for a person to edit.",
     printcolumn(name = "Rollout", type_ = "string", json_path = ".spec.rollout"),
     printcolumn(name = "Rev", type_ = "integer", json_path = ".spec.revision"),
     printcolumn(name = "Version", type_ = "string", json_path = ".status.facts.version"),
@@ -65,7 +65,7 @@ pub struct RolloutAttemptSpec {
     /// The pod-template-hash that is to become live.
     #[schemars(length(max = 63))]
     pub hash: String,
-    /// Argo's revision number when the attempt began; 0 if nobody said.
+    /// Argo's revision number when the attempt began; 0 if it is not known.
     pub revision: i64,
     /// 1, and one more for each retry of the same revision.
     #[schemars(range(min = 1))]
@@ -74,7 +74,7 @@ pub struct RolloutAttemptSpec {
 
 /// What happened. Lists hold one line for each entry, in the order in which the entries began.
 /// Times in a line are counted from `started.at`: `+12.5s` was seen as it happened, `=+12s` is said
-/// by a timestamp of an object, `^+12s` by an Event, and `~+5s<+12s` was recorded by nobody: after
+/// by a timestamp of an object, `^+12s` by an Event, and `~+5s<+12s` was not recorded: after
 /// the first time and not later than the second. `<` alone is the time at which the entry before
 /// ended, `-` is nothing. `#3` stands where an entry is over and is the third to be so: it never
 /// changes again. It hangs below the first step of its index, `#3/4` below that of the fifth
@@ -130,7 +130,7 @@ pub struct RolloutAttemptStatus {
     /// What was known of the revision when the attempt began.
     pub facts: Facts,
     /// The highest percentage of the traffic that the new revision got, where a traffic router
-    /// told.
+    /// is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_weight: Option<i64>,
     /// Argo's canary steps: index, kind, setting, start, end; how it ended where it was not
@@ -152,7 +152,8 @@ pub struct RolloutAttemptStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128), inner(length(max = 2048)))]
     pub experiments: Vec<String>,
-    /// Percentages of the traffic that a traffic router was told for the new revision: start, end.
+    /// Percentages of the traffic that Argo set in a traffic router for the new revision: start,
+    /// end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 512), inner(length(max = 256)))]
     pub weights: Vec<String>,
@@ -184,14 +185,14 @@ pub struct RolloutAttemptStatus {
     pub sinks: BTreeMap<String, Exported>,
 }
 
-/// A time, and who says so.
+/// A time, and where it is from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Moment {
     /// The time; of an inferred one the latest that it can have been.
     #[schemars(schema_with = "date_time")]
     pub at: Timestamp,
-    /// Who says so.
+    /// Where it is from.
     pub source: Source,
     /// Of an inferred time: it was after this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -217,11 +218,11 @@ pub struct Failure {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub message: String,
-    /// The pod that tells it.
+    /// The pod that shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub pod: Option<String>,
-    /// The container that tells it.
+    /// The container that shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub container: Option<String>,
@@ -264,7 +265,7 @@ pub struct Link {
     pub traceparent: String,
 }
 
-/// What labels and annotations told of the revision.
+/// What labels and annotations say about the revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
@@ -293,7 +294,7 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "date_time")]
     pub commit_time: Option<Timestamp>,
-    /// Who says when: Throughline, OpenTelemetry, Oci, OpenShift or Tekton.
+    /// Source of that time: Throughline, OpenTelemetry, Oci, OpenShift or Tekton.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub commit_time_source: Option<String>,
@@ -348,7 +349,7 @@ pub struct Facts {
     /// The Rollout found its ReplicaSet there when it was created, and replaced nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
-    /// It was under way, or over, before anybody looked.
+    /// It was under way, or over, before the operator first looked.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rebuilt: bool,
 }
@@ -379,7 +380,7 @@ impl RolloutAttempt {
     /// The definition as it is installed: without the subresource `status`.
     ///
     /// With it no write could store the journal and drop the label [`OPEN`] together, and a crash
-    /// between the two would leave an attempt that nobody reads again. No person edits the spec
+    /// between the two would leave an attempt that is never read again. No person edits the spec
     /// either, so there is nothing to keep apart.
     pub fn definition() -> CustomResourceDefinition {
         let mut definition = Self::crd();

@@ -96,7 +96,7 @@ pub enum Mode {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutTraceStatus {
-    /// UID of the Rollout that this tells of.
+    /// UID of the Rollout that this is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub rollout_uid: Option<String>,
@@ -124,7 +124,7 @@ pub struct RolloutTraceStatus {
     #[schemars(schema_with = "date_time")]
     pub known_since: Option<Timestamp>,
     /// The attempts that DORA's metrics are made from, newest first, a line each. docs/dora.md
-    /// tells how a line reads.
+    /// says how a line reads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(max = 512)))]
     pub ledger: Vec<String>,
@@ -189,7 +189,7 @@ pub struct Head {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChainEntry {
-    /// Argo's number for the ReplicaSet when the attempt began; 0 if nobody said.
+    /// Argo's number for the ReplicaSet when the attempt began; 0 if it is not known.
     #[schemars(range(min = 0))]
     pub revision: i64,
     /// The pod-template-hash.
@@ -207,7 +207,7 @@ pub struct ChainEntry {
     /// When it began.
     #[schemars(schema_with = "date_time")]
     pub started: Timestamp,
-    /// Who says when it began.
+    /// Source of the time at which it began.
     pub started_source: Source,
     /// When it ended, or was first seen to have ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -244,11 +244,11 @@ pub enum Phase {
     Reverted,
     /// The Rollout was deleted before it was decided.
     Deleted,
-    /// It was over before anybody looked.
+    /// It was over before the operator first looked.
     Unknown,
 }
 
-/// Who says when something happened.
+/// Where a time is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Source {
     /// Our clock, when the change arrived.
@@ -257,7 +257,7 @@ pub enum Source {
     Status,
     /// The name of a Kubernetes Event, best effort.
     Event,
-    /// Recorded by nobody; a lower bound.
+    /// Not recorded; a lower bound.
     Inferred,
 }
 

@@ -122,14 +122,14 @@ fn everything_else() -> Vec<Observation> {
     ]
 }
 
-fn told(
+fn decided(
     order: impl IntoIterator<Item = Observation>,
 ) -> (Vec<Option<Traceparent>>, Vec<Traceparent>) {
     let mut engine = Engine::new(Options::default());
     for kind in Kind::ALL {
         engine.observe(Observation::Listed(kind, BTreeSet::new()), at(-1));
     }
-    // Told long after it was, so that nothing leans on when it arrives.
+    // Seen long after it was, so that nothing leans on when it arrives.
     for observation in order {
         engine.observe(observation, at(1000));
         engine.effects(at(1000));
@@ -155,7 +155,7 @@ proptest! {
         for (place, version) in places.into_iter().zip(versions_of_the_rollout()).rev() {
             order.insert(place.min(order.len()), version);
         }
-        let (traces, wanted) = told(order);
+        let (traces, wanted) = decided(order);
         prop_assert_eq!(traces, [Some(trace(1)), Some(trace(2)), Some(trace(5))]);
         prop_assert_eq!(wanted, [trace(5)]);
     }

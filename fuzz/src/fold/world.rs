@@ -124,7 +124,7 @@ impl World {
                 let pods: Vec<_> = pods.iter().collect();
                 return self.each(|journal| journal.pods_seen(&pods, now));
             }
-            b'z' => return self.each(|journal| journal.settle(now)),
+            b'z' => return self.each(|journal| journal.tick(now)),
             b'D' => return self.each(|journal| journal.deleted(Moment::observed(now))),
             b'X' => {
                 return self.each(|journal| {

@@ -15,7 +15,7 @@ foreign!(
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct AnalysisRunSpec {
-    /// It was told to stop.
+    /// It was asked to stop.
     pub terminate: Option<bool>,
 }
 

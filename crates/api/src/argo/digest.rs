@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Tells whether two pieces of JSON are the same, whatever the order of their fields.
+/// Shows whether two pieces of JSON are the same, whatever the order of their fields.
 ///
 /// A pod template is compared with that of an earlier revision, which is gone by then. Read field
 /// by field into eight bytes, it costs no memory.
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_fields_that_are_read_it_tells_of_the_others() {
+    fn beside_fields_that_are_read_it_covers_the_others() {
         let spec = |spec: Value| serde_json::from_value::<PodSpec>(spec).unwrap();
         let a =
             spec(json!({ "containers": [{ "name": "a", "tty": true }], "dnsPolicy": "Default" }));

@@ -49,7 +49,7 @@ pub const STEP_INDEX: &str = "step-index";
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Condition {
-    /// What it tells of, e.g. Completed, Progressing, ReplicaFailure, PodScheduled.
+    /// What it is about, e.g. Completed, Progressing, ReplicaFailure, PodScheduled.
     pub r#type: Option<String>,
     /// True, False, Unknown.
     pub status: Option<String>,

@@ -1,4 +1,4 @@
-//! A pod, as far as it tells why it is not ready.
+//! A pod, as far as it shows why it is not ready.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ pub struct PodPlan {
     pub containers: Option<Vec<NamedContainer>>,
     /// Conditions that others set and that have to be True before the pod is ready.
     pub readiness_gates: Option<Vec<ReadinessGate>>,
-    /// What keeps the pod from being scheduled until somebody removes it.
+    /// What keeps the pod from being scheduled until it is removed.
     pub scheduling_gates: Option<Vec<SchedulingGate>>,
 }
 

@@ -15,7 +15,7 @@ foreign!(
     Rollout { "argoproj.io", "v1alpha1", "rollouts" } RolloutSpec, RolloutStatus
 );
 
-/// `spec` of a Rollout, as far as it tells what is planned.
+/// `spec` of a Rollout, as far as it says what is planned.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RolloutSpec {
@@ -190,7 +190,7 @@ pub struct NamedStep {
     pub name: Option<String>,
 }
 
-/// `status` of a Rollout, as far as it decides about attempts and tells how far one is.
+/// `status` of a Rollout, as far as it decides about attempts and shows how far one is.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RolloutStatus {

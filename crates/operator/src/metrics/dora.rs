@@ -99,17 +99,17 @@ impl Dora {
     }
 
     /// What became of an attempt is stored.
-    pub(super) fn told(&self, told: &Announcement) {
+    pub(super) fn milestone(&self, announcement: &Announcement) {
         let now = Some((self.books.clock)().into());
         let namespace =
-            || Namespace { namespace: told.journal.identity.rollout.namespace.to_string() };
-        if let Some(seconds) = told.lead {
+            || Namespace { namespace: announcement.journal.identity.rollout.namespace.to_string() };
+        if let Some(seconds) = announcement.lead {
             let leads = self.leads.get_or_create(&namespace());
-            leads.observe(f64::from(seconds), Trace::of(&told.journal), now);
+            leads.observe(f64::from(seconds), Trace::of(&announcement.journal), now);
         }
-        for seconds in &told.recoveries {
+        for seconds in &announcement.recoveries {
             let recoveries = self.recoveries.get_or_create(&namespace());
-            recoveries.observe(f64::from(*seconds), Trace::of(&told.journal), now);
+            recoveries.observe(f64::from(*seconds), Trace::of(&announcement.journal), now);
         }
     }
 

@@ -14,7 +14,7 @@ pub struct AttemptId {
     pub rollout_uid: SmolStr,
     /// The pod-template-hash, read and never computed.
     pub hash: SmolStr,
-    /// Argo's number for the ReplicaSet when the attempt began; 0 if nobody said.
+    /// Argo's number for the ReplicaSet when the attempt began; 0 if it is not known.
     pub revision: i64,
     /// 1, and one more for each retry of the same revision.
     pub number: u32,

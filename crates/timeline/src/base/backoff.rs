@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::time::{later, times};
 
-/// Somebody else may ask for a longer wait than ours, up to this.
+/// A server may ask for a longer wait than ours, up to this.
 pub const LONGEST_ASKED: SignedDuration = SignedDuration::from_hours(1);
 
 /// The first wait of something that fails, and the longest.

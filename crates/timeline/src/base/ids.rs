@@ -11,7 +11,7 @@ impl AttemptId {
     /// The trace of an attempt that Keptn made none for.
     pub fn own_trace(&self) -> TraceId {
         let digest = self.digest("trace", &[]);
-        // Only a digest of sixteen zeros has no trace id, and nobody will ever meet one.
+        // Only a digest of sixteen zeros has no trace id, and that never occurs.
         TraceId::new(first(&digest)).unwrap_or(TraceId::ONES)
     }
 

@@ -1,26 +1,26 @@
-//! A time, who says so, and how precise that is.
+//! A time, its source, and how precise it is.
 
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// When something happened, and who says so.
+/// When something happened, and the source of that time.
 ///
-/// An inferred moment is an interval: it happened after `after` (or nobody knows since when) and
+/// An inferred moment is an interval: it happened after `after` (or an unknown time) and
 /// not later than `at`. Any other is a point, precise to [`Moment::precision`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Moment {
     /// The time; of an interval its end.
     pub at: Timestamp,
-    /// Who says so.
+    /// Where it is from.
     pub source: Source,
     /// Start of the interval in which it happened, if the moment is inferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Timestamp>,
 }
 
-/// Who says when something happened.
+/// Where a time is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// Our own clock, when the change arrived.
@@ -29,7 +29,7 @@ pub enum Source {
     Status,
     /// The name of a Kubernetes Event, best effort.
     Event,
-    /// Not recorded by anybody: a bound.
+    /// Not recorded anywhere: a bound.
     Inferred,
 }
 
@@ -39,17 +39,17 @@ impl Moment {
         Self { at, source: Source::Observed, after: None }
     }
 
-    /// Told by a timestamp of an object, to the second.
+    /// From a timestamp of an object, to the second.
     pub fn status(at: Timestamp) -> Self {
         Self { at, source: Source::Status, after: None }
     }
 
-    /// Told by the name of a Kubernetes Event, best effort.
+    /// From the name of a Kubernetes Event, best effort.
     pub fn event(at: Timestamp) -> Self {
         Self { at, source: Source::Event, after: None }
     }
 
-    /// Recorded by nobody: after `after`, not later than `at`.
+    /// Not recorded: after `after`, not later than `at`.
     pub fn inferred(after: Option<Timestamp>, at: Timestamp) -> Self {
         Self { at, source: Source::Inferred, after: after.map(|after| after.min(at)) }
     }

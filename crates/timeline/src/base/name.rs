@@ -12,8 +12,8 @@ const DIGITS: usize = 5;
 /// `<rollout>-<revision>-<number>-<digits>`, e.g. `cart-12-1-0f3a9`: the same for the same identity,
 /// valid as name of an object (DNS-1123) and as value of a label.
 ///
-/// Five digits tell identities apart well enough for people, not for certain: who stores under it
-/// compares the identity that already stands there.
+/// Five digits distinguish identities well enough for people, not for certain: a caller that stores
+/// under this name compares the identity that already stands there.
 pub fn attempt_name(identity: &AttemptId) -> String {
     let revision = identity.revision.unsigned_abs();
     let end = format!("-{revision}-{}-{}", identity.number, digits(identity));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_tells_rollout_revision_and_number() {
+    fn a_name_shows_rollout_revision_and_number() {
         let long = "a".repeat(52) + "-b.c";
         for (rollout, revision, number, expected) in [
             ("cart", 2, 1, "cart-2-1-"),

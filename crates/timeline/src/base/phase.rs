@@ -19,7 +19,7 @@ pub enum Phase {
     Reverted,
     /// The Rollout was deleted before it was decided.
     Deleted,
-    /// It was over before anybody looked.
+    /// It was over before the operator first looked.
     Unknown,
 }
 

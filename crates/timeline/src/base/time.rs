@@ -1,4 +1,4 @@
-//! Arithmetic on times that somebody else may have set: it saturates and never panics.
+//! Arithmetic on times that others may have set: it saturates and never panics.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -143,7 +143,7 @@ impl fmt::Debug for Traceparent {
 macro_rules! id {
     ($name:ident, $length:literal, $zero:ident) => {
         impl $name {
-            /// All bits set: what stands in for an id that nobody can have, all zeros.
+            /// All bits set: what stands in for the invalid id, all zeros.
             pub const ONES: Self = Self([0xff; $length]);
 
             /// The id of these bytes; none if all of them are zero.

@@ -7,6 +7,6 @@ pub enum Turn {
     Same,
     /// Something began, or more is known of it.
     Moved,
-    /// An attempt ended, or began at a time that nobody else recorded: to be stored at once.
+    /// An attempt ended, or began at a time that is recorded nowhere else: to be stored at once.
     Vital,
 }

@@ -12,7 +12,7 @@ use crate::seen::Workload;
 /// One try to bring a pod-template-hash live: an entry of a Rollout's chain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Attempt {
-    /// Argo's number for the ReplicaSet when the attempt began; 0 if nobody said.
+    /// Argo's number for the ReplicaSet when the attempt began; 0 if it is not known.
     pub revision: i64,
     /// The pod-template-hash, read and never computed.
     pub hash: SmolStr,
@@ -28,11 +28,11 @@ pub struct Attempt {
     pub phase: Phase,
     /// When it began.
     pub started: Timestamp,
-    /// Who says so.
+    /// The source of that time.
     pub started_source: Source,
     /// When it ended, or was first seen to have ended.
     pub ended: Option<Timestamp>,
-    /// Why it failed, in one line; none if it did not, or nobody knows.
+    /// Why it failed, in one line; none if it did not, or it is not known.
     pub reason: Option<SmolStr>,
     /// The trace that Keptn made for it.
     pub trace: Option<Trace>,

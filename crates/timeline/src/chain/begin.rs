@@ -40,7 +40,7 @@ impl Chain {
     }
 
     /// ReplicaSets of revisions after the newest attempt and before this one, oldest first. A number
-    /// that what is live has got again may be of a revert or of a rollback: nobody knows.
+    /// that what is live has got again may be of a revert or of a rollback: it is not known which.
     pub(super) fn unseen<'v>(&self, revision: i64, view: &View<'v>) -> Vec<&'v ReplicaSetSeen> {
         let last = self.attempts.iter().map(|attempt| attempt.revision).max().unwrap_or(0);
         let mut unseen: Vec<_> = view
@@ -67,7 +67,7 @@ impl Chain {
     }
 
     /// Something else became current: the newest attempt ends by that, unless it may have become
-    /// stable before while nobody looked.
+    /// stable before while the operator was not watching.
     fn supersede(&mut self, at: Timestamp, view: &View<'_>) -> Turn {
         let was_live = self.newest().is_some_and(|newest| self.may_have_been_live(newest, view));
         self.close_newest(if was_live { Phase::Unknown } else { Phase::Superseded }, at)
@@ -159,8 +159,8 @@ impl Chain {
     /// What an attempt for `hash` follows: what is live, and the newest attempt if it is another.
     pub(super) fn follows(&self, hash: &str, view: &View<'_>) -> Box<[Follow]> {
         let back = self.live().is_some_and(|live| {
-            // What became of the attempts that are known counts; an older ReplicaSet tells only
-            // where none is, or of what was over before anybody looked.
+            // What became of the attempts that are known counts; an older ReplicaSet
+            // counts only where none is known, or for what was over at first sight.
             let mut known = self.attempts.iter().filter(|attempt| attempt.hash == hash).peekable();
             let older = || {
                 let created = |hash| view.replica_set(hash).and_then(|set| set.created);

@@ -25,7 +25,7 @@ pub use packed::PackedChain;
 pub(crate) use view::View;
 use view::{may_have_been_tried, not_before, not_observed, workload};
 
-/// The attempts of one Rollout, newest first. Each is shared with the reports that tell it, as long
+/// The attempts of one Rollout, newest first. Each is shared with the reports that list it, as long
 /// as nothing more is learned of it: there are a great many, and few change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chain {
@@ -84,7 +84,7 @@ impl Chain {
         }
         turn = turn.max(self.catch_up(&view));
         turn = turn.max(if rollout.stable_hash.as_deref() == Some(current) {
-            self.settled(&view)
+            self.nothing_under_way(&view)
         } else {
             self.in_flight(&view)
         });
@@ -100,12 +100,12 @@ impl Chain {
         self.attempts.extract_if(.., |_| !places.next().is_some_and(stays)).collect()
     }
 
-    /// The revisions that were there before anybody looked. What they followed, and how those that
-    /// are not stable ended, nobody recorded.
+    /// The revisions that were there before the operator first looked. What they followed, and how
+    /// those that are not stable ended, is not recorded.
     pub(crate) fn first_sight(&mut self, view: &View<'_>) -> Turn {
         let stable = view.rollout.stable_hash.as_deref();
         let revision = self.revision(view);
-        // A ReplicaSet may be told before the version of the Rollout that turns to it.
+        // A ReplicaSet may be seen before the version of the Rollout that turns to it.
         let is_earlier = |set: &ReplicaSetSeen| set.revision.is_none_or(|it| it < revision);
         // Of another Rollout: this one never tried to bring it live.
         let belongs = |set: &ReplicaSetSeen| {
@@ -122,7 +122,7 @@ impl Chain {
             let phase = if live { Phase::Promoted } else { Phase::Unknown };
             let mut attempt = not_observed(set, phase, view);
             if attempt.revision > revision {
-                // Numbered anew for a return to it that is under way: not what it had until now.
+                // Numbered again for a return to it that is under way: not what it had until now.
                 attempt.revision = 0;
             }
             self.push(attempt);
@@ -130,7 +130,7 @@ impl Chain {
         if self.attempts.is_empty() { Turn::Same } else { Turn::Vital }
     }
 
-    /// Whether others came between while nobody looked: Argo numbers a revision anew only for a return
+    /// Whether others came between unseen: Argo numbers a revision again only for a return
     /// to it (argo-rollouts rollout/sync.go, `getNewReplicaSet`). The Rollout alone may be ahead of its
     /// status.
     fn is_applied_again(&self, view: &View<'_>) -> bool {
@@ -145,7 +145,7 @@ impl Chain {
         })
     }
 
-    /// Makes the live attempt agree with `stableRS` where that changed while nobody looked.
+    /// Makes the live attempt agree with `stableRS` where that changed unseen.
     fn catch_up(&mut self, view: &View<'_>) -> Turn {
         let Some(stable) = view.rollout.stable_hash.as_deref() else {
             return Turn::Same;
@@ -160,7 +160,7 @@ impl Chain {
         // One that is older than what was live until then was not what became stable now; nor was one
         // whose revision has got a later number, which was applied again since.
         let of_set = view.replica_set(stable).and_then(|set| set.revision);
-        // A ReplicaSet may be told before the version of the Rollout that turns to it.
+        // A ReplicaSet may be seen before the version of the Rollout that turns to it.
         let of_set = of_set.filter(|of_set| view.rollout.revision >= Some(*of_set));
         let open =
             self.attempts.iter_mut().take_while(|attempt| attempt.phase != Phase::Promoted).find(
@@ -174,7 +174,7 @@ impl Chain {
             attempt.phase = Phase::Promoted;
             attempt.ended = Some(view.now);
         } else if let Some(set) = view.replica_set(stable) {
-            // Its ReplicaSet may be told after the attempt that is to replace it has begun.
+            // Its ReplicaSet may be seen after the attempt that is to replace it has begun.
             let under_way = self.attempts.first().is_some_and(|newest| {
                 newest.hash == view.current && set.revision < Some(newest.revision)
             });
@@ -205,7 +205,7 @@ impl Chain {
     }
 
     /// Whether `stableRS` says nothing yet of this hash: Argo calls the first revision stable before
-    /// any pod is ready. Which one that was is not known of those that were there before anybody looked.
+    /// any pod is ready. Which one that was is not known of those that were there at first sight.
     pub(super) fn is_initial(&self, hash: &str, view: &View<'_>) -> bool {
         let first = self.attempts.iter().rfind(|attempt| attempt.phase != Phase::Unknown);
         let before = |first: &Attempt| {
@@ -216,7 +216,7 @@ impl Chain {
     }
 
     /// `currentPodHash` is `stableRS`: nothing is under way.
-    fn settled(&mut self, view: &View<'_>) -> Turn {
+    fn nothing_under_way(&mut self, view: &View<'_>) -> Turn {
         let first = self.is_initial(view.current, view);
         let live_is_current = self.live().is_some_and(|live| live.hash == view.current);
         if let Some(newest) = self.attempts.first_mut() {
@@ -242,7 +242,7 @@ impl Chain {
                 return self.close_newest(Phase::Reverted, view.now);
             }
         }
-        // Nobody saw how this one came to be stable, nor whether the one before was so until then.
+        // It was not seen how this one became stable, nor whether the one before was so until then.
         if self.newest().is_some_and(Attempt::open) {
             let until = self.made_anew(view).unwrap_or(view.now);
             self.close_newest(Phase::Unknown, until);
@@ -318,7 +318,7 @@ impl Chain {
         }
     }
 
-    /// Fills in what only a ReplicaSet tells, whenever it arrives.
+    /// Fills in what only a ReplicaSet says, whenever it arrives.
     fn enrich(&mut self, rollout: &RolloutSeen, replica_sets: &[&ReplicaSetSeen]) -> Turn {
         let mut turn = Turn::Same;
         // Oldest first: when one began is bounded by the one before.
@@ -371,7 +371,7 @@ fn was_healthy(rollout: &RolloutSeen) -> bool {
     rollout.healthy || rollout.progress.was_healthy
 }
 
-/// A ReplicaSet that arrives after its Rollout still tells when the attempt began.
+/// A ReplicaSet that arrives after its Rollout still shows when the attempt began.
 fn date_again(attempt: &mut Attempt, older: &mut [Arc<Attempt>], set: &ReplicaSetSeen) {
     let new = attempt.number == 1 && older.iter().all(|older| older.hash != set.hash);
     let made_since = |at: &Timestamp| {

@@ -1,5 +1,5 @@
-//! Which numbers of revisions belong to nothing that is known. Argo counts without a hole, and numbers
-//! anew what somebody goes back to: what had the number before is forgotten
+//! Which numbers of revisions belong to nothing that is known. Argo counts without a hole, and
+//! gives a new number to a revision that comes back: what had the number before is forgotten
 //! (argo-rollouts rollout/sync.go, `getNewReplicaSet`).
 
 use std::collections::BTreeSet;

@@ -5,8 +5,8 @@ use crate::base::{Phase, Source};
 use crate::chain::Attempt;
 
 impl Chain {
-    /// Versions passed unseen: what they told first may have begun at any time since then. `before`
-    /// was the newest attempt until now.
+    /// Versions passed unseen: what they showed first may have begun at any time since then.
+    /// `before` was the newest attempt until now.
     pub(crate) fn bound_newest(&mut self, before: Option<&Attempt>) {
         let bound = |newest: &Attempt| {
             before.is_none_or(|before| !newest.is_same(before))
@@ -20,7 +20,7 @@ impl Chain {
     }
 
     /// Versions passed unseen in which what was live came back. It got another number, as it does for a
-    /// return after a promotion too: whether the attempt until then was promoted nobody knows.
+    /// return after a promotion too: it is not known whether the attempt until then was promoted.
     /// `before` was the newest until now.
     pub(crate) fn doubt_return(&mut self, before: Option<&Attempt>) {
         let was_open = before.is_some_and(|before| {

@@ -10,7 +10,7 @@ use crate::base::{Phase, Source};
 use crate::chain::{Attempt, Linked};
 use crate::seen::{NoWorkload, OwnedMetadata, ReplicaSetSeen, RolloutSeen, Template, Workload};
 
-/// A time and who says so.
+/// A time and its source.
 pub(super) type When = (Timestamp, Source);
 
 /// One version of a Rollout and what lies beside it.
@@ -67,8 +67,9 @@ pub(super) fn not_before(at: Timestamp, other: Timestamp) -> bool {
     at.as_second() >= other.as_second()
 }
 
-/// Whether a hash may have been tried before anybody looked, if none of these attempts was seen to
-/// begin: a number that no ReplicaSet has any more was that of one which Argo has numbered anew.
+/// Whether a hash may have been tried before the operator first looked, if none of these attempts
+/// was seen to begin: a number that no ReplicaSet has any more was that of one which Argo has
+/// numbered again.
 pub(super) fn may_have_been_tried(
     set: &ReplicaSetSeen,
     replica_sets: &[&ReplicaSetSeen],

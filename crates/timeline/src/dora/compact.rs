@@ -15,7 +15,7 @@ use crate::dora::{LONGEST, Lead, Settings, Verdict};
 use crate::ledger::{Id, Ledger, Line, Sum, mark_of};
 use crate::seen::commit::{CommitTime, Refusal};
 
-/// A promotion may be told healthy, and an abort recovered, so long after it.
+/// A promotion may be reported healthy, and an abort recovered, so long after it.
 const SETTLE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is live, and what is to replace it.

@@ -182,7 +182,7 @@ impl Rate {
 }
 
 impl Times {
-    /// Of sorted durations. What was dropped cannot be told, so that there is no middle.
+    /// Of sorted durations. Dropped values are unknown, so that there is no middle.
     fn of(sorted: &[u32], unknown: u32, refused: u32, dropped: u32) -> Self {
         let n = u32::try_from(sorted.len()).unwrap_or(u32::MAX);
         let at = |tenths| percentile(sorted, tenths).filter(|_| dropped == 0);

@@ -8,11 +8,11 @@ use super::Settings;
 use super::sum::seconds;
 use super::verdict::{Counts, Lead, Noticed, Verdict};
 use crate::base::Phase;
-use crate::ledger::{Kind, Ledger, Line};
+use crate::ledger::{Kind, Ledger, Line, Ref};
 use crate::seen::commit::{CommitTime, Refusal};
 
 /// What every attempt counts as, in the order in which they ended. An attempt that is under way, or
-/// whose end nobody knows, counts not at all and is left out.
+/// whose end is not known, counts not at all and is left out.
 pub fn judge<'a>(ledger: &'a Ledger, settings: &Settings) -> Vec<Verdict<'a>> {
     judge_lines(ledger.lines(), ledger.lines_since(), settings)
 }
@@ -61,7 +61,7 @@ impl Live {
     ) -> Self {
         let mut live = Self { order: Vec::new(), target: Vec::new(), since };
         let first = before.iter().copied().max_by_key(|line| line.started);
-        // The place of each hash in `order`; none if it was live before anybody looked.
+        // The place of each hash in `order`; none if it was live before the operator first looked.
         let mut last: HashMap<&'a str, Option<usize>> = HashMap::new();
         for line in before {
             last.insert(line.id.hash.as_str(), None);

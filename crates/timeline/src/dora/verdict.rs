@@ -38,12 +38,12 @@ pub enum Counts {
     FailedExposed,
     /// Stopped or taken back before users could be hit.
     FailedBlocked,
-    /// Stopped or taken back, and nobody knows whether users could be hit.
+    /// Stopped or taken back, and it is not known whether users could be hit.
     FailedUnclear,
     /// Replaced by another revision before it was decided: rework.
     Superseded,
     /// As nothing: an initial creation, an upgrade of the controller, a redeploy of what is live, a
-    /// rollback that did not come to its end, a deleted Rollout, an end that nobody saw.
+    /// rollback that did not come to its end, a deleted Rollout, an end that was not seen.
     Nothing,
 }
 
@@ -52,9 +52,9 @@ pub enum Counts {
 pub struct Noticed {
     /// Since when.
     pub from: Timestamp,
-    /// When somebody acted upon it: it was stopped, or what mends it began.
+    /// When it was acted upon: it was stopped, or what mends it began.
     pub acted: Timestamp,
-    /// When traffic was back on what is good; none if nobody knows (yet).
+    /// When traffic was back on what is good; none if it is not known (yet).
     pub recovered: Option<Timestamp>,
     /// When the next good revision was live; none if there is none yet.
     pub mended: Option<Timestamp>,
@@ -63,9 +63,9 @@ pub struct Noticed {
 /// The change lead time of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lead {
-    /// It has none: it is no deployment, or nobody says when its commit was made.
+    /// It has none: it is no deployment, or the time of its commit is not known.
     None,
-    /// What somebody says cannot be right, or measures nothing.
+    /// The time cannot be right, or measures nothing.
     Refused(Refusal),
     /// So many seconds, by a source.
     Seconds(u32, Source),

@@ -18,14 +18,14 @@ use crate::seen::{Kind, RolloutSeen};
 use crate::stored::{RolloutAttemptSeen, conditions};
 
 impl Engine {
-    /// A write of a RolloutAttempt came back. What is stored now may be told.
+    /// A write of a RolloutAttempt came back. What is stored now may be announced.
     pub fn attempt_written(
         &mut self,
         attempt: &Key,
         result: AttemptWritten,
         now: Timestamp,
     ) -> Vec<Announcement> {
-        let (mut told, replaced) = self.journals.written(attempt, result, now);
+        let (mut announcements, replaced) = self.journals.written(attempt, result, now);
         let rollout = self.journals.journal(attempt).map(|it| it.identity.rollout.clone());
         if let Some(rollout) = rollout {
             self.wake(&rollout);
@@ -48,13 +48,13 @@ impl Engine {
             }
             self.touched_rollouts.insert(key);
         }
-        if !told.is_empty() {
-            self.count(attempt, &mut told, now);
+        if !announcements.is_empty() {
+            self.count(attempt, &mut announcements, now);
         }
-        told
+        announcements
     }
 
-    /// A RolloutAttempt is told. What is stored matters to a process that has no journal for it,
+    /// A RolloutAttempt is seen. What is stored matters to a process that has no journal for it,
     /// and to a chain that was stored before.
     pub(super) fn attempt_seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) {
         let name = seen.key.clone();
@@ -89,23 +89,23 @@ impl Engine {
         now: Timestamp,
     ) -> u64 {
         let aside = self.journals.sent((&Sink::TRACES, attempt), (sent, spans), jitter, now);
-        self.tell_export(attempt, now);
+        self.report_export(attempt, now);
         aside
     }
 
     /// The condition `Exported` follows what the collector answers to the Rollout's own spans: an
     /// outage rewrites the RolloutTraces of those alone whose turn it was.
-    fn tell_export(&mut self, attempt: &Key, now: Timestamp) {
+    fn report_export(&mut self, attempt: &Key, now: Timestamp) {
         let Some(journal) = self.journals.journal(attempt) else {
             return;
         };
         let key = journal.identity.rollout.clone();
         let report = self.rollouts.get(&key).and_then(|rollout| rollout.report.as_ref());
-        let Some(told) = report.map(|report| &report.exported) else {
+        let Some(shown) = report.map(|report| &report.exported) else {
             return;
         };
         let (_, reason, message) = conditions::exports(&self.journals.export_of(&key));
-        if told.reason != reason || told.message != message {
+        if shown.reason != reason || shown.message != message {
             self.schedule_report(&key, later(now, REPORT_DELAY));
         }
     }
@@ -146,7 +146,7 @@ impl Engine {
         [Kind::AppVersion, Kind::WorkloadVersion].iter().all(watched)
     }
 
-    /// Folds a version of a Rollout into its journals, beside all that lies around it.
+    /// Folds a version of a Rollout into its journals, with all objects around it.
     pub(super) fn fold_journals(
         &mut self,
         key: &Key,
@@ -264,7 +264,7 @@ impl Engine {
     }
 
     /// Ends journals whose end the chain of a Rollout that is gone knows.
-    pub(super) fn end_as_told(&mut self, key: &Key, now: Timestamp) {
+    pub(super) fn end_by_chain(&mut self, key: &Key, now: Timestamp) {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
@@ -284,7 +284,7 @@ impl Engine {
         }
     }
 
-    /// What is stored of an attempt may be told when its Rollout has gone already.
+    /// What is stored of an attempt may be seen after its Rollout is gone.
     fn end_orphan(&mut self, name: &Key, key: &Key, now: Timestamp) {
         let gone = self.rollouts.get(key).is_none_or(|rollout| !rollout.exists());
         if self.started && gone {
@@ -297,7 +297,7 @@ impl Engine {
     pub(super) fn end_orphans(&mut self, now: Timestamp) {
         for key in self.journals.rollouts() {
             if self.rollouts.get(&key).is_none_or(|rollout| rollout.seen.is_none()) {
-                self.end_as_told(&key, now);
+                self.end_by_chain(&key, now);
                 self.end_journals(&key, Moment::inferred(None, now), now);
             }
         }

@@ -1,5 +1,5 @@
 //! Which attempts of a chain begin a journal: each that is under way, and each that came since this
-//! was looked at last, also if it was over by the time that anybody looked. What was there before the
+//! was looked at last, also if it was over by the time that it was seen. What was there before the
 //! first look has none, unless the ledger is known from before it.
 
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Engine {
     }
 }
 
-/// Whether `was` is what is known of `attempt` now, perhaps before anybody told its revision.
+/// Whether `was` is what is known of `attempt` now, perhaps before its revision was known.
 fn is_earlier(was: &Attempt, attempt: &Attempt) -> bool {
     was.is_same(attempt)
         || (was.revision == 0 && (&was.hash, was.number) == (&attempt.hash, attempt.number))

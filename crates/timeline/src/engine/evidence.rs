@@ -1,4 +1,4 @@
-//! What lies around a Rollout that has an attempt under way: AnalysisRuns, Experiments, pods.
+//! The objects around a Rollout that has an attempt under way: AnalysisRuns, Experiments, pods.
 //! Nothing is kept for one that has none.
 
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ impl Evidence {
         Some(rollout)
     }
 
-    /// Of too many runs those go first that tell least: of an earlier revision, then those that
+    /// Of too many runs those go first that say least: of an earlier revision, then those that
     /// passed, oldest first.
     fn bound_runs(&mut self, rollout: &Key) {
         let Some(runs) = self.runs.get_mut(rollout) else { return };

@@ -1,4 +1,4 @@
-//! A version of a Rollout folded beside all that lies around it, and what follows for its apps.
+//! A version of a Rollout folded with all objects around it, and what follows for its apps.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::keptn::objects::KeptnObjects;
 use crate::seen::RolloutSeen;
 
 impl Engine {
-    /// Folds a version of a Rollout beside all that lies around it; `before` is the version before
+    /// Folds a version of a Rollout with all objects around it; `before` is the version before
     /// it, or itself if it is looked at again.
     pub(super) fn fold(
         &mut self,
@@ -72,7 +72,7 @@ impl Engine {
     }
 
     /// Brings a Rollout's chain up to date with all that is known, and its apps with the chain. It
-    /// is folded again unless nothing was told beside the version that was folded last.
+    /// is folded again unless nothing was seen beside the version that was folded last.
     pub(super) fn refresh(&mut self, key: &Key, again: bool, now: Timestamp) {
         self.attribute(key);
         if again
@@ -87,7 +87,7 @@ impl Engine {
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;
         };
-        // A RolloutTrace may outlive its Rollout, and what is stored of it is told at any time.
+        // A RolloutTrace may outlive its Rollout, and what is stored of it may be seen at any time.
         let exists = rollout.exists();
         // Also those that it left: what is found out of an earlier attempt there is followed here.
         let attempts = rollout.chain.attempts().iter().filter(|_| exists);
@@ -121,7 +121,7 @@ impl Engine {
                 self.attribute(key);
             }
         }
-        self.tell_apps(key);
+        self.touch_changed_apps(key);
         if self.rollouts.get(key).map(|rollout| traces(&rollout.chain)) != known {
             self.fold_again(key, now);
         }

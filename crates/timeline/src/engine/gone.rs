@@ -13,13 +13,13 @@ impl Engine {
             self.wake(key);
         }
         match kind {
-            // What was told of it last is folded first, beside all that lies around it.
+            // What was seen of it last is folded first, with all objects around it.
             Kind::Rollout if !self.has_looked() => {
                 self.gone_early.insert(key.clone());
             }
             Kind::Rollout => {
                 self.touch_apps_of(key);
-                self.end_as_told(key, now);
+                self.end_by_chain(key, now);
                 self.end_journals(key, at, now);
                 self.early_lines.remove(key);
                 self.ledgers_changed.insert(key.clone());
@@ -58,10 +58,10 @@ impl Engine {
                     }
                     self.touched_rollouts.insert(key.clone());
                 }
-                // Where Rollouts cannot be listed nobody knows that it went.
+                // Where Rollouts cannot be listed it is not known that it went.
                 let all = self.has_all_rollouts();
                 if all && self.rollouts.get(key).is_some_and(|rollout| !rollout.exists()) {
-                    // Nobody saw it go.
+                    // Its deletion was not seen.
                     self.gone(Kind::Rollout, key, Moment::inferred(None, now), now);
                 }
             }

@@ -12,8 +12,8 @@ use crate::journal::{Journal, LinkKind, Placement};
 use crate::seen::{ReplicaSetSeen, RolloutSeen};
 
 impl Chain {
-    /// Takes over what journals tell, oldest first. Where they are all that is left of a chain, the
-    /// ReplicaSets tell of what was there before.
+    /// Takes over what journals say, oldest first. Where they are all that is left of a chain, the
+    /// ReplicaSets show what was there before.
     pub fn learn_all(
         &mut self,
         journals: &[&Journal],
@@ -46,8 +46,8 @@ impl Chain {
         }
     }
 
-    /// What journals tell that were read after all others: how attempts ended of which the chain does
-    /// not know it, and so what the newest follows. Oldest first.
+    /// What journals say that were read after all others: how attempts ended of which the chain
+    /// does not know it, and so what the newest follows. Oldest first.
     pub fn learn_ends(&mut self, journals: &[&Journal]) -> Turn {
         let turn = journals.iter().map(|it| self.project(it)).max().unwrap_or(Turn::Same);
         if turn != Turn::Same
@@ -63,7 +63,7 @@ impl Chain {
         turn
     }
 
-    /// Takes over what the journal of an attempt tells, while this hash is live.
+    /// Takes over what the journal of an attempt says, while this hash is live.
     pub fn learn(&mut self, journal: &Journal, stable: Option<&str>) -> Turn {
         let identity = &journal.identity;
         if self.attempts.iter().any(|known| is(identity, known)) {
@@ -79,7 +79,7 @@ impl Chain {
         }
         let mut attempt = self.attempt(journal, place);
         if let Some(next) = place.checked_sub(1).filter(|_| attempt.open()) {
-            // Something came after it, and nobody told what became of it.
+            // Something came after it, and its outcome is not known.
             let live = stable == Some(&attempt.hash) && self.live().is_none();
             attempt.phase = if live { Phase::Promoted } else { Phase::Unknown };
             attempt.ended = Some(self.attempts[next].started.max(attempt.started));
@@ -89,7 +89,7 @@ impl Chain {
     }
 
     /// How an attempt stands is what its journal says: when it began, what became of it, when and
-    /// why. An end that nobody recorded says nothing against what is found out later.
+    /// why. An end that was not recorded says nothing against what is found out later.
     pub fn project(&mut self, journal: &Journal) -> Turn {
         let mut known = self.attempts.iter_mut().filter(|known| is(&journal.identity, known));
         let Some(known) = known.next() else {
@@ -141,7 +141,7 @@ impl Chain {
     }
 }
 
-/// What became of an attempt of which nobody told the end before the next one began: that one says
+/// The outcome of an attempt whose end was not seen before the next one began: the next one says
 /// what it follows.
 fn outcome(before: &Attempt, next: &Journal) -> Phase {
     let identity = &next.identity;
@@ -149,10 +149,10 @@ fn outcome(before: &Attempt, next: &Journal) -> Phase {
         return Phase::Aborted;
     }
     let root = root_of(before, identity);
-    let told = |link: &&crate::journal::Link| {
+    let is_to_it = |link: &&crate::journal::Link| {
         link.traceparent == root || Some(link.traceparent) == before.standing_trace()
     };
-    match next.links.iter().find(told).map(|link| link.kind) {
+    match next.links.iter().find(is_to_it).map(|link| link.kind) {
         Some(LinkKind::PreviousRevision | LinkKind::RollsBack) => Phase::Promoted,
         Some(LinkKind::Supersedes) => Phase::Superseded,
         Some(LinkKind::RetryOf) => Phase::Aborted,

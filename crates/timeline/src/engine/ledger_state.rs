@@ -23,7 +23,7 @@ pub(super) struct LedgerState {
     pub(super) reading: bool,
     /// So many reads have failed.
     pub(super) failed: u8,
-    /// Revisions that passed unseen until then, unless what is left tells of them.
+    /// Revisions that passed unseen until then, unless what is left shows them.
     doubted: Option<(Numbers, Timestamp)>,
 }
 
@@ -64,7 +64,7 @@ impl LedgerState {
         }
     }
 
-    /// Whether what is left may tell of revisions that passed unseen.
+    /// Whether what is left may show revisions that passed unseen.
     pub(super) fn is_doubted(&self) -> bool {
         self.doubted.is_some() || self.is_behind
     }
@@ -114,7 +114,7 @@ pub struct LedgerChange {
     pub stored: Option<(Arc<Ledger>, dora::Settings)>,
 }
 
-/// The line of a RolloutAttempt that was told.
+/// The line of a RolloutAttempt that was seen.
 pub(super) struct Early {
     pub(super) key: Key,
     pub(super) uid: SmolStr,
@@ -135,7 +135,7 @@ impl Early {
 }
 
 /// Whether an attempt that is over came after the ledger is known, and has no line that says so. One
-/// whose end nobody knows was over by the time that the next one began.
+/// whose end is not known was over by the time that the next one began.
 pub(super) fn lacks(ledger: &Ledger, attempt: &Attempt, next: Option<&Attempt>) -> bool {
     let has_line = |line: &Line| !line.open() && is_of(line, attempt);
     let over = over_by(attempt, next).unwrap_or(attempt.started);

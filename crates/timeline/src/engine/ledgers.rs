@@ -81,7 +81,7 @@ impl Engine {
                 ledger.take(Line { outcome, ended, inferred: true, ..line });
             }
             rollout.ledger.decide_doubt();
-            self.miss_untold(key, uid, now);
+            self.miss_unrecorded(key, uid, now);
             return;
         }
         // What has just begun is known from its start on, and gets its line when it is stored.
@@ -173,15 +173,15 @@ impl Engine {
                 Arc::make_mut(ledger).take(line);
             }
         }
-        is_over |= self.miss_untold(key, uid, now);
+        is_over |= self.miss_unrecorded(key, uid, now);
         if is_over {
             self.schedule_report(key, later(now, REPORT_DELAY));
         }
     }
 
-    /// Moves on since when a whole ledger is known past what ended without a journal or a line: nobody
-    /// can look that up any more. Says whether there is such an attempt.
-    fn miss_untold(&mut self, key: &Key, uid: &str, now: Timestamp) -> bool {
+    /// Moves on since when a whole ledger is known past what ended without a journal or a line:
+    /// that cannot be looked up any more. Says whether there is such an attempt.
+    fn miss_unrecorded(&mut self, key: &Key, uid: &str, now: Timestamp) -> bool {
         let Some(rollout) = self.rollouts.get_mut(key).filter(|it| it.ledger.is_whole) else {
             return false;
         };
@@ -189,17 +189,18 @@ impl Engine {
             return false;
         };
         let journals = self.journals.of_uid(key, uid);
-        let is_told = |attempt: &Attempt| journals.iter().any(|it| is_told_by(it, attempt));
-        let untold = lacking(ledger, rollout.chain.attempts()).filter(|(it, _)| !is_told(it));
-        let Some(until) = untold.map(|(_, over)| over.unwrap_or(now)).max() else {
+        let has_journal = |attempt: &Attempt| journals.iter().any(|it| is_journal_of(it, attempt));
+        let unrecorded =
+            lacking(ledger, rollout.chain.attempts()).filter(|(it, _)| !has_journal(it));
+        let Some(until) = unrecorded.map(|(_, over)| over.unwrap_or(now)).max() else {
             return false;
         };
         Arc::make_mut(ledger).missed(until);
         true
     }
 
-    /// Says beside what is told of an attempt which times are known with it.
-    pub(super) fn count(&mut self, name: &Key, told: &mut [Announcement], now: Timestamp) {
+    /// Adds to the announcements of an attempt the times that are known with it.
+    pub(super) fn count(&mut self, name: &Key, announcements: &mut [Announcement], now: Timestamp) {
         let Some(journal) = self.journals.stored_journal(name) else {
             return;
         };
@@ -219,16 +220,16 @@ impl Engine {
         let Some(own) = verdicts.iter().find(|verdict| verdict.line.id == id) else {
             return;
         };
-        for told in told {
-            match (told.milestone, own.lead) {
-                (Milestone::Ended, Lead::Seconds(seconds, _)) => told.lead = Some(seconds),
-                (Milestone::Settled, _) => told.recoveries = recoveries(own, &verdicts),
+        for announcement in announcements {
+            match (announcement.milestone, own.lead) {
+                (Milestone::Ended, Lead::Seconds(seconds, _)) => announcement.lead = Some(seconds),
+                (Milestone::Settled, _) => announcement.recoveries = recoveries(own, &verdicts),
                 _ => {}
             }
         }
     }
 
-    /// Takes what a RolloutAttempt tells that is not kept in memory.
+    /// Takes what a RolloutAttempt says that is not kept in memory.
     pub(super) fn take_early(&mut self, seen: Early, now: Timestamp) {
         let Early { key, uid, line } = seen;
         if self.started {
@@ -289,7 +290,7 @@ fn recoveries(own: &Verdict<'_>, all: &[Verdict<'_>]) -> Vec<u32> {
     by_this.filter_map(|failure| took(&failure)).collect()
 }
 
-fn is_told_by(journal: &Journal, attempt: &Attempt) -> bool {
+fn is_journal_of(journal: &Journal, attempt: &Attempt) -> bool {
     let identity = &journal.identity;
     identity.hash == attempt.hash
         && (identity.revision, identity.number) == (attempt.revision, attempt.number)

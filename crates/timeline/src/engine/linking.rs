@@ -107,7 +107,7 @@ impl Engine {
     }
 
     /// Touches the apps of a Rollout if it wants other links there than before.
-    pub(super) fn tell_apps(&mut self, key: &Key) {
+    pub(super) fn touch_changed_apps(&mut self, key: &Key) {
         let only_observed = self.only_observed(key);
         let Some(rollout) = self.rollouts.get_mut(key) else { return };
         let apps = rollout.apps.iter().filter(|app| rollout.is_in(app)).cloned().collect();

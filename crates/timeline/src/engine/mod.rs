@@ -256,7 +256,7 @@ impl Engine {
             && due <= now
         {
             self.due_reports.pop_first();
-            // Of one that has gone and come anew, what was due before is left over.
+            // Of one that has gone and come again, what was due before is left over.
             if self.rollouts.is_due(&key, due) {
                 self.report(&key, now, &mut effects);
                 self.may_rest.insert(key);
@@ -334,7 +334,7 @@ impl Engine {
         self.gone_early.remove(&key);
         let before = rollout.seen.take();
         if before.is_none() {
-            // Its RolloutTrace may have been told before it.
+            // Its RolloutTrace may have been seen before it.
             self.ledgers_changed.insert(key.clone());
         }
         let same = before.as_ref() == Some(&seen);
@@ -381,7 +381,7 @@ impl Engine {
             }
             self.touched_rollouts.insert(key);
         } else if rollout.uid.as_ref() == Some(&stored.rollout_uid) {
-            rollout.told = Some(*stored);
+            rollout.seen_report = Some(*stored);
             self.report_must_stand(&key, now);
         }
     }

@@ -1,4 +1,4 @@
-//! What a revision that comes back tells of itself.
+//! What a revision that comes back says of itself.
 //!
 //! `kubectl argo rollouts undo` changes the pod template only, and Argo copies the annotations of the
 //! Rollout to the ReplicaSet, over those that it had: then it says the commit, its time and the run of
@@ -83,16 +83,16 @@ impl Engine {
 }
 
 /// What a ReplicaSet said.
-fn of_set(told: &RevisionFacts) -> Facts {
+fn of_set(set: &RevisionFacts) -> Facts {
     let text = |text: &Option<SmolStr>| text.as_ref().map(ToString::to_string);
     Facts {
-        version: text(&told.version),
-        commit: text(&told.commit),
-        author: text(&told.author),
-        repository: text(&told.repository),
-        origin: told.origin,
-        hotfix: told.hotfix,
-        ..dated(told.commit_time)
+        version: text(&set.version),
+        commit: text(&set.commit),
+        author: text(&set.author),
+        repository: text(&set.repository),
+        origin: set.origin,
+        hotfix: set.hotfix,
+        ..dated(set.commit_time)
     }
 }
 
@@ -101,9 +101,9 @@ fn begins(said: &Facts, line: &Facts) -> bool {
     commits.is_some_and(|(said, line)| said.starts_with(line))
 }
 
-fn dated(told: CommitTime) -> Facts {
+fn dated(time: CommitTime) -> Facts {
     let mut facts = Facts::default();
-    match told {
+    match time {
         CommitTime::Unknown => {}
         CommitTime::Refused(why) => facts.commit_time_refused = Some(why),
         CommitTime::At(at, source) => {
@@ -127,42 +127,43 @@ fn of_line(line: &Line) -> Facts {
 
 /// What the ReplicaSet says, without copies of what `others` say: instead what is known of its first
 /// attempt, or nothing.
-fn own(told: &RevisionFacts, others: &[&ReplicaSetSeen], first: &Facts) -> RevisionFacts {
+fn own(read: &RevisionFacts, others: &[&ReplicaSetSeen], first: &Facts) -> RevisionFacts {
     let copied = |is: &dyn Fn(&RevisionFacts) -> bool| others.iter().any(|it| is(&it.facts));
-    let has_commit = told.commit.is_some() || told.commit_time != CommitTime::Unknown;
+    let has_commit = read.commit.is_some() || read.commit_time != CommitTime::Unknown;
     let same_commit = |other: &RevisionFacts| {
-        (&other.commit, other.commit_time) == (&told.commit, told.commit_time)
+        (&other.commit, other.commit_time) == (&read.commit, read.commit_time)
     };
-    let mut own = told.clone();
+    let mut own = read.clone();
     if has_commit && !copied(&same_commit) {
         return own;
     }
     if has_commit {
-        let whole = told.commit.as_deref().zip(first.commit.as_deref());
-        if whole.is_none_or(|(told, first)| !told.starts_with(first)) {
+        let whole = read.commit.as_deref().zip(first.commit.as_deref());
+        if whole.is_none_or(|(read, first)| !read.starts_with(first)) {
             own.commit = first.commit.as_deref().map(Into::into);
         }
-        own.commit_time = first.told_commit_time();
+        own.commit_time = first.commit_time_with_source();
     }
-    if told.version.is_some() && first.version.is_some() {
-        let same = |other: &RevisionFacts| other.version == told.version;
+    if read.version.is_some() && first.version.is_some() {
+        let same = |other: &RevisionFacts| other.version == read.version;
         own.version = first.version.as_deref().filter(|_| copied(&same)).map(Into::into);
-        own.version = own.version.or_else(|| told.version.clone());
+        own.version = own.version.or_else(|| read.version.clone());
     }
-    if told.author.is_some() && copied(&|other| other.author == told.author) {
+    if read.author.is_some() && copied(&|other| other.author == read.author) {
         own.author = first.author.as_deref().map(Into::into);
     }
-    if told.repository.is_some() && copied(&|other| other.repository == told.repository) {
+    if read.repository.is_some() && copied(&|other| other.repository == read.repository) {
         own.repository = first.repository.as_deref().map(Into::into);
     }
-    if told.origin.is_some() && copied(&|other| other.origin == told.origin) {
+    if read.origin.is_some() && copied(&|other| other.origin == read.origin) {
         own.origin = first.origin;
     }
-    // Who names its own commit was annotated for it, unless another of the same commit says no more.
-    let has_own_commit = own.commit.is_some() && own.commit == told.commit;
+    // A revision that names its own commit was annotated for it, unless another of the same
+    // commit does not say so any more.
+    let has_own_commit = own.commit.is_some() && own.commit == read.commit;
     let is_copy = !has_own_commit && (has_commit || copied(&|other| other.hotfix));
-    let stays = first.hotfix && has_own_commit && copied(&|other| other.hotfix == told.hotfix);
-    own.hotfix = if is_copy { first.hotfix } else { told.hotfix || stays };
+    let stays = first.hotfix && has_own_commit && copied(&|other| other.hotfix == read.hotfix);
+    own.hotfix = if is_copy { first.hotfix } else { read.hotfix || stays };
     own
 }
 
@@ -220,7 +221,8 @@ mod tests {
     fn a_hotfix_is_declared_for_the_commit_beside_it() {
         let hotfix = |commit| RevisionFacts { hotfix: true, ..facts(commit, "ada", 2) };
         let of = |commit: &str| Facts { commit: Some(commit.to_owned()), ..Facts::default() };
-        let declared = |told, first| own(&hotfix(told), &[&set(hotfix("bbbb"))], &of(first)).hotfix;
+        let declared =
+            |commit, first| own(&hotfix(commit), &[&set(hotfix("bbbb"))], &of(first)).hotfix;
         assert!(declared("bbbb", "bbbb"));
         assert!(!declared("bbbb", "aaaa"));
         assert!(declared("cccc", "aaaa"));

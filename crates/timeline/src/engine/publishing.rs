@@ -26,7 +26,7 @@ impl Engine {
         let mut changed = Vec::new();
         for app in apps {
             if !installed && !self.published.contains_key(&app) {
-                // Nobody asks; once Keptn is there, every app comes again.
+                // It is not needed; once Keptn is there, every app comes again.
                 continue;
             }
             let known = self.app_known(&app).map(Arc::new);

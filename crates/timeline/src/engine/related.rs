@@ -33,7 +33,7 @@ pub(super) fn linked_to_spans<'a>(
     Cow::Owned(attempt)
 }
 
-/// Nobody recorded how it ended: that was before the next attempt began.
+/// How it ended was not recorded: that was before the next attempt began.
 pub(super) fn bound_end<'a>(
     mut attempt: Cow<'a, Attempt>,
     newer: Option<&Arc<Attempt>>,

@@ -39,22 +39,22 @@ impl Engine {
     }
 
     /// A write that a process before this one had asked for may come late, and take the place of
-    /// ours. The telling of an earlier one of ours looks the same, until that of the last comes.
+    /// ours. An earlier write of ours looks the same in the watch, until the last one comes.
     pub(super) fn report_must_stand(&mut self, key: &Key, now: Timestamp) {
         let Some(rollout) = self.rollouts.get_mut(key).filter(|it| it.write != Write::UnderWay)
         else {
             return;
         };
         let ours = rollout.report.as_ref().filter(|_| rollout.write == Write::Stored);
-        let (Some(ours), Some(told)) = (ours, rollout.told.take()) else {
+        let (Some(ours), Some(seen)) = (ours, rollout.seen_report.take()) else {
             return;
         };
-        let stands = ours.tells_of_the_same(&told);
+        let stands = ours.agrees_with(&seen);
         // It may know what this process cannot find out any more.
-        let lines = told.ledger.as_ref().map(|ledger| ledger.lines().to_vec());
-        let uid = told.rollout_uid.clone();
+        let lines = seen.ledger.as_ref().map(|ledger| ledger.lines().to_vec());
+        let uid = seen.rollout_uid.clone();
         if !stands {
-            rollout.report = Some(told);
+            rollout.report = Some(seen);
             self.ledgers_changed.insert(key.clone());
             self.schedule_report(key, later(now, REPORT_DELAY));
         }
@@ -99,7 +99,7 @@ impl Engine {
             problem: rollout.problem.as_deref(),
             earlier: rollout.report.as_ref(),
             observe_only: self.only_observed(key),
-            missing: self.told_missing(),
+            missing: self.reported_missing(),
             broken: self.broken_trace(key, &rollout.chain),
             export: self.journals.export_of(key),
             apps: rollout
@@ -132,9 +132,9 @@ impl Engine {
             Some(uid) => owners != std::slice::from_ref(uid),
             None => !owners.is_empty(),
         };
-        let told = rollout.report.as_ref().filter(|_| rollout.write == Write::Stored);
-        let told = told.is_some_and(|told| told.says_as_much_as(&report));
-        let same = told && trace.is_some() && !change_owner;
+        let stored = rollout.report.as_ref().filter(|_| rollout.write == Write::Stored);
+        let says_as_much = stored.is_some_and(|stored| stored.says_as_much_as(&report));
+        let same = says_as_much && trace.is_some() && !change_owner;
         let create = trace.is_none();
         let Some(rollout) = self.rollouts.get_mut(key) else {
             return;

@@ -46,7 +46,7 @@ pub(super) struct Rollout {
     /// Where that report stands.
     pub(super) write: Write,
     /// Another report that was seen in its place since.
-    pub(super) told: Option<Report>,
+    pub(super) seen_report: Option<Report>,
     pub(super) report_due: Option<Timestamp>,
     /// Until then its last end waits for what follows from it.
     pub(super) settles_by: Option<Timestamp>,
@@ -74,7 +74,7 @@ impl Rollout {
             && self.write == Write::Stored
             && self.problem.is_none()
             && self.former.is_none()
-            && self.told.is_none()
+            && self.seen_report.is_none()
             && self.report_due.is_none()
             && self.retry == Retry::default()
             && self.ledger.is_idle()

@@ -43,9 +43,9 @@ impl Watch {
         }
         self.listed
             || match kind {
-                // Without the RolloutTraces a restart would begin every chain anew.
+                // Without the RolloutTraces a restart would begin every chain again.
                 Kind::RolloutTrace => false,
-                // They tell of the inside of attempts: links do not wait for them to heal.
+                // They show the inside of attempts: links do not wait for them to heal.
                 Kind::RolloutAttempt | Kind::AnalysisRun | Kind::Experiment | Kind::Pod => true,
                 // Absent Keptn stops nothing else, and one that fails does not either.
                 Kind::AppVersion | Kind::WorkloadVersion | Kind::AppContext => {
@@ -62,9 +62,9 @@ impl Watch {
         (self.listed, why.filter(|why| !matches!(why, Unavailable::Failed(_))))
     }
 
-    /// Why Rollouts are to be told that the kind is not available. One list that fails is told of the
-    /// operator, not of each Rollout.
-    pub(super) fn told(&self) -> Option<&Unavailable> {
+    /// Why the kind is not available, as the status of each Rollout reports it. One list that fails
+    /// is reported of the operator, not of each Rollout.
+    pub(super) fn reported(&self) -> Option<&Unavailable> {
         self.unavailable.as_ref().filter(|_| !self.listed)
     }
 }

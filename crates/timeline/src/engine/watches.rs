@@ -22,7 +22,7 @@ impl Engine {
         self.looked
     }
 
-    /// Whether a Rollout that is not known is not there. One that nobody may list may well be.
+    /// Whether a Rollout that is not known does not exist: only if all can be listed.
     pub(super) fn has_all_rollouts(&self) -> bool {
         self.watches.get(&Kind::Rollout).is_some_and(|watch| watch.listed)
     }
@@ -48,10 +48,10 @@ impl Engine {
         watch.is_none_or(|watch| watch.unavailable != Some(Unavailable::NotInstalled))
     }
 
-    /// Why kinds are not available, as far as each Rollout is told.
-    pub(super) fn told_missing(&self) -> Vec<(Kind, &Unavailable)> {
-        let told = |kind| Some((kind, self.watches.get(&kind)?.told()?));
-        Kind::ALL.into_iter().filter_map(told).collect()
+    /// Why kinds are not available, as the status of each Rollout reports it.
+    pub(super) fn reported_missing(&self) -> Vec<(Kind, &Unavailable)> {
+        let missing = |kind| Some((kind, self.watches.get(&kind)?.reported()?));
+        Kind::ALL.into_iter().filter_map(missing).collect()
     }
 
     pub(super) fn turn_watch(&mut self, kind: Kind, watch: Watch, now: Timestamp) {

@@ -8,7 +8,7 @@ use crate::seen::{ConditionSeen, RolloutSeen};
 
 /// What Argo says of the attempt under way, or of its abort.
 ///
-/// One version tells no more: Argo until 1.9 gives an abort by deadline no reason (argo-rollouts
+/// One version says no more: Argo until 1.9 gives an abort by deadline no reason (argo-rollouts
 /// #4785), so that it looks like one by hand unless the version before was seen too, in which
 /// `abortedAt` stands beside ProgressDeadlineExceeded.
 pub fn of_argo(rollout: &RolloutSeen, now: Timestamp) -> Option<Failure> {

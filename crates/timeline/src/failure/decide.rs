@@ -6,7 +6,7 @@ use super::{AbortCause, Failure, FailureClass, line};
 ///
 /// - Argo's cause stays, whatever explains it.
 /// - Where Argo acted upon an analysis, an Experiment or a plugin, that is the failure; an analysis
-///   that was seen tells it more exactly.
+///   that was seen says it more exactly.
 /// - A deadline is explained by any evidence, and an abort by hand, or of words that are not known,
 ///   by any but pods that run and are not ready: they may only have been starting.
 /// - What Argo said before a person acted upon it, that it saw no progress in time or refuses the

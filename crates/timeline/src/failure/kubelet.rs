@@ -56,7 +56,7 @@ const PULL: [(&str, &str); 25] = [
     ("code = permissiondenied", "access denied"),
 ];
 
-/// What the reason alone tells of a failed pull.
+/// What the reason alone says about a failed pull.
 const PULL_REASONS: [(&str, &str); 5] = [
     ("InvalidImageName", "invalid image name"),
     ("ErrImageNeverPull", "not present and never pulled"),

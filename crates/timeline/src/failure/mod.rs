@@ -41,9 +41,9 @@ pub struct Failure {
     pub reason: String,
     /// The words of Argo, the kubelet, the scheduler or the API server; at most 512 bytes.
     pub message: String,
-    /// The pod that tells it, if one does; as container and image at most 256 bytes.
+    /// The pod that shows it, if one does; as container and image at most 256 bytes.
     pub pod: Option<String>,
-    /// The container that tells it, if one does.
+    /// The container that shows it, if one does.
     pub container: Option<String>,
     /// Its image.
     pub image: Option<String>,
@@ -84,11 +84,11 @@ pub enum FailureClass {
     PluginFailed,
     /// Argo refuses the Rollout's spec.
     InvalidSpec,
-    /// It did not progress in time, and nobody says why.
+    /// It did not progress in time, and the reason is not known.
     DeadlineExceeded,
     /// A person or a tool stopped it.
     ManualAbort,
-    /// Nobody says why.
+    /// The reason is not known.
     Unknown,
 }
 
@@ -122,7 +122,7 @@ impl Failure {
         self.class != FailureClass::ProbeFailed
     }
 
-    /// A failure that no pod tells of.
+    /// A failure that no pod shows.
     pub(crate) fn of(class: FailureClass, reason: String, message: &str, at: Moment) -> Self {
         let message = bounded(message, MESSAGE_BYTES);
         Self { class, cause: None, reason, message, pod: None, container: None, image: None, at }

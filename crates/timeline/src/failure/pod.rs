@@ -90,7 +90,7 @@ fn whole<'a>(pod: &'a PodSeen, (class, words, message): Said<'a>) -> Finding<'a>
 /// scheduling gate holds it.
 fn unready(pod: &PodSeen, initializing: bool, now: Timestamp) -> PodSaid<'_> {
     if let Some(gate) = pod.held_by.first() {
-        // Whoever set it removes it when it is time; only a deadline makes it a reason.
+        // The controller that set it removes it when it is time; only a deadline makes it a reason.
         let words = format!("scheduling gate {gate}");
         let message = pod.unscheduled.as_ref().map_or("", |(_, message)| message.as_str());
         let said = (FailureClass::Unschedulable, words, message);
@@ -309,7 +309,7 @@ fn ended(container: &ContainerSeen, again: bool) -> Option<Said<'_>> {
     Some((class, words, message))
 }
 
-/// Exit codes above 128 are signals; these tell a person something.
+/// Exit codes above 128 are signals; these are known by name.
 fn signal(exit_code: i32) -> &'static str {
     match exit_code {
         134 => " (SIGABRT)",

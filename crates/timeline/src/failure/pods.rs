@@ -114,18 +114,18 @@ fn best(
         let times: &mut usize = said.entry(&finding.words).or_default();
         *times = times.saturating_add(1);
     }
-    let told = group.iter().min_by_key(|finding| {
+    let example = group.iter().min_by_key(|finding| {
         let words = finding.words.as_str();
         (words.is_empty(), Reverse(said.get(words)), words, finding.message, &finding.pod.key)
     })?;
     Some(Failure {
         class,
         cause: None,
-        reason: told.reason(&count(group.len())),
-        message: bounded(told.message, MESSAGE_BYTES),
-        pod: Some(bounded(&told.pod.key.name, NAME_BYTES)),
-        container: told.container.map(|container| bounded(&container.name, NAME_BYTES)),
-        image: told.container.map(|container| bounded(&container.image, NAME_BYTES)),
+        reason: example.reason(&count(group.len())),
+        message: bounded(example.message, MESSAGE_BYTES),
+        pod: Some(bounded(&example.pod.key.name, NAME_BYTES)),
+        container: example.container.map(|container| bounded(&container.name, NAME_BYTES)),
+        image: example.container.map(|container| bounded(&container.image, NAME_BYTES)),
         at: Moment::observed(now),
     })
 }

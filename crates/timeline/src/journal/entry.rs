@@ -37,7 +37,7 @@ pub enum StepResult {
     Skipped,
     /// The attempt ended in it.
     Stopped,
-    /// Argo went past it while nobody looked.
+    /// Argo went past it while the operator was not watching.
     Unobserved,
 }
 
@@ -74,7 +74,7 @@ pub enum ResumedBy {
     FullPromotion,
     /// The attempt ended.
     End,
-    /// Nobody saw it.
+    /// It was not seen.
     Unknown,
 }
 
@@ -210,12 +210,12 @@ pub struct Mark {
     pub note: String,
 }
 
-/// What a mark tells.
+/// What a mark says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum MarkKind {
     /// Versions of the Rollout may have passed unseen.
     Gap,
-    /// It was under way before anybody looked.
+    /// It was under way before the operator first looked.
     FirstSight,
     /// `status.promoteFull`
     FullPromotion,

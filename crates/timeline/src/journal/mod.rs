@@ -1,5 +1,5 @@
-//! The timeline of one attempt: what happened, when, and who says so. It is what a RolloutAttempt
-//! stores, and all that spans are made from.
+//! The timeline of one attempt: what happened, when, and the source of each time. It is what a
+//! RolloutAttempt stores, and all that spans are made from.
 //!
 //! Entries that have ended are numbered in the order in which they ended, and never change again.
 //! So what has left the process is one number, [`Exported::until`], and the journal is the queue.
@@ -64,7 +64,7 @@ pub struct Journal {
     pub analyses: Vec<Analysis>,
     /// Experiments, in the order in which they began.
     pub experiments: Vec<Experiment>,
-    /// Traffic weights of the new revision as a traffic router was told them, in order.
+    /// Traffic weights of the new revision as Argo set them in a traffic router, in order.
     pub weights: Vec<Weight>,
     /// Switches of the services of a blue-green Rollout, in order.
     pub switches: Vec<Switch>,
@@ -108,7 +108,7 @@ pub struct Facts {
     pub commit: Option<String>,
     /// When that commit was made, where that can be right.
     pub commit_time: Option<Timestamp>,
-    /// Who says so; none in what an earlier release stored.
+    /// Its source; none in what an earlier release stored.
     pub commit_time_source: Option<commit::Source>,
     /// Why what is said of that time was not used.
     pub commit_time_refused: Option<commit::Refusal>,
@@ -130,7 +130,7 @@ pub struct Facts {
     pub upgrade: bool,
     /// The Rollout found its ReplicaSet there when it was created, and replaced nothing.
     pub adopted: bool,
-    /// The attempt was under way, or over, before anybody looked.
+    /// The attempt was under way, or over, before the operator first looked.
     pub rebuilt: bool,
 }
 
@@ -154,7 +154,7 @@ impl Replaces {
 
 impl Facts {
     /// What is known of the time of the commit.
-    pub fn told_commit_time(&self) -> CommitTime {
+    pub fn commit_time_with_source(&self) -> CommitTime {
         let source = self.commit_time_source.unwrap_or(commit::Source::Throughline);
         match (self.commit_time, self.commit_time_refused) {
             (Some(at), _) => CommitTime::At(at, source),

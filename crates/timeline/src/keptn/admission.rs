@@ -2,8 +2,8 @@
 //!
 //! Keptn copies what stands in the KeptnAppContext then, whichever version it makes. For one of an
 //! old version that is wrong: it would follow what came after it. What a KeptnAppVersion really
-//! follows is told by the attempts that may claim it (`attribution`), or that claimed the one that it
-//! repeats.
+//! follows is decided by the attempts that may claim it (`attribution`), or that claimed the one
+//! that it repeats.
 
 use std::sync::Arc;
 
@@ -108,7 +108,7 @@ impl AppKnown {
         if late { Decision::NotYet(Some(links)) } else { Decision::Links(links) }
     }
 
-    /// Whether Keptn is about to tell the trace of something that this attempt follows.
+    /// Whether Keptn is about to show the trace of something that this attempt follows.
     fn waits(&self, attempt: &Attempt, attempts: &[Arc<Attempt>]) -> bool {
         let followed = attempt.follows.iter().filter_map(|it| attempts.iter().find(|a| a.is(it)));
         followed.filter(|followed| followed.trace.is_none()).any(|followed| {

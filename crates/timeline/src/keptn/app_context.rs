@@ -8,7 +8,7 @@ use crate::base::{Traceparent, is_older};
 use crate::keptn::links::{SpanLinks, merge};
 use crate::seen::AppContextSeen;
 
-/// After so many of our writes were undone by somebody else, we stop.
+/// After so many of our writes were undone by another writer, we stop.
 pub const TRIES: usize = 5;
 /// Writes undone longer ago do not count.
 const UNDONE_WINDOW: SignedDuration = SignedDuration::from_mins(10);
@@ -22,7 +22,7 @@ pub struct AppContext {
     present: Option<AppContextSeen>,
     /// The resourceVersion of our last write: what a watch brings from before it is stale.
     written: Option<String>,
-    /// Entries that our last write left there and nobody has removed since.
+    /// Entries that our last write left there and that are still there.
     holding: Vec<String>,
     undone: Vec<Timestamp>,
     under_way: Option<UnderWay>,
@@ -40,9 +40,9 @@ struct UnderWay {
     ours: Vec<String>,
     /// The resourceVersion that it asks for.
     base: Option<String>,
-    /// The watch was faster than the answer and has told of it.
-    told: bool,
-    /// The object was told to be gone meanwhile: before or after it, nobody says.
+    /// The watch was faster than the answer and has shown it.
+    seen: bool,
+    /// The object was reported gone meanwhile: whether before or after the write is not known.
     gone: bool,
 }
 
@@ -65,7 +65,7 @@ pub enum ContextWrite {
 pub enum ContextWritten {
     /// Stored; this is how it looks now.
     Stored(AppContextSeen),
-    /// Somebody else was faster; this is how it looks now, if it is still there.
+    /// Another writer was faster; this is how it looks now, if it is still there.
     Conflict(Option<AppContextSeen>),
     /// Refused or lost.
     Failed(WriteProblem),
@@ -89,7 +89,7 @@ pub enum Standing {
     Linked,
     /// A write is due or under way.
     Pending,
-    /// Somebody keeps resetting the list.
+    /// Another writer keeps resetting the list.
     Contended,
     /// The last write failed.
     Failing(WriteProblem),
@@ -102,16 +102,16 @@ impl AppContext {
             return;
         }
         let holds = |ours: &[String]| ours.iter().all(|ours| seen.span_links.contains(ours));
-        let own = self.under_way.as_mut().filter(|write| !write.told && write.ours == seen.ours);
+        let own = self.under_way.as_mut().filter(|write| !write.seen && write.ours == seen.ours);
         if let Some(own) = own.filter(|own| holds(&own.ours)) {
-            own.told = true;
+            own.seen = true;
             self.holding.clone_from(&seen.ours);
         } else if !holds(&self.holding) {
             self.holding.clear();
             self.undone.push(now);
         }
         self.present = Some(seen);
-        self.tell_contention(now);
+        self.note_contention(now);
     }
 
     /// The object is gone.
@@ -122,7 +122,7 @@ impl AppContext {
         if self.present.take().is_some() && !self.holding.is_empty() {
             self.holding.clear();
             self.undone.push(now);
-            self.tell_contention(now);
+            self.note_contention(now);
         }
     }
 
@@ -136,15 +136,15 @@ impl AppContext {
                 self.backoff = Backoff::default();
                 self.problem = None;
                 self.written = Some(seen.resource_version.clone());
-                // What the watch told may have been an earlier write of ours, of the same words.
-                if !write.told {
+                // What the watch showed may have been an earlier write of ours, with the same text.
+                if !write.seen {
                     self.holding.clone_from(&seen.ours);
                 }
                 self.answered(seen, write.gone, now);
             }
             ContextWritten::Conflict(Some(seen)) => self.answered(seen, write.gone, now),
             ContextWritten::Conflict(None) => {
-                // Unless the watch has told of another since.
+                // Unless the watch has shown another since.
                 let base = write.base.as_ref();
                 self.present.take_if(|seen| Some(&seen.resource_version) == base);
             }
@@ -161,7 +161,7 @@ impl AppContext {
     }
 
     /// How it looked when a write was answered. The watch may have been faster than the answer, and
-    /// tells of each version once.
+    /// shows each version once.
     fn answered(&mut self, seen: AppContextSeen, gone: bool, now: Timestamp) {
         match &self.present {
             Some(later) if is_older(&seen.resource_version, &later.resource_version) => {
@@ -183,7 +183,7 @@ impl AppContext {
         self.under_way = Some(UnderWay {
             ours: links.ours.clone(),
             base: self.present.as_ref().map(|seen| seen.resource_version.clone()),
-            told: false,
+            seen: false,
             gone: false,
         });
         Some(write)
@@ -260,7 +260,7 @@ impl AppContext {
         self.undone.iter().filter(|at| earlier(now, UNDONE_WINDOW) < **at).count() >= TRIES
     }
 
-    fn tell_contention(&mut self, now: Timestamp) {
+    fn note_contention(&mut self, now: Timestamp) {
         self.undone.retain(|at| earlier(now, UNDONE_WINDOW) < *at);
         if self.undone.len() >= TRIES {
             self.undone.drain(..self.undone.len().saturating_sub(TRIES));

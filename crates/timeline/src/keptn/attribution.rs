@@ -1,6 +1,6 @@
 //! Which trace of Keptn's is an attempt's, and what became of its link.
 //!
-//! Keptn makes a KeptnAppVersion for each change of an app's versions, whoever caused it: the
+//! Keptn makes a KeptnAppVersion for each change of an app's versions, whatever caused it: the
 //! death of an old pod in mid-canary, an abort or a rollback replay one of an old version. So a
 //! KeptnAppVersion advances nothing. An attempt that Argo began claims the one that is its own:
 //!
@@ -181,7 +181,7 @@ impl<'a> Case<'a> {
         {
             return self.attempt.trace.clone();
         }
-        // A list tells them in the order of their names, so an earlier one may come later.
+        // A list gives them in the order of their names, so an earlier one may come later.
         let is_its = |version: &&AppVersionSeen| {
             let claimed = claimed.is_some_and(|claimed| claimed.key == version.key);
             claimed || (self.made_since(version) && self.free(version))
@@ -264,8 +264,8 @@ impl<'a> Case<'a> {
             .any(|newer| created.is_some_and(|created| created >= newer.started.as_second()))
     }
 
-    /// Whether it was made since the attempt began. When a retry began nobody records, when the
-    /// try before it ended Argo does.
+    /// Whether it was made since the attempt began. The start of a retry is not recorded; Argo
+    /// records the end of the try before it.
     fn made_since(&self, version: &AppVersionSeen) -> bool {
         version.created.is_some_and(|created| !before(created, self.began()))
     }
@@ -312,7 +312,7 @@ impl<'a> Case<'a> {
 }
 
 /// An injected container changes a hashed version; the KeptnWorkloadVersion that points at the
-/// ReplicaSet tells which one Keptn computed.
+/// ReplicaSet shows which one Keptn computed.
 fn corrected(
     attempt: &Attempt,
     replica_set_uid: Option<&str>,

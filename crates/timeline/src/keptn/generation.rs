@@ -12,7 +12,7 @@ const KNOWN: u32 = 4096;
 static GENERATIONS: LazyLock<HashMap<String, u32>> =
     LazyLock::new(|| (1..=KNOWN).map(|generation| (hash(generation), generation)).collect());
 
-/// The generation that a KeptnAppVersion's name tells, if it can be recognised.
+/// The generation in a KeptnAppVersion's name, if it can be recognised.
 pub fn of_name(name: &str) -> Option<u32> {
     let (_, suffix) = name.rsplit_once('-')?;
     GENERATIONS.get(suffix).copied()

@@ -25,7 +25,7 @@ const HASH: usize = 40;
 /// Which attempt of a Rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
-    /// Argo's number for the ReplicaSet when the attempt began; 0 if nobody said.
+    /// Argo's number for the ReplicaSet when the attempt began; 0 if it is not known.
     pub revision: i64,
     /// 1, and one more for each retry of the same revision.
     pub number: u32,
@@ -57,7 +57,7 @@ pub struct Line {
     pub kind: Kind,
     /// When it began.
     pub started: Timestamp,
-    /// When it was decided; none while it is open, and if nobody knows.
+    /// When it was decided; none while it is open, and if it is not known.
     pub ended: Option<Timestamp>,
     /// The end is a bound: it was not later.
     pub inferred: bool,
@@ -172,7 +172,7 @@ impl Line {
         let identity = &journal.identity;
         let started = whole(journal.started.at);
         let after = |at: Timestamp| whole(at).max(started);
-        // What was over before anybody looked ended at a time that nobody can tell.
+        // For what was over at first sight, the time of its end is not known.
         let ended =
             journal.ended.filter(|ended| ended.source != Source::Inferred || ended.after.is_some());
         let exposed_at = exposed_at(journal).map(after);
@@ -192,9 +192,9 @@ impl Line {
             class: class(journal),
             version: facts.version.as_deref().and_then(|version| Word::new(version, VERSION)),
             commit: facts.commit.as_deref().and_then(short),
-            commit_time: match facts.told_commit_time() {
+            commit_time: match facts.commit_time_with_source() {
                 CommitTime::At(at, source) => CommitTime::At(whole(at), source),
-                told => told,
+                time => time,
             },
             template: template(facts.spec_digest),
             replaces: facts.replaces.map(|it| Ref { revision: it.revision, number: it.number }),
@@ -202,7 +202,7 @@ impl Line {
         }
     }
 
-    /// What two looks at the same attempt tell together: the same in whichever order they come,
+    /// What two looks at the same attempt say together: the same in whichever order they come,
     /// and however often. What is known wins over what is not, the later outcome over the earlier.
     pub(super) fn join(&mut self, other: &Self) {
         if rank(other.outcome) > rank(self.outcome) {
@@ -224,7 +224,9 @@ impl Line {
         self.class = first(self.class, other.class).filter(|_| !promoted);
         self.version = self.version.take().max(other.version.clone());
         // The time of one commit never stands beside the digits of another.
-        if (&other.commit, told(other.commit_time)) > (&self.commit, told(self.commit_time)) {
+        if (&other.commit, commit_time_rank(other.commit_time))
+            > (&self.commit, commit_time_rank(self.commit_time))
+        {
             self.commit.clone_from(&other.commit);
             self.commit_time = other.commit_time;
         }
@@ -235,7 +237,7 @@ impl Line {
 
     /// Whether the same was deployed: template, version and commit are equal.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        // Who has no version is called by its hash.
+        // One that has no version is called by its hash.
         fn version(line: &Line) -> Option<&Word> {
             line.version.as_ref().filter(|version| **version != line.id.hash)
         }
@@ -255,7 +257,7 @@ impl Line {
         self.exposed_at.unwrap_or(self.started).max(self.started)
     }
 
-    /// Since when all traffic is on it; of a promotion that nobody saw healthy, when it was
+    /// Since when all traffic is on it; of a promotion that was not seen healthy, when it was
     /// promoted.
     pub fn good_from(&self) -> Option<Timestamp> {
         let ended = self.ended?;
@@ -286,7 +288,7 @@ fn rank(outcome: Phase) -> u8 {
 
 /// A time wins over none, and over both that the commit was live already: what that was seen beside
 /// may be gone.
-fn told(time: CommitTime) -> (bool, CommitTime) {
+fn commit_time_rank(time: CommitTime) -> (bool, CommitTime) {
     (time == CommitTime::Refused(Refusal::Redeployed), time)
 }
 

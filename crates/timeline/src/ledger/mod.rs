@@ -134,7 +134,7 @@ impl Ledger {
         Self { known_since, ..ledger }
     }
 
-    /// Takes an attempt as its journal tells it; whether that changed anything.
+    /// Takes an attempt as its journal has it; whether that changed anything.
     pub fn take_journal(&mut self, journal: &Journal) -> Result<bool, Foreign> {
         let line = Line::of_journal(journal);
         let uid = &journal.identity.rollout_uid;
@@ -173,7 +173,7 @@ impl Ledger {
         self.known_since = self.known_since.max(Some(known));
     }
 
-    /// Whether `newer` would tell nobody anything of what is over.
+    /// Whether `newer` says nothing new of what is over.
     pub fn says_as_much_as(&self, newer: &Self) -> bool {
         self.rollout_uid == newer.rollout_uid
             && self.known_since == newer.known_since

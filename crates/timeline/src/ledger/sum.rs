@@ -28,7 +28,7 @@ pub struct Sum {
     pub failed_exposed: u32,
     /// Stopped before users could be hit.
     pub failed_blocked: u32,
-    /// Stopped, and nobody knows whether users could be hit.
+    /// Stopped, and it is not known whether users could be hit.
     pub failed_unclear: u32,
     /// Replaced by another revision before they were decided.
     pub superseded: u32,

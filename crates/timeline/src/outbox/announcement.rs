@@ -22,7 +22,7 @@ pub struct Announcement {
     pub milestone: Milestone,
     /// Change lead time in seconds, beside the end of a deployment.
     pub lead: Option<u32>,
-    /// Recovery times in seconds of the failures from which traffic is back, beside what settled.
+    /// Recovery times in seconds of the failures from which traffic is back, beside `Settled`.
     pub recoveries: Vec<u32>,
 }
 

@@ -32,7 +32,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) journal: Journal,
-    /// What is known to be stored, or was until somebody deleted it: its spans may leave.
+    /// What is known to be stored, or was until it was deleted: its spans may leave.
     stored: Option<Stored>,
     /// What is being stored.
     storing: Option<Stored>,
@@ -172,7 +172,7 @@ impl Delivery {
     /// Whether it may be dropped from memory and be read again from the cluster when its spans can
     /// leave: everything is stored, and nothing will follow.
     pub(crate) fn can_wait_outside(&self) -> bool {
-        let settled = self.journal.root_closed.is_some();
+        let closed = self.journal.root_closed.is_some();
         let stored = self.stored.as_ref().is_some_and(|stored| {
             stored.exists()
                 && stored.stage == Stage::Delivering
@@ -180,7 +180,7 @@ impl Delivery {
         });
         // Since when a sink does not take it is known here alone.
         let known = !self.ways.busy() && !self.ways.in_doubt();
-        settled && stored && self.storing.is_none() && known
+        closed && stored && self.storing.is_none() && known
     }
 
     /// Whether it waits for a sink and nothing else, and can be read nowhere else.
@@ -200,7 +200,7 @@ impl Delivery {
     }
 
     /// What is stored now and was not until now: the beginning of the attempt, its end, and what
-    /// followed from that. Each is said once, even if somebody deletes what is stored. An end leads to
+    /// followed from that. Each is said once, even if what is stored is deleted. An end leads to
     /// its trace: it waits until that is known.
     pub(crate) fn news(&mut self) -> [bool; 3] {
         let news = |stored: &Stored| {

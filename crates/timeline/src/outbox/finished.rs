@@ -1,4 +1,4 @@
-//! Attempts that were delivered lately: a watch that lags tells of them as they were before.
+//! Attempts that were delivered lately: a watch that lags shows them as they were before.
 
 use std::collections::VecDeque;
 
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_watch_tells_of_a_delivered_attempt_too_late_is_known() {
+    fn what_a_watch_shows_of_a_delivered_attempt_too_late_is_known() {
         let mut finished = Finished::default();
         finished.add(Key::new("ns", "cart-1-1"), "7".to_owned());
         assert!(finished.was(&seen("cart-1-1", "6")));

@@ -1,4 +1,4 @@
-//! What is known of a sink: whether it takes anything now, and who goes next.
+//! What is known of a sink: whether it takes anything now, and which goes next.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,8 @@ pub(super) struct Gate {
     pub(super) sending: usize,
     backoff: Backoff,
     pub(super) problem: bool,
-    /// By when the first of their entries ended that has not left: who waits longest goes first.
+    /// By when the first of their entries ended that has not left: the one that waits longest goes
+    /// first.
     pub(super) waiting: BTreeSet<(Timestamp, Key)>,
     since: BTreeMap<Key, Timestamp>,
 }

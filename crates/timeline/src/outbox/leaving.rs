@@ -1,4 +1,4 @@
-//! The way out to the sinks: who leaves, who waits, and where.
+//! The way out to the sinks: what leaves, what waits, and where.
 
 use jiff::Timestamp;
 

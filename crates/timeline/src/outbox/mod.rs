@@ -87,7 +87,7 @@ impl Outbox {
     pub(crate) fn seen(&mut self, seen: RolloutAttemptSeen, now: Timestamp) -> Option<Key> {
         let key = seen.key.clone();
         let identity = &seen.journal.identity;
-        // A copy under another name would tell the same spans a second time.
+        // A copy under another name would send the same spans a second time.
         let own = Key::new(identity.rollout.namespace.clone(), attempt_name(identity));
         if key != own || self.deliveries.contains_key(&key) || self.finished.was(&seen) {
             return None;
@@ -211,7 +211,7 @@ impl Outbox {
         while let Some(key) = self.timers.take_due(now) {
             if let Some(delivery) = self.deliveries.get_mut(&key) {
                 if delivery.journal.due().is_some_and(|due| due <= now) {
-                    let turn = delivery.journal.settle(now);
+                    let turn = delivery.journal.tick(now);
                     delivery.turned(turn, now);
                     again.push(delivery.journal.identity.rollout.clone());
                 }
@@ -238,8 +238,8 @@ impl Outbox {
         timer.into_iter().chain(gates).chain(self.outside.due()).min()
     }
 
-    /// A write of a RolloutAttempt came back. Says what is to be told, and whether another journal
-    /// than ours stands.
+    /// A write of a RolloutAttempt came back. Says what is to be announced, and whether another
+    /// journal than ours stands.
     pub(crate) fn written(
         &mut self,
         key: &Key,
@@ -249,7 +249,7 @@ impl Outbox {
         let Some(delivery) = self.deliveries.get_mut(key) else {
             return (Vec::new(), false);
         };
-        // What another process has stored, it has told.
+        // What another process has stored, it has announced.
         let ours = matches!(result, AttemptWritten::Stored(_));
         let replaced = delivery.written(result, &self.sinks, now);
         let news = delivery.news();

@@ -12,7 +12,7 @@ const RETRY: Waits = Waits::between(SignedDuration::from_secs(2), SignedDuration
 pub enum Recalled {
     /// Read; the API server's token for the next page, if there is one.
     Page(Option<String>),
-    /// The token is too old: it has to begin anew.
+    /// The token is too old: it has to begin again.
     Expired,
     /// Not read; how long the API server asks to wait.
     Failed(Option<SignedDuration>),

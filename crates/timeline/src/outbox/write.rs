@@ -6,7 +6,7 @@ use crate::stored::RolloutAttemptSeen;
 /// Where an attempt stands on its way, as its label says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// Under way, or not settled.
+    /// Under way, or its root span is still open.
     Running,
     /// Over; spans of it have still to leave.
     Delivering,
@@ -34,11 +34,11 @@ pub enum AttemptWritten {
     Stored(String),
     /// Something else is there.
     Conflict(Box<RolloutAttemptSeen>),
-    /// Nothing is there: somebody deleted it.
+    /// Nothing is there: it was deleted.
     Missing,
     /// Its namespace is being deleted, or is gone: it can never be stored.
     NamespaceGone,
-    /// Not stored, or nobody knows; the same write may come through another time.
+    /// Not stored, or not known; the same write may come through another time.
     Failed,
     /// The API server is busy, and asks to wait so long.
     Later(jiff::SignedDuration),

@@ -1,4 +1,4 @@
-//! What annotations and labels tell of the commit behind a revision, and who says so.
+//! What annotations and labels say about the commit behind a revision, and which key says it.
 //!
 //! | fact | keys, the first that stands with a usable value decides |
 //! |---|---|
@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::Traceparent;
 use crate::base::text::bounded;
 
-/// Who says something about a commit, by the convention that the key belongs to.
+/// Where a fact about a commit is from: the convention that its key belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Source {
     /// Keys of this project.
@@ -106,12 +106,12 @@ pub const HOTFIX: &str = "throughline.dev/hotfix";
 /// A commit before this is a build tool's idea of no time: 2000-01-01.
 pub const FIRST_COMMIT: Timestamp = Timestamp::constant(946_684_800, 0);
 
-/// A fact and who says it.
+/// A fact and where it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced<T> {
     /// The fact.
     pub value: T,
-    /// Who says it.
+    /// Where it is from.
     pub source: Source,
 }
 
@@ -120,10 +120,10 @@ pub struct Sourced<T> {
     Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 pub enum CommitTime {
-    /// Nobody says.
+    /// Not known.
     #[default]
     Unknown,
-    /// What somebody says cannot be right, or measures nothing.
+    /// The value cannot be right, or measures nothing.
     Refused(Refusal),
     /// Then.
     At(Timestamp, Source),
@@ -162,9 +162,9 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// What `places` tell: annotations and labels, of one key the first place that has a usable
-    /// value. `now` is the time of reading; who has no clock says [`Timestamp::MAX`], and asks
-    /// [`CommitTime::as_of`] later.
+    /// What `places` say: annotations and labels, of one key the first place that has a usable
+    /// value. `now` is the time of reading; a caller without a clock passes
+    /// [`Timestamp::MAX`], and calls [`CommitTime::as_of`] later.
     pub fn of(places: &[&BTreeMap<String, String>], now: Timestamp) -> Self {
         let text = |keys| look_up(places, keys, |text| Some(text.to_owned()));
         Self {
@@ -186,7 +186,7 @@ impl CommitTime {
     pub fn as_of(self, now: Timestamp) -> Self {
         match self {
             Self::At(at, _) if at > now => Self::Refused(Refusal::Future),
-            told => told,
+            time => time,
         }
     }
 

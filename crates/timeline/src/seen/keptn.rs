@@ -57,7 +57,7 @@ pub struct AppContextSeen {
     pub key: Key,
     /// `metadata.resourceVersion`
     pub resource_version: String,
-    /// `spec.spanLinks`, whoever put them there.
+    /// `spec.spanLinks`, ours and others.
     pub span_links: Vec<String>,
     /// Those of them that are ours, by our annotation.
     pub ours: Vec<String>,

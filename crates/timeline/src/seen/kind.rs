@@ -42,7 +42,7 @@ impl Kind {
         Self::Experiment,
     ];
 
-    /// Whether links can be wrong without it. What confirms a trace, and what only tells of the
+    /// Whether links can be wrong without it. What confirms a trace, and what only shows the
     /// inside of an attempt, keeps nothing from being linked.
     pub const fn decides_links(self) -> bool {
         match self {

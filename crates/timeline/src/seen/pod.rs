@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 
 use crate::base::Key;
 
-/// A pod of the new ReplicaSet, as far as it tells why it is not ready.
+/// A pod of the new ReplicaSet, as far as it shows why it is not ready.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PodSeen {
     /// Namespace and name.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-/// The fields of a Rollout that tell how far its attempt is.
+/// The fields of a Rollout that show how far its attempt is.
 #[expect(clippy::struct_excessive_bools, reason = "each says another thing, as in Argo's status")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {

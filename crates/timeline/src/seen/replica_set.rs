@@ -25,7 +25,7 @@ pub struct ReplicaSetSeen {
     pub revision: Option<i64>,
     /// `metadata.creationTimestamp`
     pub created: Option<Timestamp>,
-    /// What Keptn sees in its template, as far as the template alone tells.
+    /// What Keptn sees in its template, as far as the template alone shows it.
     pub template: Template,
     /// `spec.replicas`
     pub desired: Option<i32>,
@@ -35,19 +35,19 @@ pub struct ReplicaSetSeen {
     pub available: i32,
     /// The condition ReplicaFailure, while it is true: reason and message, cut to 512 bytes.
     pub failure: Option<(String, String)>,
-    /// Facts of the revision that its labels and annotations tell.
+    /// Facts of the revision from its labels and annotations.
     pub facts: RevisionFacts,
 }
 
 impl ReplicaSetSeen {
     /// Whether it was there when its Rollout was created: another one had made it, and a Rollout
-    /// that is made anew takes it over (argo-rollouts rollout/sync.go, `FoundNewReplicaSet`).
+    /// that is made again takes it over (argo-rollouts rollout/sync.go, `FoundNewReplicaSet`).
     pub fn is_inherited(&self, rollout: &RolloutSeen) -> bool {
         self.created.zip(rollout.created).is_some_and(|(set, rollout)| set < rollout)
     }
 }
 
-/// What the metadata of a ReplicaSet, its template and its Rollout tell of a revision. Which keys
+/// What the metadata of a ReplicaSet, its template and its Rollout say about a revision. Which keys
 /// are read is listed in the operator's `facts.rs`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevisionFacts {

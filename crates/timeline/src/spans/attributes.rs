@@ -164,13 +164,13 @@ impl Attributes {
         }
     }
 
-    /// Who says when a span began and ended, and how exactly.
+    /// The source of the start and end of a span, and how exact they are.
     pub(super) fn period(&mut self, start: Moment, end: Moment) {
         self.precision(START_SOURCE, START_NOT_BEFORE, start);
         self.precision(END_SOURCE, END_NOT_BEFORE, end);
     }
 
-    /// Who says when an event happened, and how exactly.
+    /// The source of the time of an event, and how exact it is.
     pub(super) fn moment(&mut self, at: Moment) {
         self.precision(SOURCE, NOT_BEFORE, at);
     }

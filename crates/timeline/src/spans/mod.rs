@@ -21,7 +21,7 @@ use crate::journal::{Analysis, Experiment, Journal, Pause, Placement, Step, Swit
 use attributes::Attributes;
 pub use span::{Attribute, Batch, Parent, Span, SpanEvent, SpanKind, SpanLink, Value};
 
-/// The latest time that backends understand, who count nanoseconds in 64 bits with a sign.
+/// The latest time that backends understand, which count nanoseconds in 64 bits with a sign.
 const LATEST: Timestamp = Timestamp::constant(9_223_372_036, 0);
 
 /// The spans of the entries that ended as number `after + 1` to `until`, in that order. An analysis
@@ -127,8 +127,8 @@ impl Trace<'_> {
     }
 }
 
-/// Start and end of a span, and who says so. Clocks differ: a parent may begin after its child, and
-/// stays where it is; but nothing ends before it began.
+/// Start and end of a span, and their sources. Clocks differ: a parent may begin after its child,
+/// and stays where it is; but nothing ends before it began.
 fn period(
     started: Moment,
     ended: Moment,

@@ -14,7 +14,7 @@ pub(super) enum RunResult {
     Timeout,
     Cancellation,
     Skip,
-    /// Nobody knows. The conventions allow values of one's own.
+    /// It is not known. The conventions allow values of one's own.
     Unknown,
 }
 

@@ -100,7 +100,7 @@ impl Trace<'_> {
         attributes.text(ROLLOUT_UID, &identity.rollout_uid);
         attributes.text(HASH, &identity.hash);
         attributes.integer(ATTEMPT, identity.number);
-        // Nobody said which.
+        // 0 if it is not known.
         if identity.revision != 0 {
             attributes.integer(REVISION, identity.revision);
         }

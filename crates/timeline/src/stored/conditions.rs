@@ -36,7 +36,7 @@ pub(crate) enum Export {
     Forbidden,
     /// The API server refuses one, in these words.
     NotAccepted(String),
-    /// The collector takes none now, and some of this Rollout's wait; why, as far as it is known.
+    /// The collector does not accept spans now, and some of this Rollout's wait; why, if it is known.
     Waiting(Option<&'static str>),
     /// The collector refused some for good, in these words.
     Refused(u32, String),

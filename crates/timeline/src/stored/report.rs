@@ -17,7 +17,7 @@ pub const OBSERVE_ONLY: &str = "ObserveOnly";
 /// The content of `RolloutTrace.status`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Report {
-    /// UID of the Rollout that it tells of.
+    /// UID of the Rollout that it is about.
     pub rollout_uid: SmolStr,
     /// `metadata.generation` of the RolloutTrace whose settings were followed.
     pub observed_generation: Option<i64>,
@@ -51,9 +51,9 @@ pub struct Condition {
 }
 
 impl Report {
-    /// Whether both tell of the same newest attempts, as far back as both go, and of the same
+    /// Whether both list the same newest attempts, as far back as both go, and of the same
     /// outcomes, and whether no line of this one's ledger is lost in the other.
-    pub fn tells_of_the_same(&self, other: &Self) -> bool {
+    pub fn agrees_with(&self, other: &Self) -> bool {
         fn outcome(attempt: &Attempt) -> (&str, i64, u32, Phase) {
             (&attempt.hash, attempt.revision, attempt.number, attempt.phase)
         }
@@ -66,7 +66,7 @@ impl Report {
             }
     }
 
-    /// Whether writing `newer` over this one would tell nobody anything. Which
+    /// Whether writing `newer` over this one says nothing new. Which
     /// KeptnWorkloadVersion agrees is found out again by any restart and comes ten seconds late:
     /// it goes along with the next fact that is worth a write.
     pub fn says_as_much_as(&self, newer: &Self) -> bool {
@@ -77,11 +77,11 @@ impl Report {
             }
             attempt
         }
-        let as_much = |told: &Ledger, newer: &Ledger| told.says_as_much_as(newer);
+        let as_much = |stored: &Ledger, newer: &Ledger| stored.says_as_much_as(newer);
         self.rollout_uid == newer.rollout_uid
             && match (&self.ledger, &newer.ledger) {
-                (Some(told), Some(newer)) => Arc::ptr_eq(told, newer) || as_much(told, newer),
-                (told, newer) => told.is_none() == newer.is_none(),
+                (Some(stored), Some(newer)) => Arc::ptr_eq(stored, newer) || as_much(stored, newer),
+                (stored, newer) => stored.is_none() == newer.is_none(),
             }
             && self.observed_generation == newer.observed_generation
             && self.observed == newer.observed

@@ -79,14 +79,14 @@ fn a_return_to_what_is_live_is_no_attempt_and_follows_what_that_followed() {
 fn an_attempt_that_was_not_seen_yet_is_waited_for() {
     let case = Case::of(vec![live(1, "1", 1)]);
     assert_eq!(case.not_yet("shop-2-d4735e3a", "2"), None);
-    // Its ReplicaSet was not seen: nobody knows which version it is.
+    // Its ReplicaSet was not seen: it is not known which version it is.
     let mut begun = open(2, "2").follows(1, 1);
     begun.attempt.workload = None;
     assert_eq!(Case::of(vec![live(1, "1", 1), begun]).not_yet("shop-2-d4735e3a", "2"), None);
 }
 
 #[test]
-fn a_trace_that_keptn_is_about_to_tell_is_waited_for() {
+fn a_trace_that_keptn_is_about_to_show_is_waited_for() {
     let superseded = over(2, "2", 0, Phase::Superseded).follows(1, 1);
     let next = open(3, "3").follows(1, 1).after(&superseded, Relation::Supersedes, 1);
     let mut case = Case::of(vec![live(1, "1", 1), superseded, next]);

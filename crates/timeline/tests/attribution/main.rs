@@ -49,7 +49,7 @@ fn after_a_restart_of_keptn_the_workloads_spans_are_where_the_workload_version_s
 }
 
 #[test]
-fn a_trace_of_which_nothing_but_the_workload_version_tells_is_not_taken() {
+fn a_trace_that_nothing_but_the_workload_version_shows_is_not_taken() {
     let mut case = second_revision(Phase::Progressing);
     case.workload_versions.push(workload_version("2", Some(9)));
     assert_eq!(case.decide().trace(), None);
@@ -147,7 +147,7 @@ fn an_unfinished_app_version_of_a_rollout_that_is_gone_is_not_taken() {
         workload_versions: vec![workload_version("1", Some(1))],
         replica_set_uid: None,
     };
-    // As long as nothing tells otherwise, it may have been made by hand for what comes.
+    // As long as nothing says otherwise, it may have been made by hand for what comes.
     assert_eq!(case.decide().trace(), Some(trace(1)));
     case.app_versions
         .push(AppVersionSeen { workloads: Vec::new(), ..app_version("k2", "", 190, 2) });

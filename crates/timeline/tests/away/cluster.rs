@@ -82,7 +82,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn settle(&mut self, engine: &mut Engine, mut now: Timestamp) -> Timestamp {
+    pub(crate) fn run_until_idle(&mut self, engine: &mut Engine, mut now: Timestamp) -> Timestamp {
         for _ in 0..50 {
             let effects = engine.effects(now);
             let nothing = effects.is_empty();
@@ -194,9 +194,9 @@ pub(crate) fn under_way(cluster: &mut Cluster) -> Engine {
     let mut engine = cluster.start(Some(Kind::Rollout), at(0));
     engine.observe(Observation::Rollout(version("u1", 1, "a", "a", true)), at(1));
     engine.observe(Observation::Listed(Kind::Rollout, BTreeSet::from([cart()])), at(1));
-    cluster.settle(&mut engine, at(1));
+    cluster.run_until_idle(&mut engine, at(1));
     engine.observe(Observation::Rollout(version("u1", 2, "b", "a", false)), at(100));
-    cluster.settle(&mut engine, at(100));
+    cluster.run_until_idle(&mut engine, at(100));
     assert_eq!(cluster.phases(), [("b".into(), Phase::Progressing)]);
     engine
 }

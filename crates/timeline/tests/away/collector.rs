@@ -35,7 +35,7 @@ fn the_condition_says_why_nothing_is_taken_and_that_it_is_over() {
     let mut cluster = Cluster { collector: Some(away(DNS)), ..Cluster::default() };
     let mut engine = under_way(&mut cluster);
     engine.observe(Observation::Rollout(version("u1", 2, "b", "b", true)), at(1000));
-    let now = cluster.settle(&mut engine, at(1000));
+    let now = cluster.run_until_idle(&mut engine, at(1000));
     assert!(cluster.sent > 1, "it is tried again");
     assert_eq!(said(&cluster), waits(DNS));
 
@@ -43,17 +43,17 @@ fn the_condition_says_why_nothing_is_taken_and_that_it_is_over() {
     let (sent, tried) = (cluster.sent, cluster.tried.len());
     let mut now = now;
     for _ in 0..3 {
-        now = cluster.settle(&mut engine, now + SignedDuration::from_mins(2));
+        now = cluster.run_until_idle(&mut engine, now + SignedDuration::from_mins(2));
     }
     assert!(cluster.sent > sent);
     assert_eq!(cluster.tried.len(), tried);
 
     cluster.collector = Some(away(TOKEN));
-    let now = cluster.settle(&mut engine, now + SignedDuration::from_mins(2));
+    let now = cluster.run_until_idle(&mut engine, now + SignedDuration::from_mins(2));
     assert_eq!(said(&cluster), waits(TOKEN));
 
     cluster.collector = Some(Sent::Acknowledged);
-    cluster.settle(&mut engine, now + SignedDuration::from_mins(2));
+    cluster.run_until_idle(&mut engine, now + SignedDuration::from_mins(2));
     assert_eq!(said(&cluster).0, "Flowing");
 }
 
@@ -63,12 +63,12 @@ fn spans_that_may_be_at_fault_wait_and_say_so() {
     let mut cluster = Cluster { collector: Some(doubtful(FAULT)), ..Cluster::default() };
     let mut engine = under_way(&mut cluster);
     engine.observe(Observation::Rollout(version("u1", 2, "b", "b", true)), at(1000));
-    let now = cluster.settle(&mut engine, at(1000));
+    let now = cluster.run_until_idle(&mut engine, at(1000));
     assert_eq!(said(&cluster), waits(FAULT));
     let asked = engine.due().unwrap();
     assert!(asked > now, "it is not asked for ever in one moment");
     cluster.collector = Some(Sent::Acknowledged);
-    cluster.settle(&mut engine, now + SignedDuration::from_mins(10));
+    cluster.run_until_idle(&mut engine, now + SignedDuration::from_mins(10));
     assert_eq!(said(&cluster).0, "Flowing");
     assert!(cluster.attempts.iter().all(|it| it.journal.exported.refused == 0));
 }

@@ -32,7 +32,7 @@ fn pods_are_watched_only_while_an_attempt_lacks_some() {
     let mut engine = under_way(&mut cluster);
     let mut watched = |engine: &mut Engine, second| {
         let (before, left) = (cluster.watched.len(), cluster.left);
-        cluster.settle(engine, at(second));
+        cluster.run_until_idle(engine, at(second));
         (cluster.watched.len() - before, cluster.left - left)
     };
     for (second, what, observation, expected) in [
@@ -67,10 +67,10 @@ fn a_keptn_list_that_fails_at_the_start_stops_nothing_else() {
         engine.observe(Observation::Rollout(version("u1", 1, "a", "a", true)), at(1));
         engine.observe(Observation::Rollout(version("u1", 2, "b", "a", false)), at(2));
         engine.observe(Observation::Unavailable(kind, failed()), at(3));
-        cluster.settle(&mut engine, at(3));
+        cluster.run_until_idle(&mut engine, at(3));
         assert_eq!(cluster.phases(), [], "the API server may be just starting");
         engine.observe(Observation::Unavailable(kind, failed()), at(33));
-        cluster.settle(&mut engine, at(33));
+        cluster.run_until_idle(&mut engine, at(33));
         assert_eq!(cluster.phases(), [("b".into(), Phase::Progressing)], "without {kind:?}");
     }
 }
@@ -80,7 +80,7 @@ fn a_list_that_fails_rewrites_no_rollout_trace() {
     for kind in Kind::ALL {
         let mut cluster = Cluster::default();
         let mut engine = under_way(&mut cluster);
-        let now = cluster.settle(&mut engine, at(200));
+        let now = cluster.run_until_idle(&mut engine, at(200));
         let (before, said) = (cluster.tried.len(), cluster.last().report.linked.clone());
         for (second, observation) in [
             (0, Observation::Unavailable(kind, failed())),
@@ -93,7 +93,7 @@ fn a_list_that_fails_rewrites_no_rollout_trace() {
             }
             let now = now + jiff::SignedDuration::from_secs(second);
             engine.observe(observation, now);
-            cluster.settle(&mut engine, now);
+            cluster.run_until_idle(&mut engine, now);
         }
         assert_eq!(cluster.tried.len(), before, "{kind:?}");
         assert_eq!(cluster.last().report.linked, said);
@@ -104,13 +104,13 @@ fn a_list_that_fails_rewrites_no_rollout_trace() {
 fn a_list_that_fails_from_the_start_leaves_what_an_earlier_process_said() {
     let mut cluster = Cluster::default();
     let mut engine = under_way(&mut cluster);
-    cluster.settle(&mut engine, at(200));
+    cluster.run_until_idle(&mut engine, at(200));
     let said = cluster.last().report.linked.clone();
     let mut engine = cluster.start(Some(Kind::AppVersion), at(1000));
     engine.observe(Observation::Rollout(version("u1", 2, "b", "b", true)), at(1000));
     for second in [1000, 1040] {
         engine.observe(Observation::Unavailable(Kind::AppVersion, failed()), at(second));
-        cluster.settle(&mut engine, at(second));
+        cluster.run_until_idle(&mut engine, at(second));
     }
     assert_eq!(cluster.phases(), [("b".into(), Phase::Promoted)]);
     assert_eq!(cluster.last().report.linked, said);

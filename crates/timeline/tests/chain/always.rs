@@ -1,4 +1,4 @@
-//! What holds of every chain, whatever Argo writes and however much of it is told.
+//! What holds of every chain, whatever Argo writes and however much of it is seen.
 
 use proptest::prelude::*;
 use timeline::base::Turn;
@@ -47,7 +47,7 @@ fn take(story: Story, step: Step) -> Story {
         Step::Trim(history) => story.keeps(history),
         Step::Leave => story.leaves(),
         Step::Return => story.returns(),
-        Step::SeeReplicaSets(sees) => story.sees_replica_sets(sees).told(),
+        Step::SeeReplicaSets(sees) => story.sees_replica_sets(sees).observed(),
         Step::Promote | Step::Abort | Step::Retry => story,
     }
 }
@@ -71,7 +71,7 @@ fn assert_sound(story: &Story) -> Result<(), TestCaseError> {
         prop_assert!(!named_twice, "two attempts of one name: {:?}", story.lines());
     }
     let live = story.chain.live().map(|live| live.hash.as_str());
-    // A revision that was never told of is known by nothing but its ReplicaSet.
+    // A revision that was never seen is known by nothing but its ReplicaSet.
     let sees_all = !story.is_away() && !story.is_blind();
     // What never was healthy is stable for Argo alone.
     let lived = live.is_some() || story.rollout.progress.was_healthy;

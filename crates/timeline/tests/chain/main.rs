@@ -1,11 +1,11 @@
-//! The fold, told as stories: what Argo writes, and the chain that comes of it.
+//! The fold, as stories: what Argo writes, and the chain that comes of it.
 
 #![expect(clippy::unwrap_used, reason = "what a story does not have fails the test")]
 
 mod always;
 mod packed;
 mod story;
-mod untold;
+mod unseen;
 
 use story::Story;
 use timeline::base::Phase;
@@ -27,7 +27,7 @@ fn a_first_revision_that_never_was_healthy_is_superseded_though_argo_calls_it_st
         .applies("a")
         .applies("b")
         .reads(&["1 a Superseded []", "2 b Progressing [Supersedes 1]"])
-        .told()
+        .observed()
         .reads(&["1 a Superseded []", "2 b Progressing [Supersedes 1]"])
         .gets_aborted()
         .reads(&["1 a Superseded []", "2 b Aborted [Supersedes 1]"])
@@ -44,7 +44,7 @@ fn a_first_revision_that_never_was_healthy_is_superseded_though_argo_calls_it_st
 }
 
 #[test]
-fn a_first_revision_that_was_healthy_while_nobody_looked_was_live() {
+fn a_first_revision_that_was_healthy_unseen_was_live() {
     Story::begins()
         .applies("a")
         .while_away(|story| story.gets_promoted().applies("b"))

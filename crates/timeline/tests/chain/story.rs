@@ -1,4 +1,4 @@
-//! A Rollout as Argo writes it, step by step, folded into a chain as it is told.
+//! A Rollout as Argo writes it, step by step, folded into a chain as it is seen.
 
 use jiff::{SignedDuration, Timestamp};
 use timeline::Key;
@@ -10,7 +10,7 @@ pub(crate) fn key() -> Key {
     Key::new("ns", "cart")
 }
 
-/// Each step takes ten seconds and is told at once, unless the operator is away.
+/// Each step takes ten seconds and is seen at once, unless the operator is away.
 #[derive(Debug, Clone)]
 pub(crate) struct Story {
     pub(crate) chain: Chain,
@@ -51,7 +51,7 @@ impl Story {
             away: false,
             blind: false,
         }
-        .told()
+        .observed()
     }
 
     /// With revision 1 of hash `a` live.
@@ -79,7 +79,7 @@ impl Story {
         if first || stable || rollout.completed.is_none_or(|(done, _)| done) {
             rollout.completed = Some((stable, self.now));
         }
-        self.told()
+        self.observed()
     }
 
     pub(crate) fn gets_promoted(mut self) -> Self {
@@ -89,29 +89,29 @@ impl Story {
         }
         self.rollout.stable_hash.clone_from(&self.rollout.current_hash);
         (self.rollout.healthy, self.rollout.progress.was_healthy) = (true, true);
-        self.told()
+        self.observed()
     }
 
     pub(crate) fn gets_aborted(mut self) -> Self {
         self.now += SignedDuration::from_secs(10);
         (self.rollout.abort, self.rollout.aborted_at) = (true, Some(self.now));
-        self.told()
+        self.observed()
     }
 
     pub(crate) fn gets_retried(mut self) -> Self {
         self.now += SignedDuration::from_secs(10);
         (self.rollout.abort, self.rollout.aborted_at) = (false, None);
-        self.told()
+        self.observed()
     }
 
     /// Anything else changes.
     pub(crate) fn changes(mut self, change: impl FnOnce(&mut Self)) -> Self {
         self.now += SignedDuration::from_secs(10);
         change(&mut self);
-        self.told()
+        self.observed()
     }
 
-    /// The operator is not told of these steps, but of how things are after them.
+    /// The operator does not see these steps, but how things are after them.
     pub(crate) fn while_away(self, steps: impl FnOnce(Self) -> Self) -> Self {
         steps(self.leaves()).returns()
     }
@@ -123,7 +123,7 @@ impl Story {
 
     pub(crate) fn returns(mut self) -> Self {
         self.away = false;
-        self.told()
+        self.observed()
     }
 
     pub(crate) fn is_away(&self) -> bool {
@@ -134,7 +134,7 @@ impl Story {
         self.blind
     }
 
-    /// The operator is told of these steps before it is told of any new ReplicaSet.
+    /// The operator sees these steps before it sees any new ReplicaSet.
     pub(crate) fn before_replica_sets(self, steps: impl FnOnce(Self) -> Self) -> Self {
         steps(self.sees_replica_sets(false)).sees_replica_sets(true)
     }
@@ -149,7 +149,7 @@ impl Story {
         self
     }
 
-    pub(crate) fn told(mut self) -> Self {
+    pub(crate) fn observed(mut self) -> Self {
         if !self.away {
             let sets = if self.blind { Vec::new() } else { self.sets.iter().collect() };
             self.turn = self.chain.observe(&self.rollout, &sets, self.now);

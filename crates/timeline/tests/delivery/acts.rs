@@ -6,7 +6,7 @@ use timeline::seen::{AnalysisPhase, Strategy as Replacing};
 use crate::argo::{Argo, Tried};
 use crate::story::{ASKING, CANARY, MIRRORS, ROUTES, Story, TESTED, start};
 
-/// A step of somebody in a random story.
+/// A step in a random story.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Act {
     Apply(u8),

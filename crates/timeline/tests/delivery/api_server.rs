@@ -50,10 +50,10 @@ impl ApiServer {
         } else {
             self.objects.insert((kind, key), observation.clone());
         }
-        self.tell(kind, observation)
+        self.send(kind, observation)
     }
 
-    /// An object changes that nobody watches.
+    /// An object changes that is not watched.
     pub(crate) fn put_unwatched(&mut self, observation: &Observation) {
         let (kind, key) = name(observation);
         if matches!(observation, Observation::Gone(..)) {
@@ -63,7 +63,7 @@ impl ApiServer {
         }
     }
 
-    fn tell(&mut self, kind: Kind, observation: Observation) -> Kind {
+    fn send(&mut self, kind: Kind, observation: Observation) -> Kind {
         if self.refused.contains(&kind) {
             return kind;
         }
@@ -109,13 +109,13 @@ impl ApiServer {
         });
     }
 
-    /// All that happened was told, but for what the operator did itself.
+    /// All that happened was delivered, but for what the operator did itself.
     pub(crate) fn is_quiet(&self) -> bool {
         let own = [Kind::RolloutTrace, Kind::RolloutAttempt];
         self.watches.iter().all(|(kind, events)| own.contains(kind) || events.is_empty())
     }
 
-    /// Nobody watches any more.
+    /// Nothing watches any more.
     pub(crate) fn disconnect(&mut self) {
         self.watches.clear();
     }
@@ -126,21 +126,21 @@ impl ApiServer {
             self.refuse(kind, Unavailable::Forbidden("list"));
             return 1;
         }
-        let mut told = VecDeque::from([Observation::Listing(kind)]);
+        let mut events = VecDeque::from([Observation::Listing(kind)]);
         let mut present = BTreeSet::new();
         for ((_, key), observation) in self.objects.iter().filter(|((of, _), _)| *of == kind) {
             present.insert(key.clone());
-            told.push_back(observation.clone());
+            events.push_back(observation.clone());
         }
         if kind == Kind::RolloutAttempt {
             for (key, stored) in self.attempts.iter().filter(|(_, it)| it.stage != Stage::Done) {
                 present.insert(key.clone());
-                told.push_back(Observation::RolloutAttempt(Box::new(seen(key, stored))));
+                events.push_back(Observation::RolloutAttempt(Box::new(seen(key, stored))));
             }
         }
-        told.push_back(Observation::Listed(kind, present));
-        let count = told.len();
-        self.watches.insert(kind, told);
+        events.push_back(Observation::Listed(kind, present));
+        let count = events.len();
+        self.watches.insert(kind, events);
         count
     }
 
@@ -189,25 +189,25 @@ impl ApiServer {
         let stored = StoredAttempt { version: self.version, stage: write.stage, journal, made };
         if write.stage != Stage::Done {
             let seen = Observation::RolloutAttempt(Box::new(seen(key, &stored)));
-            self.tell(Kind::RolloutAttempt, seen);
+            self.send(Kind::RolloutAttempt, seen);
         } else if was.is_some_and(|was| was != Stage::Done) {
             // It has lost the label that is watched for.
             let gone = Observation::Gone(Kind::RolloutAttempt, key.clone());
-            self.tell(Kind::RolloutAttempt, gone);
+            self.send(Kind::RolloutAttempt, gone);
         }
         self.attempts.insert(key.clone(), stored.clone());
         self.ever.insert(key.clone(), stored);
         AttemptWritten::Stored(self.version.to_string())
     }
 
-    /// Somebody takes a RolloutAttempt away.
+    /// A RolloutAttempt is deleted.
     pub(crate) fn remove(&mut self, key: &Key) -> bool {
         let Some(stored) = self.attempts.remove(key) else {
             return false;
         };
         if stored.stage != Stage::Done {
             let gone = Observation::Gone(Kind::RolloutAttempt, key.clone());
-            self.tell(Kind::RolloutAttempt, gone);
+            self.send(Kind::RolloutAttempt, gone);
         }
         stored.stage != Stage::Done
     }
@@ -287,7 +287,7 @@ impl ApiServer {
         }
     }
 
-    /// Somebody takes a RolloutTrace away.
+    /// A RolloutTrace is deleted.
     pub(crate) fn forget(&mut self, rollout: &Key) -> bool {
         let there = self.objects.contains_key(&(Kind::RolloutTrace, rollout.clone()));
         if there {

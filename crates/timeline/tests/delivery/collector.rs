@@ -23,7 +23,7 @@ pub(crate) enum Taste {
 #[derive(Debug, Clone)]
 pub(crate) struct Collector {
     pub(crate) taste: Taste,
-    /// From when until when nobody is there.
+    /// From when until when it does not answer.
     pub(crate) away: Vec<(Timestamp, Timestamp)>,
     /// Every span that was taken, with its Resource.
     pub(crate) spans: BTreeMap<(TraceId, SpanId), (Span, Vec<Attribute>)>,
@@ -65,7 +65,7 @@ impl Collector {
                 assert_eq!(known.resource, batch.resource, "{attempt}: another Resource");
                 known.spans.iter().find(|known| known.id == span.id)
             });
-            assert_eq!(known, Some(span), "{attempt}: what is stored tells another span");
+            assert_eq!(known, Some(span), "{attempt}: what is stored makes another span");
         }
         self.requests += 1;
         let disliked = batch.spans.iter().filter(|span| self.dislikes(span)).count();
@@ -76,9 +76,9 @@ impl Collector {
             if self.dislikes(span) {
                 continue;
             }
-            let told = (span.clone(), batch.resource.clone());
-            let known = self.spans.entry((span.trace, span.id)).or_insert_with(|| told.clone());
-            assert_eq!(*known, told, "{attempt}: one id, two spans");
+            let received = (span.clone(), batch.resource.clone());
+            let known = self.spans.entry((span.trace, span.id)).or_insert_with(|| received.clone());
+            assert_eq!(*known, received, "{attempt}: one id, two spans");
         }
         match disliked {
             0 => Sent::Acknowledged,

@@ -13,7 +13,7 @@
     clippy::print_stderr,
     clippy::struct_excessive_bools,
     clippy::unwrap_used,
-    reason = "what the model does not have fails the test, and a person is told of it"
+    reason = "what the model does not have fails the test, and a person sees it"
 )]
 
 mod acts;
@@ -149,7 +149,7 @@ fn what_is_said_not_to_be_right_yet_is_not() {
     assert_eq!(right.collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
 }
 
-/// One run, told in full.
+/// One run, printed in full.
 #[test]
 #[ignore = "for a person who looks into a failure"]
 fn one() {
@@ -185,7 +185,7 @@ fn at_steps_of_every_story_the_operator_may_crash_or_hear_nothing() {
 }
 
 #[test]
-fn told_to_stop_at_any_step_it_has_stored_what_it_knows() {
+fn asked_to_stop_at_any_step_it_has_stored_what_it_knows() {
     let mut wrong = Vec::new();
     for story in story::all() {
         wrong.extend(at_every_step(&story, Taste::Everything, &[Fault::Stop(50)], 4).1);
@@ -245,7 +245,7 @@ fn survey() {
     let config = Config { rng_seed: RngSeed::Fixed(seed), ..Config::default() };
     let mut runner = TestRunner::new(config);
     let mut wrong: BTreeMap<(bool, &str), (usize, usize, String)> = BTreeMap::new();
-    // `RULE` says of which one a short example is told in full.
+    // `RULE` says of which one a short example is printed in full.
     let mut asked_for = None;
     for _ in 0..asked("THROUGHLINE_STORIES").unwrap_or(2_000) {
         let case = random::case().new_tree(&mut runner).unwrap().current();
@@ -294,7 +294,7 @@ fn random_stories_end_the_same_wherever_they_are_cut_short() {
             Ok(())
         });
         if let Err(TestError::Fail(why, case)) = outcome {
-            // The shortest that fails, told in full.
+            // The shortest that fails, printed in full.
             drop(catch_unwind(AssertUnwindSafe(|| case.play(true))));
             panic!("THROUGHLINE_SEED={seed}: {why} {case:?}");
         }

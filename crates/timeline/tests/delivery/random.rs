@@ -25,7 +25,8 @@ pub(crate) struct Case {
 }
 
 /// A request outlives its process by a moment only. One that creates what another process has
-/// created, delivered and lost with its Rollout meanwhile cannot be told from one left over.
+/// created, delivered and lost with its Rollout meanwhile cannot be distinguished from one left
+/// over.
 fn in_flight() -> impl Strategy<Value = InFlight> {
     prop_oneof![
         Just(InFlight::Lost),
@@ -35,7 +36,7 @@ fn in_flight() -> impl Strategy<Value = InFlight> {
     ]
 }
 
-/// A process that starts anew does not know a journal that nobody stores any more: what is taken
+/// A process that starts again does not know a journal that is not stored any more: what is taken
 /// away while it is away is lost. So either the one or the other.
 fn faults() -> impl Strategy<Value = Vec<(prop::sample::Index, Fault)>> {
     let down = prop_oneof![4 => Just(0u32), 3 => 0u32..2_000, 1 => 0u32..400_000];
@@ -67,15 +68,15 @@ fn faults() -> impl Strategy<Value = Vec<(prop::sample::Index, Fault)>> {
 }
 
 pub(crate) fn case() -> impl Strategy<Value = Case> {
-    let told = || (acts::manner(), prop::collection::vec(acts::act(), 4..30));
+    let one = || (acts::manner(), prop::collection::vec(acts::act(), 4..30));
     let taste = prop_oneof![
         6 => Just(Taste::Everything),
         1 => Just(Taste::DropsPauses),
         1 => Just(Taste::RefusesPauses),
     ];
     let away = prop::collection::vec((0u16..600, 0u16..400), 0..3);
-    let second = prop::option::weighted(0.3, told());
-    (told(), second, any::<bool>(), taste, away, faults()).prop_map(
+    let second = prop::option::weighted(0.3, one());
+    (one(), second, any::<bool>(), taste, away, faults()).prop_map(
         |(first, second, no_keptn, taste, away, faults)| Case {
             first,
             second,
@@ -102,7 +103,7 @@ impl Case {
             acts.iter().filter(there).copied().collect()
         };
         let first = acts(&self.first.1);
-        let second = self.second.as_ref().map(|(manner, told)| (*manner, acts(told)));
+        let second = self.second.as_ref().map(|(manner, list)| (*manner, acts(list)));
         let second = second.as_ref().map(|(manner, acts)| (*manner, acts.as_slice()));
         let story = acts::random((self.first.0, &first), second);
         let story = Story { no_keptn: self.no_keptn, ..story };

@@ -79,7 +79,7 @@ impl Story {
         self
     }
 
-    /// Nobody makes traces but the operator.
+    /// Only the operator makes traces.
     pub(crate) fn without_keptn(mut self) -> Self {
         self.no_keptn = true;
         self
@@ -96,8 +96,8 @@ fn live_as(mut argo: Argo) -> Argo {
     argo
 }
 
-fn told(mut argo: Argo, tell: impl FnOnce(&mut Argo)) -> Argo {
-    tell(&mut argo);
+fn played(mut argo: Argo, play: impl FnOnce(&mut Argo)) -> Argo {
+    play(&mut argo);
     argo.wait(100).flaps();
     argo
 }
@@ -106,7 +106,7 @@ fn told(mut argo: Argo, tell: impl FnOnce(&mut Argo)) -> Argo {
 pub(crate) fn canary() -> Story {
     Story::of(
         "canary",
-        [told(live("cart", &CANARY), |argo| {
+        [played(live("cart", &CANARY), |argo| {
             argo.apply("b").wait(6).run();
         })],
     )
@@ -123,7 +123,7 @@ fn recorded() -> Vec<Story> {
         canary(),
         Story::of(
             "routed canary, with Keptn",
-            [told(
+            [played(
                 live_as(Argo::new("cart", Replacing::Canary, &CANARY, start()).routed()),
                 |argo| {
                     argo.apply("b").wait(3).keptn(7).wait(6).run().wait(200);
@@ -133,27 +133,27 @@ fn recorded() -> Vec<Story> {
         ),
         Story::of(
             "a person promotes",
-            [told(live("cart", &ASKING), |argo| {
+            [played(live("cart", &ASKING), |argo| {
                 argo.apply("b").wait(6).run().wait(45).resume().run();
             })],
         ),
         Story::of(
             "aborted by an analysis, and tried again",
-            [told(live("cart", &TESTED), |argo| {
+            [played(live("cart", &TESTED), |argo| {
                 argo.apply("b").wait(6).step().step().step().fails_analysis();
                 argo.wait(20).retry().wait(3).run();
             })],
         ),
         Story::of(
             "aborted by a person, twice tried again, and reverted",
-            [told(live("cart", &ASKING), |argo| {
+            [played(live("cart", &ASKING), |argo| {
                 argo.apply("b").wait(6).run().wait(5).abort().wait(4).retry();
                 argo.wait(4).run().wait(9).abort().wait(90).retry().wait(12).run().apply("a");
             })],
         ),
         Story::of(
             "superseded, and back again",
-            [told(live("cart", &ASKING), |argo| {
+            [played(live("cart", &ASKING), |argo| {
                 argo.apply("b").wait(6).run().watches_in_background();
                 argo.wait(8).apply("c").wait(6).run().promote_full().wait(33);
                 argo.apply("b").wait(4).run().resume().run();
@@ -161,7 +161,7 @@ fn recorded() -> Vec<Story> {
         ),
         Story::of(
             "blue-green",
-            [told(blue_green(), |argo| {
+            [played(blue_green(), |argo| {
                 argo.apply("b").wait(5).previews().wait(9).resume().switches(passes);
                 argo.wait(20).apply("c").wait(5).previews().wait(9).resume();
                 argo.switches(AnalysisPhase::Failed);
@@ -169,7 +169,7 @@ fn recorded() -> Vec<Story> {
         ),
         Story::of(
             "deleted midway, and made again",
-            [told(live("cart", &ASKING), |argo| {
+            [played(live("cart", &ASKING), |argo| {
                 argo.apply("b").wait(6).run().wait(20).delete().wait(5);
                 argo.apply("a").wait(4).pods_get_ready().wait(80).apply("c").wait(2).run();
                 argo.wait(3).resume().run();
@@ -177,7 +177,7 @@ fn recorded() -> Vec<Story> {
         ),
         Story::of(
             "an image that does not exist",
-            [told(live("cart", &CANARY), |argo| {
+            [played(live("cart", &CANARY), |argo| {
                 argo.cannot_pull("b").apply("b").wait(50).times_out().wait(30).apply("c");
                 argo.wait(5).run();
             })],
@@ -185,10 +185,10 @@ fn recorded() -> Vec<Story> {
         Story::of(
             "two Rollouts at once",
             [
-                told(live("cart", &CANARY), |argo| {
+                played(live("cart", &CANARY), |argo| {
                     argo.apply("b").wait(6).run();
                 }),
-                told(live("pay", &ASKING), |argo| {
+                played(live("pay", &ASKING), |argo| {
                     argo.wait(4).apply("b").wait(6).run().wait(5).abort().wait(30).retry();
                     argo.run().wait(10).promote_full();
                 }),
@@ -200,7 +200,7 @@ fn recorded() -> Vec<Story> {
 /// What people reported: each stands for a kind.
 #[expect(clippy::too_many_lines, reason = "a list")]
 fn reported() -> Vec<Story> {
-    let of = |name, argo, tell: fn(&mut Argo)| Story::of(name, [told(argo, tell)]);
+    let of = |name, argo, play: fn(&mut Argo)| Story::of(name, [played(argo, play)]);
     let routed =
         |plan: &[Plan]| live_as(Argo::new("cart", Replacing::Canary, plan, start()).routed());
     let slow = || live_as(Argo::new("cart", Replacing::Canary, &ASKING, start()).slow());

@@ -1,6 +1,6 @@
 //! The operator's core, the cluster and the collector around it, and all that can go wrong in
-//! between. Everything happens in steps: an observation is told, an effect is carried out, an answer
-//! arrives, a time comes. At each of them the operator may crash or an answer be lost.
+//! between. Everything happens in steps: an observation arrives, an effect is carried out, an
+//! answer arrives, a time comes. At each of them the operator may crash or an answer be lost.
 
 mod fault;
 mod knowledge;
@@ -61,9 +61,9 @@ pub(crate) struct World<'a> {
     pub(crate) keys: BTreeSet<Key>,
     /// When all that was known of each Rollout was stored.
     safe: BTreeMap<Key, Timestamp>,
-    /// Since when nobody looks at it.
+    /// Since when it is not watched.
     dark: BTreeMap<Key, Timestamp>,
-    /// From when until when nobody looked at it.
+    /// From when until when it was not watched.
     blind: BTreeMap<Key, Vec<(Timestamp, Timestamp)>>,
     /// What a process that starts has not read yet.
     unread: BTreeSet<Kind>,
@@ -286,12 +286,12 @@ impl<'a> World<'a> {
         self.note(|| "starts".to_owned());
     }
 
-    /// The operator is told the next event of a kind.
+    /// The operator sees the next event of a kind.
     fn deliver(&mut self, kind: Kind) {
         let Some(observation) = self.server.next_event(kind) else {
             return;
         };
-        self.note(|| format!("is told {}", described(&observation)));
+        self.note(|| format!("sees {}", described(&observation)));
         let now = self.now;
         let of = match &observation {
             Observation::Rollout(seen) => Some(seen.key.clone()),

@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_told_early_of_an_attempt_adds_nothing_to_what_is_told_late(lines in history(20)) {
+    fn what_was_known_early_of_an_attempt_adds_nothing_to_what_is_known_late(lines in history(20)) {
         let known = ledger(lines.clone());
         let mut early_and_late = ledger(lines.iter().map(under_way));
         for line in &lines {

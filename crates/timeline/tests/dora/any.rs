@@ -12,7 +12,7 @@ use timeline::seen::commit::{CommitTime, Refusal, Source};
 
 use crate::build::{DAY_ONE, second};
 
-/// What somebody does next.
+/// What happens next.
 #[derive(Debug, Clone)]
 struct Act {
     what: What,
@@ -24,7 +24,7 @@ struct Act {
     settles: Option<i64>,
     /// Minutes from the start until users could be hit, if that is seen.
     hits: Option<i64>,
-    /// Hours from its commit to its start, if that is told.
+    /// Hours from its commit to its start, if that is known.
     age: Option<i64>,
     /// The commit is that of the attempt before.
     same_commit: bool,
@@ -41,7 +41,7 @@ enum What {
     Retry,
     /// What was stopped before is shipped at last.
     Reship(usize),
-    /// Back to what was live before anybody looked.
+    /// Back to what was live before the operator first looked.
     BackFar,
     /// What was live, under another hash; it is promoted or stopped.
     Stamp(usize, bool),
@@ -253,7 +253,7 @@ fn after(start: Timestamp, seconds: u32) -> Timestamp {
         .unwrap_or_else(|_| Timestamp::from_second(start.as_second()).unwrap())
 }
 
-/// Any line that can be told, however little sense it makes.
+/// Any line that can be written, however little sense it makes.
 pub(crate) fn line() -> impl Strategy<Value = Line> {
     use Phase as P;
     let outcomes = vec![
@@ -271,9 +271,9 @@ pub(crate) fn line() -> impl Strategy<Value = Line> {
     let exposed = select(vec![Exposed::Yes, Exposed::No, Exposed::Unknown]);
     let class = option::of(select(vec![FailureClass::CrashLoop, FailureClass::Unknown]));
     let times = (time(), seconds(), seconds(), seconds(), any::<bool>());
-    let told = (select(outcomes), select(kinds), exposed, class);
+    let kinds = (select(outcomes), select(kinds), exposed, class);
     let of = (word(), word(), commit_time(), option::of(id()), option::of(id()));
-    (id(), times, told, of).prop_map(|(id, times, (outcome, kind, exposed, class), of)| {
+    (id(), times, kinds, of).prop_map(|(id, times, (outcome, kind, exposed, class), of)| {
         let (started, ended, settled, exposed_at, inferred) = times;
         let (version, commit, commit_time, replaces, recovers) = of;
         let at = |seconds: Option<u32>| seconds.map(|seconds| after(started, seconds));

@@ -6,7 +6,7 @@ use timeline::dora::{Lead, Settings, SettingsError, Window, WindowError, figures
 use timeline::ledger::Line;
 use timeline::seen::commit::{CommitTime, FIRST_COMMIT, Refusal};
 
-use crate::build::{Told, attempt, hour, ledger, over};
+use crate::build::{Build, attempt, hour, ledger, over};
 
 #[test]
 fn a_time_of_a_commit_that_cannot_be_right_is_counted_as_refused_and_never_as_a_lead_time() {

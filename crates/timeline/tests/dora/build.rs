@@ -36,7 +36,7 @@ pub(crate) fn attempt(
     Line { outcome, ended: Some(ended), exposed, ..line }
 }
 
-pub(crate) trait Told: Sized {
+pub(crate) trait Build: Sized {
     fn line(self) -> Line;
 
     fn kind(self, kind: Kind) -> Line {
@@ -63,7 +63,7 @@ pub(crate) trait Told: Sized {
     }
 }
 
-impl Told for Line {
+impl Build for Line {
     fn line(self) -> Line {
         self
     }

@@ -29,8 +29,8 @@ fn wrong(lines: &[Line], missing_before: Option<usize>) -> Option<String> {
         ledger.take(line.clone());
     }
     let shown = figures([&ledger], window, &Settings::default());
-    let told: Vec<_> = lines.iter().map(Line::to_string).collect();
-    (!is_shown(&shown, &real, 0)).then(|| format!("{:?}, and not {real:?}: {told:#?}", shown.sum))
+    let texts: Vec<_> = lines.iter().map(Line::to_string).collect();
+    (!is_shown(&shown, &real, 0)).then(|| format!("{:?}, and not {real:?}: {texts:#?}", shown.sum))
 }
 
 proptest! {

@@ -9,11 +9,11 @@ use timeline::seen::commit::{CommitTime, Source};
 
 use crate::always::end;
 use crate::any::{history, under_way};
-use crate::build::{Told, UID, attempt, hour, ledger, minute, over};
+use crate::build::{Build, UID, attempt, hour, ledger, minute, over};
 
 const ROOM: Bounds = Bounds { lines: 4, durations: 100_000, bytes: usize::MAX };
 
-/// The ledger as a process finds it that starts anew: from its text alone.
+/// The ledger as a process finds it that starts again: from its text alone.
 pub(crate) fn reread(ledger: &Ledger) -> Ledger {
     let lines = ledger.lines().iter().map(|line| line.to_string().parse::<Line>().unwrap());
     let days = ledger.days().map(|day| day.to_string().parse::<Day>().unwrap());
@@ -21,8 +21,8 @@ pub(crate) fn reread(ledger: &Ledger) -> Ledger {
     Ledger::restored(ledger.rollout_uid(), ledger.known_since(), lines, days, mark)
 }
 
-/// A history of which nothing is missing: there is no way back to what nobody knows in it. Of what
-/// was live under another hash the ReplicaSets tell, also once its line is gone.
+/// A history of which nothing is missing: there is no way back to what is not known in it. Of what
+/// was live under another hash the ReplicaSets say, also once its line is gone.
 fn whole(mut lines: Vec<Line>) -> Vec<Line> {
     for place in 0..lines.len() {
         let (before, rest) = lines.split_at_mut(place);
@@ -40,19 +40,19 @@ fn whole(mut lines: Vec<Line>) -> Vec<Line> {
     lines
 }
 
-/// The ledger as it grows: told and compacted at the start, the end and the settling of each.
+/// The ledger as it grows: written and compacted at the start, the end and the settling of each.
 fn grown(lines: &[Line], bounds: &Bounds) -> Ledger {
     let settings = Settings::default();
     let mut ledger = Ledger::new(UID, None);
     let mut now = hour(0);
     for line in lines {
         let ended = Line { settled: None, ..line.clone() };
-        let told = [
+        let states = [
             (under_way(line), Some(line.started)),
             (ended, line.ended),
             (line.clone(), line.settled),
         ];
-        for (line, at) in told {
+        for (line, at) in states {
             let Some(at) = at else { continue };
             now = now.max(at);
             ledger.take(line);
@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn a_process_that_starts_anew_takes_nothing_twice(lines in history(40)) {
+    fn a_process_that_starts_again_takes_nothing_twice(lines in history(40)) {
         let lines = whole(lines);
         let now = end(&lines);
         let settings = Settings::default();
@@ -201,7 +201,7 @@ fn what_no_window_reaches_is_forgotten_but_what_is_live_stays() {
 }
 
 #[test]
-fn attempts_that_nobody_ends_are_bounded_too() {
+fn attempts_that_never_end_are_bounded_too() {
     let open = |n: i64| Line::begin(Id::new(n, 1, "h"), hour(n));
     let mut ledger = ledger((1..50).map(open));
     ledger.compact(&ROOM, &Settings::default(), hour(60));
@@ -254,7 +254,7 @@ fn a_team_that_deploys_thrice_a_day_reads_200_attempts_one_by_one() {
 }
 
 #[test]
-fn whoever_deploys_more_often_has_fewer_lines_more_sums_and_the_same_bytes() {
+fn a_rollout_that_deploys_more_often_has_fewer_lines_more_sums_and_the_same_bytes() {
     let mut before = 200;
     for a_day in [6, 8, 24] {
         let ledger = delivered(a_day);

@@ -32,7 +32,7 @@ fn the_pages_examples_can_be_read_and_are_written_the_same() {
 }
 
 #[test]
-fn the_page_tells_how_much_a_ledger_holds() {
+fn the_page_says_how_much_a_ledger_holds() {
     let Bounds { lines, durations, bytes } = Bounds::default();
     assert!(PAGE.contains(&format!("Beyond {lines} lines")));
     assert!(PAGE.contains(&format!("{} kB of text", bytes / 1000)));

@@ -14,7 +14,7 @@ use timeline::ledger::{Exposed, Kind, Ledger, Line};
 use timeline::seen::commit::{CommitTime, Refusal, Source};
 
 use crate::any::history;
-use crate::build::{Told, UID, attempt, hour, second};
+use crate::build::{Build, UID, attempt, hour, second};
 
 fn journal(revision: i64) -> Journal {
     let identity = AttemptId {
@@ -41,7 +41,7 @@ fn aborted() -> Journal {
 }
 
 #[test]
-fn a_line_tells_what_its_journal_tells() {
+fn a_line_says_what_its_journal_says() {
     let mut journal = Journal { exposed: true, settled: Some(at(97)), ..aborted() };
     let weight =
         |percent, seconds| Weight { percent, started: at(seconds), ended: None, closed: None };
@@ -118,7 +118,7 @@ fn that_no_traffic_was_seen_says_nothing_where_versions_passed_unseen() {
 }
 
 #[test]
-fn what_an_attempt_was_for_is_told_by_what_it_does() {
+fn what_an_attempt_was_for_is_shown_by_what_it_does() {
     assert_eq!(of(&journal(1)).kind, Kind::Initial);
     assert_eq!(of(&journal(2)).kind, Kind::Change);
     let mut upgrade = journal(2);
@@ -128,13 +128,13 @@ fn what_an_attempt_was_for_is_told_by_what_it_does() {
     let traceparent = "00-28e7c919c887709c210854f40838e0d7-bf5933e028d3fc36-01".parse().unwrap();
     back.links.push(Link { traceparent, kind: LinkKind::RollsBack });
     assert_eq!(of(&back).kind, Kind::Rollback);
-    let told = |facts| of(&Journal { facts, ..journal(2) }).kind;
+    let kind = |facts| of(&Journal { facts, ..journal(2) }).kind;
     let replaces = |relation| Some(Replaces { revision: 1, number: 1, relation });
     let back = Facts { replaces: replaces(Relation::Rollback), ..Facts::default() };
-    assert_eq!(told(back), Kind::Rollback);
+    assert_eq!(kind(back), Kind::Rollback);
     let on = Facts { replaces: replaces(Relation::Successor), ..Facts::default() };
-    assert_eq!(told(on), Kind::Change);
-    assert_eq!(told(Facts { hotfix: true, ..Facts::default() }), Kind::Hotfix);
+    assert_eq!(kind(on), Kind::Change);
+    assert_eq!(kind(Facts { hotfix: true, ..Facts::default() }), Kind::Hotfix);
 }
 
 #[test]
@@ -160,13 +160,13 @@ fn what_is_read_before_it_is_frozen_does_not_bind_the_ledger() {
         assert_eq!(kept.lines(), rebuilt.lines());
     }
     assert_eq!(kept.lines()[0].kind, Kind::Change);
-    // An attempt that ended before anybody could place it says what was read.
+    // An attempt that ended before it could be placed says what was read.
     let over = Journal { phase: Aborted, ended: Some(at(5)), ..early };
     assert_eq!(of(&over).kind, Kind::Rollback);
 }
 
 #[test]
-fn an_end_that_nobody_saw_and_nothing_bounds_is_no_end() {
+fn an_end_that_was_not_seen_and_nothing_bounds_is_no_end() {
     let over =
         Journal { phase: Promoted, ended: Some(Moment::inferred(None, second(95))), ..journal(2) };
     assert_eq!((of(&over).ended, of(&over).inferred), (None, false));
@@ -180,14 +180,14 @@ fn an_end_that_nobody_saw_and_nothing_bounds_is_no_end() {
 
 #[test]
 fn the_source_of_a_commits_time_is_a_fact_and_so_is_why_it_was_refused() {
-    let told = |facts| of(&Journal { facts, ..journal(2) }).commit_time;
+    let time = |facts| of(&Journal { facts, ..journal(2) }).commit_time;
     let known = Facts { commit_time: Some(second(-60)), ..Facts::default() };
     // As the release before stored it.
-    assert_eq!(told(known.clone()), CommitTime::At(second(-60), Source::Throughline));
+    assert_eq!(time(known.clone()), CommitTime::At(second(-60), Source::Throughline));
     let shift = Facts { commit_time_source: Some(Source::OpenShift), ..known };
-    assert_eq!(told(shift), CommitTime::At(second(-60), Source::OpenShift));
+    assert_eq!(time(shift), CommitTime::At(second(-60), Source::OpenShift));
     let refused = Facts { commit_time_refused: Some(Refusal::Future), ..Facts::default() };
-    assert_eq!(told(refused), CommitTime::Refused(Refusal::Future));
+    assert_eq!(time(refused), CommitTime::Refused(Refusal::Future));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn an_attempt_of_another_rollout_is_refused() {
 }
 
 #[test]
-fn an_attempt_enters_when_it_begins_and_is_told_on_as_it_goes() {
+fn an_attempt_enters_when_it_begins_and_is_updated_as_it_goes() {
     let mut ledger = Ledger::new(UID, None);
     let open = journal(2);
     assert_eq!(ledger.take_journal(&open), Ok(true));

@@ -1,4 +1,4 @@
-//! The ledger and DORA's metrics: told as stories, from worked examples that others published, and
+//! The ledger and DORA's metrics: as stories, from worked examples that others published, and
 //! over any history.
 
 #![expect(clippy::unwrap_used, reason = "what a story does not have fails the test")]

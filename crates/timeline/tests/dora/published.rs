@@ -5,7 +5,7 @@ use timeline::base::Phase::{Aborted, Promoted};
 use timeline::dora::{Settings, Window, figures};
 use timeline::ledger::{Kind, Line};
 
-use crate::build::{Told, attempt, hour, ledger, over};
+use crate::build::{Build, attempt, hour, ledger, over};
 
 fn unix(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()

@@ -31,7 +31,7 @@ pub(crate) struct Entry {
     pub(crate) began: i64,
     pub(crate) ended: Option<i64>,
     pub(crate) settled: Option<i64>,
-    /// Whether users could be hit; none if nobody knows.
+    /// Whether users could be hit; none if it is not known.
     pub(crate) exposed: Option<bool>,
     pub(crate) hit: Option<i64>,
     /// What is deployed, if that is known: template, commit and version.
@@ -173,7 +173,7 @@ pub(crate) fn figures(entries: &[Entry], since: Option<i64>) -> Figures {
                 let taken_back: Vec<usize> = match what {
                     For::Rollback => {
                         let target = live.iter().rposition(|(it, _)| same(&entries[*it], entry));
-                        // Of what nobody knows it may have been live at any time before that.
+                        // Of what is not known it may have been live at any time before that.
                         let unknown = |it: &(usize, For)| entries[it.0].ended < since;
                         let target = target.or_else(|| live.iter().rposition(unknown));
                         let above = target.map_or(0, |at| at + 1);

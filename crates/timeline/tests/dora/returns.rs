@@ -5,7 +5,7 @@ use timeline::dora::{Counts, Lead, Settings, judge};
 use timeline::ledger::{Kind, Line, Word};
 use timeline::seen::commit::Refusal;
 
-use crate::build::{Told, attempt, hour, ledger, over};
+use crate::build::{Build, attempt, hour, ledger, over};
 
 /// An attempt of a chart that stamps the time into the template: each has a hash of its own.
 fn stamped(revision: i64, template: u32, commit: &str) -> Line {
@@ -29,9 +29,9 @@ fn the_same_under_another_hash_is_a_redeploy_or_a_rollback_and_no_deployment() {
         stamped(7, 0xc, "dddd"),
     ]);
     let verdicts = judge(&ledger, &Settings::default());
-    let told: Vec<_> = verdicts.iter().map(|it| (it.kind, it.counts)).collect();
+    let counted: Vec<_> = verdicts.iter().map(|it| (it.kind, it.counts)).collect();
     assert_eq!(
-        told,
+        counted,
         [
             (Kind::Initial, Counts::Nothing),
             (Kind::Redeploy, Counts::Nothing),
@@ -59,7 +59,7 @@ fn another_version_of_the_same_template_and_commit_is_a_change() {
 }
 
 #[test]
-fn a_template_that_nobody_knows_is_like_no_other() {
+fn a_template_that_is_not_known_is_like_no_other() {
     let of = |revision| Line { template: None, ..stamped(revision, 0xa, "aaaa") };
     let ledger = ledger([of(2), of(3)]);
     assert_eq!(over(7, hour(20), &ledger).frequency.n, 2);

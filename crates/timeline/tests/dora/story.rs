@@ -4,7 +4,7 @@ use timeline::base::Phase::{Aborted, Deleted, Progressing, Promoted, Reverted, S
 use timeline::dora::{Band, Counts, Rate, Settings, Window, figures, judge};
 use timeline::ledger::{Exposed, Kind, Ledger, Line};
 
-use crate::build::{Told, UID, attempt, hour, ledger, minute, over};
+use crate::build::{Build, UID, attempt, hour, ledger, minute, over};
 
 /// The life of one Rollout. The window is that of 7 days, of which all but the first revision are
 /// part.
@@ -43,7 +43,7 @@ fn everything() -> Ledger {
             .commit("c7", hour(45)),
         // Replaced by the next one before it was decided.
         attempt(8, "g", Superseded, hour(60), hour(61)),
-        // Promoted; nobody says when its commit was made.
+        // Promoted; the time of its commit is not known.
         attempt(9, "h", Promoted, hour(61), hour(62)),
         // The Rollout is deleted under way.
         attempt(10, "i", Deleted, hour(70), hour(71)),
@@ -168,7 +168,7 @@ fn a_rollback_after_the_failure_window_makes_nothing_a_failure() {
 
 #[test]
 fn a_rollback_takes_back_all_that_came_after_what_it_goes_back_to() {
-    // V1, V2, V3, V1: nobody may have said that it is a rollback, the ledger knows.
+    // V1, V2, V3, V1: it may not be declared a rollback, but the ledger knows.
     let ledger = ledger([
         attempt(1, "v1", Promoted, hour(0), hour(1)).kind(Kind::Initial),
         attempt(2, "v2", Promoted, hour(2), hour(3)),
@@ -177,7 +177,7 @@ fn a_rollback_takes_back_all_that_came_after_what_it_goes_back_to() {
     ]);
     let week = over(7, hour(8), &ledger);
     assert_eq!((week.failed_exposed.part, week.failed_exposed.n, week.frequency.n), (2, 2, 2));
-    // From the start of each, since nobody noted when its traffic began: 5 h and 3 h.
+    // From the start of each, since it is not recorded when its traffic began: 5 h and 3 h.
     assert_eq!(week.recovery.median, Some(4.0 * 3600.0));
     assert_eq!((week.mend.n, week.mend.unknown), (0, 2));
 }
@@ -259,7 +259,7 @@ fn an_upgrade_of_the_controller_counts_as_nothing_and_hides_no_failure() {
 }
 
 #[test]
-fn a_rollout_that_was_there_before_anybody_looked_is_known_only_in_part() {
+fn a_rollout_that_was_there_at_first_sight_is_known_only_in_part() {
     let mut ledger = Ledger::new("uid", Some(hour(5)));
     ledger.take(attempt(7, "b", Promoted, hour(10), hour(11)));
     assert!(over(7, hour(20), &ledger).at_least);
@@ -300,7 +300,7 @@ fn stopped_and_shipped_later(said: Kind) -> Ledger {
 }
 
 #[test]
-fn what_was_never_live_is_a_deployment_and_fails_nobody() {
+fn what_was_never_live_is_a_deployment_and_no_failure() {
     // Whatever was written down of it.
     for said in [Kind::Change, Kind::Rollback] {
         let ledger = stopped_and_shipped_later(said);
@@ -332,7 +332,7 @@ fn a_return_that_was_stopped_stays_a_return_when_it_is_tried_again() {
 }
 
 #[test]
-fn a_return_to_what_nobody_knows_takes_back_at_most_what_came_after_that() {
+fn a_return_to_what_is_not_known_takes_back_at_most_what_came_after_that() {
     let mut ledger = Ledger::new(UID, Some(hour(5)));
     ledger.take(attempt(7, "v7", Promoted, hour(2), hour(3)));
     ledger.take(attempt(9, "v9", Promoted, hour(6), hour(7)));

@@ -7,7 +7,7 @@ use timeline::failure::FailureClass;
 use timeline::ledger::{Compacted, Day, Exposed, Line, Ref, TextError, Word};
 
 use crate::any::line;
-use crate::build::{Told, attempt, hour, ledger, second};
+use crate::build::{Build, attempt, hour, ledger, second};
 use crate::compacting::reread;
 
 #[test]

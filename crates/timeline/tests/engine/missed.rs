@@ -1,4 +1,4 @@
-//! Attempts that came and went while nobody looked have a record too.
+//! Attempts that came and went while the operator was not watching have a record too.
 
 use std::collections::BTreeSet;
 
@@ -55,14 +55,14 @@ fn what_passed_unseen_and_comes_back_is_no_rollback() {
     assert_eq!(stored.phases(), ["b Unknown", "c Promoted"]);
     for observation in [replica_set("b", 4, 300), rollout(4, "b", "c"), rollout(4, "b", "b")] {
         stored.engine.observe(observation, at(2_000));
-        stored.settle(at(2_000));
+        stored.run_until_idle(at(2_000));
     }
     let newest = stored.report.as_ref().unwrap().attempts.first().unwrap();
     assert_eq!(newest.follows[0].relation, timeline::chain::Relation::Successor);
 }
 
 #[test]
-fn what_was_there_before_anybody_looked_has_no_journal() {
+fn what_was_there_at_first_sight_has_no_journal() {
     let stored = Stored::first_sight(
         10,
         vec![
@@ -83,7 +83,7 @@ fn what_became_live_before_the_first_look_and_after_its_creation_was_known_has_a
         engine.observe(Observation::Listed(kind, BTreeSet::new()), at(0));
     }
     let mut stored = Stored::of(engine);
-    stored.settle(at(0));
+    stored.run_until_idle(at(0));
     let mut seen = version(1, "a", "a");
     // Argo says so before any pod is ready.
     seen.completed = Some((true, at(11)));
@@ -91,7 +91,7 @@ fn what_became_live_before_the_first_look_and_after_its_creation_was_known_has_a
     for observation in [replica_set("a", 1, 10), Observation::Rollout(seen)] {
         stored.engine.observe(observation, at(100));
     }
-    stored.settle(at(100));
+    stored.run_until_idle(at(100));
     assert_eq!(stored.phases(), ["a Promoted"]);
     assert!(stored.journal("a").facts.rebuilt);
     assert_eq!(stored.journal("a").ended, Some(Moment::inferred(Some(at(0)), at(60))));

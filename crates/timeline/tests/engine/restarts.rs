@@ -50,14 +50,14 @@ fn pods_that_an_earlier_process_blamed_are_looked_at_until_they_are_well() {
     let mut stored = Stored::of_a_live(10);
     for seen in [replica_set("b", 2, 200), at_step(0, "b", "a"), pod(false)] {
         stored.engine.observe(seen, at(200));
-        stored.settle(at(200));
+        stored.run_until_idle(at(200));
     }
     assert!(stored.journal("b").failure.is_some());
     let seen = vec![replica_set("a", 1, 0), available("b", 2, 200), at_step(0, "b", "a")];
     let mut stored = stored.after_a_restart(None, seen, 1_000);
     assert!(stored.pods_watched.contains(&cart()));
     stored.engine.observe(pod(true), at(1_001));
-    stored.settle(at(1_001));
+    stored.run_until_idle(at(1_001));
     assert_eq!(stored.journal("b").failure, None);
     assert!(stored.pods_watched.is_empty());
 }
@@ -67,14 +67,14 @@ fn what_another_process_recorded_and_this_one_reads_late_was_not_seen_by_it_mean
     let mut stored = Stored::of_a_live(10);
     for seen in [replica_set("b", 2, 200), at_step(0, "b", "a")] {
         stored.engine.observe(seen, at(200));
-        stored.settle(at(200));
+        stored.run_until_idle(at(200));
     }
-    // The chain is lost, and nobody begins a record of its own.
+    // The chain is lost, and no second record begins.
     stored.report = None;
     let seen = vec![replica_set("a", 1, 0), available("b", 2, 200), at_step(2, "b", "b")];
     let mut stored = stored.after_a_restart(Some(Kind::RolloutAttempt), seen, 1_000);
     stored.lists(Kind::RolloutAttempt, at(2_000));
-    stored.settle(at(2_000));
+    stored.run_until_idle(at(2_000));
     let steps = &stored.journal("b").steps;
     assert_eq!(steps.iter().map(|it| it.result).collect::<Vec<_>>(), [StepResult::Unobserved; 2]);
     assert!(steps.iter().all(|it| it.ended.unwrap().source == Source::Inferred), "{steps:?}");
@@ -90,7 +90,7 @@ fn what_the_newest_follows_is_known_from_records_that_are_left_where_the_trace_i
         (211, Observation::Rollout(version(3, "c", "a"))),
     ] {
         stored.engine.observe(seen, at(second));
-        stored.settle(at(second));
+        stored.run_until_idle(at(second));
     }
     stored.report = None;
     let sets = [("a", 1, 0), ("b", 2, 200), ("c", 3, 210)];
@@ -111,7 +111,7 @@ fn what_became_stable_with_a_later_number_is_not_the_attempt_before_that() {
     let mut stored = Stored::of_a_live(10);
     for seen in [replica_set("b", 2, 200), at_step(0, "b", "a")] {
         stored.engine.observe(seen, at(200));
-        stored.settle(at(200));
+        stored.run_until_idle(at(200));
     }
     // `c` came between, and `b` was applied again.
     let seen = || {
@@ -135,11 +135,11 @@ fn what_became_stable_with_a_later_number_is_not_the_attempt_before_that() {
 }
 
 #[test]
-fn a_return_of_what_was_live_that_nobody_saw_may_have_followed_a_promotion() {
+fn an_unseen_return_of_what_was_live_may_have_followed_a_promotion() {
     let mut stored = Stored::of_a_live(10);
     for seen in [replica_set("b", 2, 200), at_step(0, "b", "a")] {
         stored.engine.observe(seen, at(200));
-        stored.settle(at(200));
+        stored.run_until_idle(at(200));
     }
     let seen = vec![replica_set("b", 2, 200), replica_set("a", 3, 0), rollout(3, "a", "a")];
     let stored = stored.after_a_restart(None, seen, 1_000);

@@ -86,7 +86,7 @@ impl Stored {
         Self { engine, journals: Vec::new(), report: None, pods_watched: BTreeSet::new() }
     }
 
-    /// Of a Rollout with these ReplicaSets that nobody has looked at before.
+    /// Of a Rollout with these ReplicaSets that were not looked at before.
     pub(crate) fn first_sight(history: usize, seen: Vec<Observation>) -> Self {
         let mut engine = Engine::new(Options::default());
         let settings = Settings { history, ..Settings::default() };
@@ -105,7 +105,7 @@ impl Stored {
         for kind in Kind::ALL {
             stored.lists(kind, at(100));
         }
-        stored.settle(at(100));
+        stored.run_until_idle(at(100));
         stored
     }
 
@@ -122,7 +122,7 @@ impl Stored {
         }
         self.engine
             .observe(Observation::Listed(Kind::Rollout, BTreeSet::from([cart()])), at(1_000));
-        self.settle(at(1_000));
+        self.run_until_idle(at(1_000));
         self
     }
 
@@ -154,7 +154,7 @@ impl Stored {
                 stored.lists(kind, at(second));
             }
         }
-        stored.settle(at(second));
+        stored.run_until_idle(at(second));
         stored
     }
 
@@ -177,7 +177,7 @@ impl Stored {
         self.engine.observe(Observation::Listed(kind, there), now);
     }
 
-    pub(crate) fn settle(&mut self, mut now: Timestamp) {
+    pub(crate) fn run_until_idle(&mut self, mut now: Timestamp) {
         for _ in 0..50 {
             let effects = self.engine.effects(now);
             let nothing = effects.is_empty();

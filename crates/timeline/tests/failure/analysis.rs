@@ -96,7 +96,7 @@ fn a_value_is_shown_bare_and_a_metric_without_one_by_its_words() {
 }
 
 #[test]
-fn the_worst_metric_that_decides_is_told() {
+fn the_worst_metric_that_decides_is_named() {
     use AnalysisPhase::{Error, Failed, Inconclusive};
     let worst = |phase, value: &str| metric(value, phase, vec![measured(phase, value, "")]);
     let metrics = vec![
@@ -128,11 +128,11 @@ fn the_line_says_what_the_analysis_was_for() {
 }
 
 #[test]
-fn a_run_that_never_measured_is_told_by_its_message_or_its_name() {
+fn a_run_that_never_measured_is_described_by_its_message_or_its_name() {
     let message = "Unable to resolve metric arguments: failed to resolve {{args.url}}";
     let run = analysis(AnalysisKind::Step, AnalysisPhase::Error, Vec::new());
-    let told = Analysis { message: message.to_owned(), ..run.clone() };
-    let reason = of_analysis(&told).unwrap().reason;
+    let explained = Analysis { message: message.to_owned(), ..run.clone() };
+    let reason = of_analysis(&explained).unwrap().reason;
     assert_eq!(reason, format!("AnalysisError: {message} (step 3)"));
     let silent = Analysis { message: String::new(), ..run };
     assert_eq!(of_analysis(&silent).unwrap().reason, "AnalysisError: cart-b-2-2 (step 3)");

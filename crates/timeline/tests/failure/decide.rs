@@ -43,7 +43,7 @@ fn evidence_and_argos_words_become_one_failure() {
         (Unknown, ManualAbort, Some(Manual), "ManualAbort: argo"),
         (CrashLoop, Unknown, Some(no), "CrashLoop: evidence"),
         (ProbeFailed, Unknown, Some(no), "Unknown: argo"),
-        // What was judged keeps its class; the analysis itself tells it best.
+        // What was judged keeps its class; the analysis itself says it best.
         (ImagePullFailed, AnalysisFailed, Some(StepAnalysis), "AnalysisFailed: argo"),
         (AnalysisError, AnalysisFailed, Some(StepAnalysis), "AnalysisError: evidence"),
         (CrashLoop, ExperimentFailed, Some(Experiment), "ExperimentFailed: argo"),

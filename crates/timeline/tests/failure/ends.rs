@@ -29,7 +29,7 @@ fn over(name: &str, reason: &str, message: &str) -> PodSeen {
 }
 
 #[test]
-fn a_pod_that_is_over_and_was_replaced_blames_nobody() {
+fn a_pod_that_is_over_and_was_replaced_is_no_reason() {
     let disk = "The node was low on resource: ephemeral-storage. ";
     for (reason, message) in [
         ("Evicted", disk),

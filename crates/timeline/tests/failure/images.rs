@@ -115,7 +115,7 @@ fn a_pull_that_the_kubelet_does_not_even_try_says_so() {
 }
 
 #[test]
-fn a_message_that_was_cut_or_that_nobody_has_met_yet_still_says_something() {
+fn a_message_that_was_cut_or_that_is_not_known_yet_still_says_something() {
     let back_off = format!("Back-off pulling image \"{CART}\": ErrImagePull:");
     reads(&[
         (

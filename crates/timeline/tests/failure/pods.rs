@@ -13,7 +13,7 @@ fn failure_of(pods: &[PodSeen]) -> Option<Failure> {
 }
 
 #[test]
-fn a_failure_is_counted_over_the_pods_and_told_by_the_one_that_says_why() {
+fn a_failure_is_counted_over_the_pods_and_described_by_the_one_that_says_why() {
     let not_found = "rpc error: code = NotFound desc = example/cart:4.0.0: not found";
     let ready = PodSeen { ready: true, ..pod("cart-3", vec![container()]) };
     let pods = [
@@ -38,7 +38,7 @@ fn a_failure_is_counted_over_the_pods_and_told_by_the_one_that_says_why() {
 }
 
 #[test]
-fn what_most_pods_say_is_told() {
+fn what_most_pods_say_is_shown() {
     let oom = |name: &str, container: &str| {
         let seen = ContainerSeen {
             name: container.to_owned(),
@@ -73,7 +73,7 @@ fn the_class_that_explains_the_others_goes_first_in_a_pod_and_among_pods() {
 }
 
 #[test]
-fn a_container_that_ended_tells_how() {
+fn a_container_that_ended_says_how() {
     let back_off = "back-off 5m0s restarting failed container=cart pod=cart-1_shop(uid)";
     let looping = |restarts, terminated| ContainerSeen {
         restarts,
@@ -158,7 +158,7 @@ fn a_container_that_cannot_be_made_says_what_it_lacks() {
 }
 
 #[test]
-fn a_pod_that_no_node_takes_tells_the_schedulers_reasons_without_its_repetitions() {
+fn a_pod_that_no_node_takes_shows_the_schedulers_reasons_without_its_repetitions() {
     let cases = [
         (
             "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No \
@@ -211,7 +211,7 @@ fn a_pod_that_no_node_takes_tells_the_schedulers_reasons_without_its_repetitions
 }
 
 #[test]
-fn volumes_are_told_apart_from_what_else_keeps_a_container_waiting() {
+fn volumes_are_distinguished_from_what_else_keeps_a_container_waiting() {
     let cases = [
         (
             "ContainerCreating",
@@ -290,7 +290,7 @@ fn a_pod_that_failed_as_a_whole_is_explained_by_that_and_not_by_its_stopped_cont
 }
 
 #[test]
-fn a_pod_that_runs_and_is_not_ready_is_told_after_everything_else() {
+fn a_pod_that_runs_and_is_not_ready_comes_after_everything_else() {
     let running = ContainerSeen { running: true, ..container() };
     let line = line_of(vec![running.clone()]).unwrap();
     assert_eq!(line, "ProbeFailed: cart: running but not ready (1 of 1 pods)");

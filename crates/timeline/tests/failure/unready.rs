@@ -25,7 +25,7 @@ fn running(name: &str, started: Option<bool>) -> ContainerSeen {
 }
 
 #[test]
-fn a_probe_is_told_by_the_container_that_it_keeps_from_being_ready() {
+fn a_probe_is_shown_by_the_container_that_it_keeps_from_being_ready() {
     let initializing = waiting("PodInitializing", "");
     let sidecar = |started, ready| ContainerSeen {
         sidecar: true,
@@ -79,7 +79,7 @@ fn a_probe_is_told_by_the_container_that_it_keeps_from_being_ready() {
 }
 
 #[test]
-fn an_init_container_that_fails_is_told_by_its_name_while_the_others_wait_for_it() {
+fn an_init_container_that_fails_is_named_while_the_others_wait_for_it() {
     let crashed = ContainerSeen {
         restarts: 3,
         terminated: Some(ended(1, "Error", "")),
@@ -99,7 +99,7 @@ fn an_init_container_that_fails_is_told_by_its_name_while_the_others_wait_for_it
 }
 
 #[test]
-fn a_readiness_gate_is_told_by_its_name_and_its_words() {
+fn a_readiness_gate_is_shown_by_its_name_and_its_words() {
     let words = "Health checks failed with these codes: [502]";
     let gated = |words: &str, ready| PodSeen {
         gates: vec![(GATE.to_owned(), words.to_owned())],
@@ -151,7 +151,7 @@ fn a_scheduling_gate_is_why_a_deadline_passed_and_nothing_else() {
 }
 
 #[test]
-fn what_only_an_event_says_is_told_where_the_pod_says_nothing() {
+fn what_only_an_event_says_is_shown_where_the_pod_says_nothing() {
     let creating = pod("cart-1", vec![waiting("ContainerCreating", "")]);
     assert!(said(&creating).silent);
     for (reason, message, expected) in [

@@ -1,5 +1,5 @@
 //! What the operator answers when Keptn makes a KeptnAppVersion, held against the truth: it may be
-//! asked before it was told, and then says less, but never what is wrong.
+//! asked before it has seen it, and then says less, but never what is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Cluster {
         app: usize,
         (name, workloads): (&str, &[(SmolStr, SmolStr)]),
         (inherited, ours): (Vec<String>, Vec<String>),
-        told: bool,
+        seen: bool,
         now: Timestamp,
     ) -> Vec<String> {
         let known = self.published.apps.get(&app_key(app));
@@ -50,7 +50,7 @@ impl Cluster {
             return inherited;
         };
         // What it says of a Rollout that went is right of that one.
-        if !told || self.rollouts.iter().any(|rollout| rollout.dropped || rollout.late) {
+        if !seen || self.rollouts.iter().any(|rollout| rollout.dropped || rollout.late) {
             return links;
         }
         let right = self.may_follow(app, workloads, now);

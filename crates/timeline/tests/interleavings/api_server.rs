@@ -1,5 +1,5 @@
 //! A model of the API server: objects, growing versions, merge patches with preconditions, and a
-//! watch of each kind whose events wait until somebody delivers them.
+//! watch of each kind whose events wait until they are delivered.
 //!
 //! After every write of the operator's it checks that nothing foreign was lost, changed or moved.
 
@@ -18,7 +18,7 @@ const OURS: &str = "throughline.dev/span-links";
 pub(crate) struct Event {
     pub(crate) at: Timestamp,
     pub(crate) observation: Observation,
-    /// It tells of a turn in a Rollout's fate.
+    /// It shows a turn in a Rollout's fate.
     pub(crate) matters: bool,
 }
 
@@ -30,19 +30,19 @@ pub(crate) struct ApiServer {
     /// The newest version of each object, as the operator reads it.
     objects: BTreeMap<(Kind, Key), Observation>,
     watches: BTreeMap<Kind, VecDeque<Event>>,
-    /// When somebody else took away entries that were marked as ours.
+    /// When another writer took away entries that were marked as ours.
     resets: BTreeMap<Key, Vec<Timestamp>>,
 }
 
 impl ApiServer {
     pub(crate) fn put(&mut self, kind: Kind, key: Key, observation: Observation, at: Timestamp) {
         self.objects.insert((kind, key), observation.clone());
-        self.tell(kind, observation, at);
+        self.send(kind, observation, at);
     }
 
     pub(crate) fn delete(&mut self, kind: Kind, key: &Key, at: Timestamp) {
         if self.objects.remove(&(kind, key.clone())).is_some() {
-            self.tell(kind, Observation::Gone(kind, key.clone()), at);
+            self.send(kind, Observation::Gone(kind, key.clone()), at);
         }
     }
 
@@ -50,7 +50,7 @@ impl ApiServer {
         self.objects.get(&(kind, key.clone()))
     }
 
-    fn tell(&mut self, kind: Kind, observation: Observation, at: Timestamp) {
+    fn send(&mut self, kind: Kind, observation: Observation, at: Timestamp) {
         self.watches.entry(kind).or_default().push_back(Event { at, observation, matters: false });
     }
 
@@ -61,10 +61,10 @@ impl ApiServer {
         }
     }
 
-    /// The turns of a Rollout that wait to be told.
+    /// The turns of a Rollout that wait to be seen.
     pub(crate) fn waiting(&self, rollout: &Key) -> usize {
         let events = self.watches.get(&Kind::Rollout).into_iter().flatten();
-        events.filter(|event| event.matters && tells_of(&event.observation, rollout)).count()
+        events.filter(|event| event.matters && is_about(&event.observation, rollout)).count()
     }
 
     /// The next event of a kind; a watch is in order, but knows nothing of the others.
@@ -72,7 +72,7 @@ impl ApiServer {
         self.watches.get_mut(&kind)?.pop_front()
     }
 
-    /// That a Rollout went was not told yet.
+    /// The deletion of a Rollout was not delivered yet.
     pub(crate) fn hides_a_deletion(&self) -> bool {
         let mut events = self.watches.get(&Kind::Rollout).into_iter().flatten();
         events.any(|event| matches!(event.observation, Observation::Gone(..)))
@@ -82,15 +82,15 @@ impl ApiServer {
         self.watches.values().any(|events| !events.is_empty())
     }
 
-    /// Reads the kind as a list; what was still on its way is never told.
+    /// Reads the kind as a list; what was still on its way is never delivered.
     pub(crate) fn list(&mut self, kind: Kind) -> Vec<Observation> {
         self.watches.remove(&kind);
         let of_kind = || self.objects.iter().filter(|((of, _), _)| *of == kind);
         let present: BTreeSet<Key> = of_kind().map(|((_, key), _)| key.clone()).collect();
-        let mut told: Vec<Observation> =
+        let mut events: Vec<Observation> =
             of_kind().map(|(_, observation)| observation.clone()).collect();
-        told.push(Observation::Listed(kind, present));
-        told
+        events.push(Observation::Listed(kind, present));
+        events
     }
 
     pub(crate) fn span_links(&self, app: &Key) -> Option<Vec<String>> {
@@ -101,7 +101,7 @@ impl ApiServer {
         self.contexts.get(app).map(ours).unwrap_or_default()
     }
 
-    /// Whether somebody took our entries away five times within ten minutes.
+    /// Whether our entries were taken away five times within ten minutes.
     pub(crate) fn was_fought_over(&self, app: &Key) -> bool {
         self.resets.get(app).is_some_and(|resets| {
             resets.windows(5).any(|five| five[4].duration_since(five[0]).as_secs() <= 600)
@@ -215,7 +215,7 @@ impl ApiServer {
     }
 }
 
-fn tells_of(observation: &Observation, rollout: &Key) -> bool {
+fn is_about(observation: &Observation, rollout: &Key) -> bool {
     matches!(observation, Observation::Rollout(seen) if seen.key == *rollout)
 }
 
@@ -263,7 +263,7 @@ fn merge(target: &mut Value, patch: &Value) {
 
 /// What is whose: an entry of the list is ours if our annotation names it, and then only the first
 /// of its kind. A copy that a person made of it is theirs, and so is an entry whose mark a tool
-/// wiped: it stays for ever, because nobody can tell it from one that they wrote themselves.
+/// wiped: it stays for ever, because it looks like one that they wrote themselves.
 fn foreign(context: &Value) -> Vec<String> {
     let mut ours = ours(context);
     let mut foreign = span_links(context);

@@ -12,7 +12,7 @@ use crate::keptn::{App, workload_version_key};
 
 pub(crate) const ROLLOUTS: [&str; 2] = ["cart", "pay"];
 pub(crate) const APPS: [&str; 2] = ["shop", "market"];
-/// Application and version of each template. The fifth is built anew from the sources of the
+/// Application and version of each template. The fifth is built again from the sources of the
 /// first; the sixth moves to another app.
 const TEMPLATES: [(usize, &str); 7] =
     [(0, "1"), (0, "2"), (0, "3"), (0, "4"), (0, "1"), (1, "5"), (0, "6")];
@@ -44,9 +44,9 @@ pub(crate) struct Rollout {
     completed: Option<(bool, Timestamp)>,
     /// The truth, oldest first.
     pub(crate) attempts: Vec<Tried>,
-    /// The operator was never told of some of its versions.
+    /// The operator never saw some of its versions.
     pub(crate) dropped: bool,
-    /// The operator was told of some of them long after they were made.
+    /// The operator saw some of them long after they were made.
     pub(crate) late: bool,
 }
 
@@ -104,7 +104,7 @@ impl Cluster {
             self.uids += 1;
             let uid = Some(format!("uid-{r}-{}", self.uids));
             self.rollouts[r] = Rollout { uid, created: whole(now), ..Rollout::default() };
-            self.tell(server, r, now, false);
+            self.write(server, r, now, false);
         }
         self.name_workloads(server, r, now);
         let rollout = &mut self.rollouts[r];
@@ -133,7 +133,7 @@ impl Cluster {
         set.revision = Some(rollout.revision);
         let set = set.clone();
         server.put(Kind::ReplicaSet, set.key.clone(), Observation::ReplicaSet(set), now);
-        self.tell(server, r, now, false);
+        self.write(server, r, now, false);
 
         let rollout = &mut self.rollouts[r];
         // Argo calls the first revision stable though it never was healthy: a return to it is a try.
@@ -157,7 +157,7 @@ impl Cluster {
             rollout.healthy = false;
             rollout.begin(template, now);
         }
-        self.tell(server, r, now, true);
+        self.write(server, r, now, true);
     }
 
     pub(crate) fn promote(&mut self, server: &mut ApiServer, r: usize, now: Timestamp) {
@@ -178,10 +178,10 @@ impl Cluster {
             newest.outcome = Outcome::Promoted;
             newest.ended = Some(now);
         }
-        self.tell(server, r, now, true);
+        self.write(server, r, now, true);
         if let Some(version) = self.apps[app].made.last_mut() {
             version.seen.ended.get_or_insert(whole(now));
-            version.tell(server, now);
+            version.write(server, now);
         }
     }
 
@@ -197,7 +197,7 @@ impl Cluster {
             newest.outcome = Outcome::Aborted;
             newest.ended = Some(now);
         }
-        self.tell(server, r, now, true);
+        self.write(server, r, now, true);
     }
 
     pub(crate) fn retry(&mut self, server: &mut ApiServer, r: usize, now: Timestamp) {
@@ -206,7 +206,7 @@ impl Cluster {
             && let Some(template) = rollout.current
         {
             rollout.begin(template, now);
-            self.tell(server, r, now, true);
+            self.write(server, r, now, true);
         }
     }
 
@@ -221,7 +221,7 @@ impl Cluster {
         let rollout = &mut self.rollouts[r];
         if rollout.uid.is_some() && !rollout.attempts.last().is_none_or(Tried::is_open) {
             rollout.healthy = !rollout.healthy;
-            self.tell(server, r, now, false);
+            self.write(server, r, now, false);
         }
     }
 
@@ -243,7 +243,7 @@ impl Cluster {
         }
     }
 
-    fn tell(&self, server: &mut ApiServer, r: usize, now: Timestamp, matters: bool) {
+    fn write(&self, server: &mut ApiServer, r: usize, now: Timestamp, matters: bool) {
         let rollout = &self.rollouts[r];
         let seen = RolloutSeen {
             key: rollout_key(r),

@@ -71,7 +71,7 @@ impl Cluster {
         for version in self.apps.iter_mut().flat_map(|app| &mut app.made) {
             if version.own && version.seen.app_deploy.is_none() {
                 version.seen.app_deploy = Some(version.trace);
-                version.tell(server, now);
+                version.write(server, now);
             }
         }
     }
@@ -112,15 +112,15 @@ impl Cluster {
         let versions: Vec<&str> = workloads.iter().map(|(_, version)| version.as_str()).collect();
         let number = self.apps[app].made.len() + 1;
         let name = format!("{}-v{}-{number}", APPS[app], versions.join("."));
-        // What nobody has told the operator yet it takes for somebody else's.
+        // What the operator has not seen yet it takes for an entry of another writer.
         let ours = if server.has_events() { Vec::new() } else { server.ours(&app_key(app)) };
-        let told = !server.hides_a_deletion();
-        let links = self.admit(app, (&name, &workloads), (links, ours), told, now);
+        let seen = !server.hides_a_deletion();
+        let links = self.admit(app, (&name, &workloads), (links, ours), seen, now);
         let this = &mut self.apps[app];
         for older in &mut this.made {
             if older.seen.ended.is_none() && !older.seen.deprecated {
                 older.seen.deprecated = true;
-                older.tell(server, now);
+                older.write(server, now);
             }
         }
         // The spans of the same version are still open: Keptn goes on with them.
@@ -146,7 +146,7 @@ impl Cluster {
             trace: open.unwrap_or(own),
             own: open.is_none(),
         };
-        version.tell(server, now);
+        version.write(server, now);
         this.made.push(version);
     }
 }
@@ -161,7 +161,7 @@ impl AppVersion {
         created >= from && until.is_none_or(|until| created <= until + SignedDuration::from_secs(1))
     }
 
-    pub(crate) fn tell(&self, server: &mut ApiServer, now: Timestamp) {
+    pub(crate) fn write(&self, server: &mut ApiServer, now: Timestamp) {
         let seen = self.seen.clone();
         server.put(Kind::AppVersion, seen.key.clone(), Observation::AppVersion(seen), now);
     }

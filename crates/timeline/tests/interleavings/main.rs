@@ -28,7 +28,7 @@ use cluster::{RANDOM_TEMPLATES, app_key};
 use world::World;
 use writes::Fate;
 
-/// One small step of somebody.
+/// One small step.
 #[derive(Debug, Clone)]
 enum Action {
     /// A person, or a tool on their behalf, applies a template to a Rollout, or makes it.
@@ -166,7 +166,7 @@ fn interleavings(rollouts: usize, default: u32) {
         let mut world = World::new();
         for action in &actions {
             world.perform(action);
-            // Argo is told at once in every other interleaving: then nothing about it is ambiguous.
+            // Argo is seen at once in every other interleaving: then nothing about it is ambiguous.
             while prompt && world.deliver(Kind::Rollout) {}
         }
         world.must_be_right();

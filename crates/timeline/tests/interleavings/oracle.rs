@@ -1,4 +1,4 @@
-//! What the links of an app have to be, told from the truth and not from what the operator saw.
+//! What the links of an app have to be, from the truth and not from what the operator saw.
 
 use std::collections::BTreeSet;
 
@@ -19,10 +19,10 @@ pub(crate) struct Truth {
 /// the newest attempt, and until that has one, the traces of what it follows.
 ///
 /// Three things are ambiguous, and then any trace of the app's is right:
-/// - Versions of the Rollout were never told, because the operator was away: an attempt that came
+/// - Versions of the Rollout were never seen, because the operator was away: an attempt that came
 ///   and went leaves no mark on the Rollout.
-/// - Versions were told long after they were made, and the Rollout tried a version twice: which of
-///   two tries a KeptnAppVersion belongs to is told by nothing but the time.
+/// - Versions were seen long after they were made, and the Rollout tried a version twice: which of
+///   two tries a KeptnAppVersion belongs to is shown by nothing but the time.
 pub(crate) fn truth(cluster: &Cluster, app: usize) -> Truth {
     let mut truth = Truth::default();
     for (r, rollout) in cluster.rollouts.iter().enumerate() {
@@ -76,7 +76,7 @@ fn own(cluster: &Cluster, r: usize, rollout: &Rollout, index: usize) -> Option<T
         app_of(other.template) == app && version_of(other.template) == version
     };
     let first = !rollout.attempts[..index].iter().any(|earlier| same(&earlier));
-    // When a retry began nobody records: it counts from the end of the try before.
+    // The start of a retry is not recorded: it counts from the end of the try before.
     let retried = index.checked_sub(1).filter(|before| {
         let failed = &rollout.attempts[*before];
         failed.outcome == Outcome::Aborted && failed.template == attempt.template

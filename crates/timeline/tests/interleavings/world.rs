@@ -16,7 +16,7 @@ use crate::cluster::{APPS, Cluster, LAST_TEMPLATE, ROLLOUTS, app_key, rollout_ke
 use crate::oracle::truth;
 use crate::writes::{Fate, Write};
 
-/// Later than this, what is told is told late: the core's slack between two clocks.
+/// Later than this, what is seen is seen late: the core's slack between two clocks.
 const LATE: SignedDuration = SignedDuration::from_millis(900);
 
 const OPTIONS: Options = Options { links: Ways::Both, observe_only: false, export: false };
@@ -27,12 +27,12 @@ pub(crate) struct World {
     pub(crate) cluster: Cluster,
     pub(crate) operator: Engine,
     pub(crate) writes: Vec<Write>,
-    /// Turns of each Rollout that the operator was told of, and up to which one that is stored.
-    told: [usize; 2],
+    /// Turns of each Rollout that the operator has seen, and up to which one that is stored.
+    seen: [usize; 2],
     pub(crate) stored: [usize; 2],
     /// All writes to KeptnAppContexts that arrived at the API server.
     pub(crate) context_writes: Vec<ContextWrite>,
-    /// The newest version of each KeptnAppContext that the operator was told of.
+    /// The newest version of each KeptnAppContext that the operator has seen.
     known: BTreeMap<Key, u64>,
     /// Kinds that the API server does not serve for now.
     away: BTreeSet<Kind>,
@@ -46,7 +46,7 @@ impl World {
             cluster: Cluster::default(),
             operator: Engine::new(OPTIONS),
             writes: Vec::new(),
-            told: [0; 2],
+            seen: [0; 2],
             stored: [0; 2],
             context_writes: Vec::new(),
             known: BTreeMap::new(),
@@ -97,7 +97,7 @@ impl World {
             let blind = self.away.iter().any(|kind| !harmless.contains(kind));
             let links = matches!(effect, Effect::WriteContext(..));
             assert!(!(blind && links), "links are written on partial knowledge");
-            self.writes.push(Write { effect, told: self.told, answer: None, orphan: false });
+            self.writes.push(Write { effect, seen: self.seen, answer: None, orphan: false });
         }
         self.cluster.published.take(&mut self.operator);
         let due = self.operator.due();
@@ -108,20 +108,20 @@ impl World {
         );
     }
 
-    /// Tells the next event of a kind.
+    /// Delivers the next event of a kind.
     pub(crate) fn deliver(&mut self, kind: Kind) -> bool {
-        let told = self.tell(kind);
+        let delivered = self.deliver_one(kind);
         self.act();
-        told
+        delivered
     }
 
-    /// Tells all events in one burst, before anything follows from them.
+    /// Delivers all events in one burst, before anything follows from them.
     pub(crate) fn deliver_all(&mut self) {
-        while Kind::ALL.into_iter().any(|kind| self.tell(kind)) {}
+        while Kind::ALL.into_iter().any(|kind| self.deliver_one(kind)) {}
         self.act();
     }
 
-    fn tell(&mut self, kind: Kind) -> bool {
+    fn deliver_one(&mut self, kind: Kind) -> bool {
         let event = self.server.next_event(kind);
         let Some(event) = event.filter(|_| !self.away.contains(&kind)) else {
             return false;
@@ -130,7 +130,7 @@ impl World {
             && let Observation::Rollout(seen) = &event.observation
         {
             let r = index_of(&seen.key);
-            self.told[r] += 1;
+            self.seen[r] += 1;
             self.cluster.rollouts[r].late |= self.now.duration_since(event.at) > LATE;
         }
         self.know(&event.observation);
@@ -145,12 +145,12 @@ impl World {
         }
     }
 
-    /// The watch of a kind breaks and lists anew: what was on its way is never told.
+    /// The watch of a kind breaks and lists again: what was on its way is never delivered.
     pub(crate) fn relist(&mut self, kind: Kind) {
         if kind == Kind::Rollout {
             for r in 0..ROLLOUTS.len() {
                 let waiting = self.server.waiting(&rollout_key(r));
-                self.told[r] += waiting;
+                self.seen[r] += waiting;
                 self.cluster.rollouts[r].dropped |= waiting > 1;
                 self.cluster.rollouts[r].late |= waiting > 0;
             }
@@ -181,7 +181,7 @@ impl World {
     /// be on its way.
     pub(crate) fn crash(&mut self) {
         for r in 0..ROLLOUTS.len() {
-            let forgotten = self.told[r] - self.stored[r].min(self.told[r]);
+            let forgotten = self.seen[r] - self.stored[r].min(self.seen[r]);
             let waiting = self.server.waiting(&rollout_key(r));
             self.cluster.rollouts[r].dropped |= forgotten + waiting > 1;
             self.cluster.rollouts[r].late |= forgotten + waiting > 0;
@@ -271,20 +271,20 @@ impl World {
         let truth = truth(&self.cluster, app);
         let links = self.server.span_links(&app_key(app)).unwrap_or_default();
         let ours = self.server.ours(&app_key(app));
-        let told = || {
+        let state = || {
             let chains = (0..ROLLOUTS.len()).filter_map(|r| self.operator.chain(&rollout_key(r)));
             let chains: Vec<Vec<String>> = chains.map(|chain| described(&chain)).collect();
             format!("{}: {links:#?}, ours {ours:#?}; {truth:#?}; chains {chains:#?}", APPS[app])
         };
         for wanted in &truth.wanted {
             let entry = wanted.to_string();
-            assert!(links.contains(&entry), "{wanted} is missing; {}", told());
+            assert!(links.contains(&entry), "{wanted} is missing; {}", state());
         }
         for (index, entry) in ours.iter().enumerate() {
             let link = entry.parse().unwrap();
             let right = truth.wanted.contains(&link) || truth.allowed.contains(&link);
-            assert!(right, "{entry} is there and should not; {}", told());
-            assert!(!ours[..index].contains(entry), "{entry} is ours twice; {}", told());
+            assert!(right, "{entry} is there and should not; {}", state());
+            assert!(!ours[..index].contains(entry), "{entry} is ours twice; {}", state());
         }
     }
 

@@ -10,9 +10,9 @@ use crate::world::{World, index_of};
 /// A write of the operator's on its way to the API server, or the answer on its way back.
 pub(crate) struct Write {
     pub(crate) effect: Effect,
-    pub(crate) told: [usize; 2],
+    pub(crate) seen: [usize; 2],
     pub(crate) answer: Option<Answer>,
-    /// The operator that asked for it crashed: nobody waits for the answer.
+    /// The operator that asked for it crashed: the answer is not waited for.
     pub(crate) orphan: bool,
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum Answer {
 pub(crate) enum Fate {
     /// It is carried out.
     Done,
-    /// It is carried out, but the operator hears that it failed.
+    /// It is carried out, but the operator gets the answer that it failed.
     AnswerLost,
     /// It is not carried out.
     Refused,
@@ -83,7 +83,7 @@ impl World {
         };
         let r = index_of(key);
         if self.cluster.rollouts[r].uid.as_ref() == Some(&report.report.rollout_uid.to_string()) {
-            self.stored[r] = self.stored[r].max(write.told[r]);
+            self.stored[r] = self.stored[r].max(write.seen[r]);
         }
         let seen = RolloutTraceSeen {
             key: key.clone(),

@@ -1,4 +1,4 @@
-//! What holds of every journal, whatever is told and however absurd.
+//! What holds of every journal, whatever is seen and however absurd.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -14,12 +14,12 @@ use timeline::seen::{
 use crate::evidence;
 use crate::story::BEGIN;
 
-/// One thing that a journal is told.
+/// One thing that a journal takes in.
 #[derive(Debug, Clone)]
-enum Told {
+enum Input {
     Version(Box<Version>),
     Analysis(usize, AnalysisPhase, Option<Timestamp>),
-    Settle,
+    Tick,
     Deleted,
 }
 
@@ -167,7 +167,7 @@ fn version() -> impl Strategy<Value = Version> {
     })
 }
 
-fn told() -> impl Strategy<Value = Told> {
+fn input() -> impl Strategy<Value = Input> {
     let phases = prop::sample::select(vec![
         AnalysisPhase::Pending,
         AnalysisPhase::Running,
@@ -175,11 +175,11 @@ fn told() -> impl Strategy<Value = Told> {
         AnalysisPhase::Cancelled,
     ]);
     prop_oneof![
-        12 => version().prop_map(|version| Told::Version(Box::new(version))),
+        12 => version().prop_map(|version| Input::Version(Box::new(version))),
         4 => (0usize..30, phases, prop::option::of(time()))
-            .prop_map(|(index, phase, at)| Told::Analysis(index, phase, at)),
-        1 => Just(Told::Settle),
-        1 => Just(Told::Deleted),
+            .prop_map(|(index, phase, at)| Input::Analysis(index, phase, at)),
+        1 => Just(Input::Tick),
+        1 => Just(Input::Deleted),
     ]
 }
 
@@ -233,18 +233,18 @@ struct World {
 }
 
 impl World {
-    fn take(&mut self, told: &Told) -> Turn {
+    fn take(&mut self, input: &Input) -> Turn {
         let now = self.now;
-        match told {
-            Told::Version(version) => self.look(version),
-            Told::Analysis(index, phase, at) => {
+        match input {
+            Input::Version(version) => self.look(version),
+            Input::Analysis(index, phase, at) => {
                 let kind = AnalysisKind::Background;
                 let mut run = evidence::run(&format!("run-{index}"), kind, now);
                 (run.phase, run.started, run.completed) = (*phase, *at, *at);
                 self.journal.analysis_seen(&run, now)
             }
-            Told::Settle => self.journal.settle(now),
-            Told::Deleted => self.journal.deleted(Moment::observed(now)),
+            Input::Tick => self.journal.tick(now),
+            Input::Deleted => self.journal.deleted(Moment::observed(now)),
         }
     }
 
@@ -296,9 +296,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_journal_is_sound_and_what_is_told_twice_changes_nothing(
+    fn a_journal_is_sound_and_what_is_seen_twice_changes_nothing(
         started in time(),
-        story in prop::collection::vec((told(), 0i64..20_000), 1..60),
+        story in prop::collection::vec((input(), 0i64..20_000), 1..60),
     ) {
         let identity = AttemptId {
             rollout: Key::new("ns", "cart"),
@@ -312,25 +312,25 @@ proptest! {
             before: None,
             now: Timestamp::from_second(BEGIN).unwrap(),
         };
-        for (told, passed) in story {
+        for (input, passed) in story {
             world.now += jiff::SignedDuration::from_millis(passed);
             let before = world.journal.clone();
-            let turn = world.take(&told);
-            // That nobody waits for recovery any more is no fact of the attempt.
+            let turn = world.take(&input);
+            // That recovery is not waited for any more is no fact of the attempt.
             let gone = before.awaits_recovery() && !world.journal.awaits_recovery();
             prop_assert!((turn == Turn::Same) == (world.journal == before) || gone);
             assert_sound(&world.journal)?;
             let is = closed(&world.journal);
             prop_assert!(closed(&before).iter().all(|entry| is.contains(entry)));
             let after = world.journal.clone();
-            prop_assert_eq!(world.take(&told), Turn::Same, "{:?}", told);
+            prop_assert_eq!(world.take(&input), Turn::Same, "{:?}", input);
             prop_assert_eq!(&world.journal, &after);
-            // What is due can be decided: nobody is called in vain.
+            // What is due can be decided: no call is in vain.
             if let Some(due) = world.journal.due().filter(|due| *due <= world.now) {
-                let turn = world.journal.settle(world.now);
+                let turn = world.journal.tick(world.now);
                 prop_assert!(world.journal.due() != Some(due), "{:?} {:?}", turn, due);
             }
-            if let Told::Version(version) = told {
+            if let Input::Version(version) = input {
                 world.before = Some(version.rollout);
             }
         }

@@ -39,7 +39,7 @@ fn a_pause_that_began_at_no_time_began_when_it_was_seen() {
 fn a_pause_that_no_clock_can_end_and_a_count_that_is_full_end_nothing() {
     let plan = vec![StepPlan { seconds: Some(u64::MAX), ..step("pause", "") }];
     let mut story = Story::begins(Strategy::Canary, plan).gets_live("a").after(10).applies("b");
-    // As somebody may have stored it.
+    // As it may have been stored.
     story.journal_mut().closed = u32::MAX;
     let story = story.paused(PauseKind::Timed).after(60).promoted_by_hand().promoted().healthy();
     let journal = story.journal();
@@ -49,7 +49,7 @@ fn a_pause_that_no_clock_can_end_and_a_count_that_is_full_end_nothing() {
 }
 
 #[test]
-fn an_abort_before_the_start_is_dated_by_the_version_that_tells_it() {
+fn an_abort_before_the_start_is_dated_by_the_version_that_shows_it() {
     let story = Story::canary().after(100).applies("b").after(20);
     let at = story.now - SignedDuration::from_mins(1);
     let story = story.version(|rollout| {
@@ -119,7 +119,7 @@ fn words_of_others_are_cut_and_hold_no_control_characters() {
 #[test]
 fn a_pause_stays_below_its_step_though_that_begins_again_on_a_clock_that_ran_back() {
     let story = Story::canary().applies("b").after(20).reaches(1).paused(PauseKind::Timed);
-    let story = story.after(30).resumed_by_timer().after(40).settles();
+    let story = story.after(30).resumed_by_timer().after(40).waits_until_due();
     assert_eq!(story.journal().pauses[0].below, Some(1));
     let closed = story.journal().pauses[0].closed.unwrap();
     let left = spans::of(story.journal(), closed - 1, closed);

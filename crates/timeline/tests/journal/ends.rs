@@ -18,7 +18,7 @@ fn paused() -> Story {
 }
 
 #[test]
-fn an_abort_by_hand_is_dated_by_the_version_that_tells_it_and_explained_by_the_next() {
+fn an_abort_by_hand_is_dated_by_the_version_that_shows_it_and_explained_by_the_next() {
     let story = paused().after(5).version(|rollout| rollout.abort = true);
     // That is what the person asked for, and not yet what Argo did.
     assert_eq!(story.turn, Turn::Same);
@@ -50,7 +50,7 @@ fn an_abort_by_argo_ends_when_argo_says() {
 }
 
 #[test]
-fn an_abort_that_nobody_was_exposed_to_is_settled_as_it_ends() {
+fn an_abort_that_no_user_was_exposed_to_is_settled_as_it_ends() {
     let story = Story::canary()
         .after(10)
         .applies("b")
@@ -64,7 +64,7 @@ fn an_abort_that_nobody_was_exposed_to_is_settled_as_it_ends() {
 fn a_root_waits_a_minute_for_traffic_to_be_back_and_no_longer() {
     let story = paused().after(5).aborted("").after(10).version(|_| {});
     assert_eq!(story.journal().root_closed, None);
-    let story = story.settles();
+    let story = story.waits_until_due();
     assert_eq!(story.turn, Turn::Vital);
     assert!(story.journal().root_closed.is_some());
     assert_eq!(story.journal().settled, None);
@@ -127,7 +127,7 @@ fn what_is_deleted_closes_at_once() {
 }
 
 #[test]
-fn a_switch_back_after_a_failed_promotion_is_told_with_the_recovery() {
+fn a_switch_back_after_a_failed_promotion_is_shown_with_the_recovery() {
     let story = Story::blue_green().after(10).applies("b").after(5);
     let story = story.version(|rollout| rollout.progress.active = Some("b".into())).after(5);
     story
@@ -158,11 +158,11 @@ fn an_abort_waits_for_its_reason_where_argo_gives_it_a_version_later() {
     let aborted = paused().after(5).version(|rollout| {
         (rollout.abort, rollout.aborted_at) = (true, rollout.completed.map(|(_, at)| at));
     });
-    let told = aborted.clone().after_ms(20).aborted(why);
-    let failure = told.journal().failure.clone().unwrap();
+    let explained = aborted.clone().after_ms(20).aborted(why);
+    let failure = explained.journal().failure.clone().unwrap();
     assert_eq!(failure.cause, Some(AbortCause::StepAnalysis));
     // Nothing more is said: the root does not wait for ever.
     let silent = aborted.after(2).available(0);
     assert_eq!(silent.journal().root_closed, None);
-    assert!(silent.settles().journal().root_closed.is_some());
+    assert!(silent.waits_until_due().journal().root_closed.is_some());
 }

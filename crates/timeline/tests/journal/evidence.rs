@@ -88,7 +88,7 @@ fn running() -> (Story, AnalysisRunSeen) {
 }
 
 #[test]
-fn an_analysis_tells_its_own_times() {
+fn an_analysis_has_its_own_times() {
     let (story, mut run) = running();
     let story = story.after(2);
     run.phase = AnalysisPhase::Successful;
@@ -102,14 +102,14 @@ fn an_analysis_tells_its_own_times() {
         story.journal().analyses[0].metrics[0].measurements.iter().map(|m| &m.value).collect();
     assert_eq!(kept, ["4", "5", "6"]);
     let over = story.journal().clone();
-    // What a collector of garbage or a person does to it afterwards is not told.
+    // What a collector of garbage or a person does to it afterwards is not recorded.
     run.phase = AnalysisPhase::Failed;
     let story = story.analysed(&run);
     assert_eq!((story.journal(), story.turn), (&over, Turn::Same));
 }
 
 #[test]
-fn an_analysis_that_fails_explains_the_abort_in_whichever_order_they_are_told() {
+fn an_analysis_that_fails_explains_the_abort_in_whichever_order_they_are_seen() {
     let why = ": Step-based analysis phase error/failed: Metric \"success-rate\" assessed Failed";
     for analysis_first in [true, false] {
         let (story, mut run) = running();
@@ -164,9 +164,9 @@ fn the_root_waits_for_an_analysis_that_ends_a_little_later() {
 }
 
 #[test]
-fn the_root_waits_half_a_minute_for_an_analysis_that_nobody_ends() {
+fn the_root_waits_half_a_minute_for_an_analysis_that_does_not_end() {
     let (story, _) = running();
-    let story = story.after(2).aborted("").after(1).available(0).settles();
+    let story = story.after(2).aborted("").after(1).available(0).waits_until_due();
     assert_eq!(story.turn, Turn::Vital);
     story.reads(&[
         "step 0 setWeight 20 Completed ~20..30.1",
@@ -319,7 +319,7 @@ fn a_promoted_attempt_has_not_failed() {
 }
 
 /// The values of a journal's entries as JSON, without the keys that all entries share: times are
-/// milliseconds since the story began, and a letter for who says so.
+/// milliseconds since the story began, and a letter for its source.
 fn table(value: &serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
@@ -361,7 +361,7 @@ fn a_journal_of_fifty_steps_and_twenty_analyses_is_small() {
     }
     let journal = story.journal();
     assert_eq!((journal.steps.len(), journal.analyses.len()), (50, 20));
-    // What failed at last is told in full.
+    // What failed at last is kept in full.
     assert_eq!(journal.analyses[19].metrics.len(), 3);
     assert_eq!(journal.analyses[19].message.len(), 256);
     assert!(journal.cut > 0);

@@ -113,7 +113,7 @@ fn a_header_route_exposes_pods_that_are_there_until_it_is_taken_away() {
 }
 
 #[test]
-fn a_mirror_route_exposes_nobody() {
+fn a_mirror_route_exposes_no_user() {
     let story = routed(vec![step("setMirrorRoute", "mirror"), step("pause", "")]);
     let story = ready(story.after(10).applies("b"), "b", 1).reaches(1).after(5);
     assert_eq!(exposed_at(&story), None);
@@ -147,7 +147,7 @@ fn the_pods_of_an_experiment_are_behind_the_service_where_there_is_no_router() {
 }
 
 #[test]
-fn a_weight_that_is_left_when_an_unseen_abort_is_found_exposed_somebody() {
+fn a_weight_that_is_left_when_an_unseen_abort_is_found_exposed_users() {
     let story = routed(vec![step("setWeight", "20")]).after(10).applies("b").after(5);
     let story = story.while_away(|story| weighs(story.after(5), 20, "b").after(60).aborted(""));
     assert_eq!(story.journal().exposed_at.map(|at| at.source), Some(Source::Inferred));
@@ -157,11 +157,12 @@ fn a_weight_that_is_left_when_an_unseen_abort_is_found_exposed_somebody() {
 #[test]
 fn a_recovery_minutes_later_changes_no_span_and_is_kept_beside_them() {
     let story = weighs(routed(vec![step("setWeight", "20")]).after(10).applies("b"), 20, "b");
-    let story = story.after(5).aborted("").after(2).settles().settles().settles();
+    let story =
+        story.after(5).aborted("").after(2).waits_until_due().waits_until_due().waits_until_due();
     let (closed, root) = (story.journal().closed, story.journal().root_closed);
     assert!(root.is_some() && story.journal().awaits_recovery());
     let before = story.journal().clone();
-    let told = lines(&before);
+    let reads = lines(&before);
     // Some of it is no recovery.
     let story = weighs(story.after(200), 5, "b");
     assert_eq!((story.turn, story.journal()), (Turn::Same, &before));
@@ -170,7 +171,7 @@ fn a_recovery_minutes_later_changes_no_span_and_is_kept_beside_them() {
     let journal = story.journal();
     assert!(journal.recovered.is_some_and(|at| seconds(at.at) > 400.0));
     assert_eq!((journal.settled, journal.closed, journal.root_closed), (None, closed, root));
-    assert_eq!(lines(journal), told);
+    assert_eq!(lines(journal), reads);
     assert!(journal.continues(&before) && !journal.awaits_recovery());
     // Once.
     let known = journal.recovered;
@@ -190,7 +191,7 @@ fn without_a_router_traffic_is_back_when_no_pod_is_ready() {
 }
 
 #[test]
-fn nobody_waits_for_the_traffic_of_pods_that_a_retry_has() {
+fn the_traffic_of_pods_that_a_retry_has_is_not_waited_for() {
     let story = Story::canary().after(10).applies("b").after(5).available(1).reaches(1);
     let story = story.after(5).aborted("").after(2).retried().after(9);
     // It is stopped too, and its pods go.
@@ -274,7 +275,7 @@ fn a_single_step_that_argo_did_not_wait_for_was_skipped() {
 }
 
 #[test]
-fn a_pause_that_nobody_saw_begin_was_not_skipped() {
+fn a_pause_whose_start_was_not_seen_was_not_skipped() {
     let plan = vec![step("setWeight", "20"), step("pause", ""), step("setWeight", "50")];
     let story = Story::begins(Strategy::Canary, plan).gets_live("a").after(10).applies("b");
     let story = story.while_away(|story| story.after(5).reaches(1)).after(1).reaches(2);

@@ -1,4 +1,4 @@
-//! What nobody saw: it is bounded and said, not invented.
+//! What was not seen: it is bounded and marked, not invented.
 
 use jiff::SignedDuration;
 use timeline::base::{Phase, Turn};
@@ -47,7 +47,7 @@ fn steps_that_pass_unseen_are_bounded_by_the_pause_that_is_seen_then() {
 }
 
 #[test]
-fn a_pause_of_days_whose_end_nobody_saw_has_honest_bounds() {
+fn a_pause_of_days_whose_end_was_not_seen_has_honest_bounds() {
     let plan = vec![step("pause", "259200s"), step("setWeight", "50")];
     let story = Story::begins(timeline::seen::Strategy::Canary, plan).gets_live("a");
     let story = story.applies("b").paused(PauseKind::Timed).after(DAY);
@@ -89,7 +89,7 @@ fn an_abort_while_away_is_dated_by_argo_and_what_led_to_it_is_not() {
 }
 
 #[test]
-fn an_analysis_of_a_later_step_tells_how_far_an_abort_while_away_was() {
+fn an_analysis_of_a_later_step_shows_how_far_an_abort_while_away_was() {
     let story = Story::canary().applies("b").after(20).reaches(1).paused(PauseKind::Timed);
     let story = story.while_away(|story| {
         let story = story.after(10).aborted(": because").after(100);
@@ -140,7 +140,7 @@ fn what_was_superseded_while_away_ended_after_it_was_last_seen() {
 }
 
 #[test]
-fn an_attempt_that_is_under_way_at_first_sight_is_rebuilt_from_what_still_tells() {
+fn an_attempt_that_is_under_way_at_first_sight_is_rebuilt_from_what_is_left() {
     let story = Story::canary().while_away(|story| {
         story
             .applies("b")
@@ -217,12 +217,12 @@ fn steps_that_were_changed_while_away_are_known_by_their_plan() {
 }
 
 #[test]
-fn the_same_look_after_a_gap_tells_nothing_new() {
+fn the_same_look_after_a_gap_shows_nothing_new() {
     let story = Story::canary().applies("b").after(20).reaches(1).paused(PauseKind::Timed);
     let mut story = story.while_away(|story| story.after(30).resumed_by_timer());
     let before = story.journal().clone();
     story.before = None;
-    let story = story.told();
+    let story = story.observed();
     assert_eq!((story.journal(), story.turn), (&before, Turn::Same));
 }
 

@@ -5,7 +5,7 @@ use timeline::journal::Journal;
 
 use crate::story::{BEGIN, Story};
 
-/// Seconds since the story began, and who says so: `~` told by an object, `?` inferred.
+/// Seconds since the story began, and from where: `~` from a timestamp of an object, `?` inferred.
 pub(crate) fn when(moment: Moment) -> String {
     let seconds = |at: jiff::Timestamp| {
         let tenths = (at.as_millisecond() - BEGIN * 1000) / 100;

@@ -1,4 +1,4 @@
-//! The fold of a journal, told as stories: what Argo writes, and the timeline that comes of it.
+//! The fold of a journal, as stories: what Argo writes, and the timeline that comes of it.
 
 #![expect(clippy::unwrap_used, reason = "what a story does not have fails the test")]
 
@@ -167,7 +167,7 @@ fn changed_steps_begin_again_in_the_same_attempt() {
         "step 0 setWeight 10 Running 36.1..",
     ];
     let story = story.reads(&expected).marks(&["StepsChanged 36.1"]);
-    assert_eq!(story.told().turn, Turn::Same);
+    assert_eq!(story.observed().turn, Turn::Same);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn steps_that_change_at_the_first_of_them_begin_again_too() {
     let before = again.before.as_mut().unwrap();
     before.progress.steps = canary();
     before.progress.step_hash = Some("steps-1".into());
-    assert_eq!(again.told().turn, Turn::Same);
+    assert_eq!(again.observed().turn, Turn::Same);
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn weights_follow_each_other_and_end_with_the_attempt() {
     let story = Story::canary().version(weigh(0)).applies("b").after(20).version(weigh(20));
     assert!(story.journal().exposed);
     let story = story.after(5).reaches(1).after(30).reaches(2).version(weigh(50)).after(5);
-    let story = story.aborted("").after(1).version(weigh(0)).settles();
+    let story = story.aborted("").after(1).version(weigh(0)).waits_until_due();
     assert_eq!(story.journal().max_weight(), Some(50));
     story.reads(&[
         "step 0 setWeight 20 Completed ~10..35.1",
@@ -325,7 +325,7 @@ fn scaling_and_restarts_are_marks_and_an_autoscaler_leaves_room_for_others() {
     assert_eq!(story.journal().marks.len(), 5);
     assert_eq!(story.journal().cut, 32);
     let marks = story.journal().marks.clone();
-    let story = story.after(1).told();
+    let story = story.after(1).observed();
     assert_eq!((story.journal().cut, &story.journal().marks), (32, &marks));
 }
 
@@ -341,6 +341,6 @@ fn what_is_over_never_changes() {
         .after(5)
         .reaches(1)
         .paused(PauseKind::Timed)
-        .settles();
+        .waits_until_due();
     assert_eq!((story.journal(), story.turn), (&over, Turn::Same));
 }

@@ -82,8 +82,8 @@ fn after_half_a_minute_it_is_placed_with_what_is_known() {
     assert_eq!(due, with.journal.started.at + SignedDuration::from_secs(30));
     let own = WithKeptn::new().journal;
     for (mut journal, inside) in [(with.journal, true), (own, false)] {
-        assert_eq!(journal.settle(due - SignedDuration::from_millis(1)), Turn::Same);
-        assert_eq!(journal.settle(due), Turn::Moved);
+        assert_eq!(journal.tick(due - SignedDuration::from_millis(1)), Turn::Same);
+        assert_eq!(journal.tick(due), Turn::Moved);
         assert_eq!(journal.placed.unwrap().parent.is_some(), inside);
         assert_eq!(journal.due(), None);
     }
@@ -95,7 +95,7 @@ fn nothing_is_placed_before_a_look_of_this_process() {
     with.journal.memory = timeline::journal::Memory::default();
     assert_eq!(with.journal.due(), None);
     let late = with.story.now + SignedDuration::from_hours(1);
-    assert_eq!(with.journal.settle(late), Turn::Same);
+    assert_eq!(with.journal.tick(late), Turn::Same);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_commit_that_several_revisions_are_made_of_is_believed_after_ten_seconds() {
     let mut journal = annotated_later().journal().clone();
     let due = journal.due().unwrap();
     assert_eq!(due, journal.started.at + SignedDuration::from_secs(10));
-    assert_eq!(journal.settle(due), Turn::Moved);
+    assert_eq!(journal.tick(due), Turn::Moved);
     assert!(journal.placed.is_some());
     assert_eq!(journal.facts.commit.as_deref(), Some("aaaa"));
     assert_eq!(journal.due(), None);
@@ -163,7 +163,7 @@ fn what_is_live_already_brings_no_other_commit() {
 }
 
 #[test]
-fn a_name_and_a_version_that_nobody_gave_are_taken_from_the_next_best() {
+fn a_name_and_a_version_that_are_not_given_are_taken_from_the_next_best() {
     let with = WithKeptn::new();
     let mut story = with.story;
     story.journals.pop();

@@ -109,7 +109,7 @@ fn a_deadline_that_passed_is_why_a_person_stopped_it() {
     let overdue = begun().pods(&[creating()]).after(60).says("ProgressDeadlineExceeded", TIMED_OUT);
     let asked = overdue.clone().after(3).version(|rollout| rollout.abort = true);
     for stopped in [overdue.clone().aborted(""), asked.after_ms(100).aborted("")] {
-        stopped.available(0).settles().is("Aborted DeadlineExceeded Manual");
+        stopped.available(0).waits_until_due().is("Aborted DeadlineExceeded Manual");
     }
     // Pods go before it, also those that only run: Argo says that they had their time.
     let pods = overdue.starting();
@@ -182,7 +182,7 @@ fn a_spec_that_argo_refuses_is_shown_as_long_as_it_does() {
 }
 
 #[test]
-fn a_condition_of_another_attempt_blames_nobody_else() {
+fn a_condition_of_another_attempt_blames_no_other() {
     // The deadline of the one before, until this one progresses.
     let story = Story::canary().after(10).says("ProgressDeadlineExceeded", TIMED_OUT).after(60);
     let story = story.applies("b");
@@ -298,7 +298,7 @@ fn an_analysis_that_a_person_accepted_is_no_reason_any_more() {
         paused.clone().aborted("").is("Aborted AnalysisInconclusive Manual");
         let accepted = paused.promoted_by_hand().is("Progressing - -");
         accepted.clone().analysed(&run).version(|_| {}).is("Progressing - -");
-        // Nobody has accepted the next one.
+        // The next one has not been accepted.
         let later = accepted.clone().after(20);
         let next = AnalysisRunSeen {
             uid: "uid-of-next".to_owned(),
@@ -314,13 +314,13 @@ fn an_analysis_that_a_person_accepted_is_no_reason_any_more() {
 }
 
 #[test]
-fn a_promoted_attempt_keeps_no_class_whoever_says_that_it_was_promoted() {
+fn a_promoted_attempt_keeps_no_class_whatever_says_that_it_was_promoted() {
     let story = begun();
     let crashed = story.out_of_memory(3, 2);
     let mut story = story.pods(std::slice::from_ref(&crashed));
-    let mut told = story.journal().clone();
-    told.ended_as(Phase::Promoted, timeline::base::Moment::status(story.now), story.now);
-    assert_eq!(said(&told), "Promoted - -");
+    let mut over = story.journal().clone();
+    over.ended_as(Phase::Promoted, timeline::base::Moment::status(story.now), story.now);
+    assert_eq!(said(&over), "Promoted - -");
     story = story.reaches(4).promoted().is("Promoted - -");
     story.pods(&[crashed]).is("Promoted - -");
 }
@@ -352,9 +352,9 @@ fn events_are_read_where_pods_are_silent_and_nothing_better_is_known() {
     assert!(story.journal().wants_events(story.now));
     let due = story.journal().due().unwrap();
     assert_eq!(due.duration_since(story.now).as_secs(), 15, "and again, later each time");
-    let mut told = creating();
-    told.event = Some(("FailedMount".to_owned(), "secret \"cart-tls\" not found".to_owned()));
-    let story = story.pods(&[told]).is("Progressing VolumeFailed -");
+    let mut stuck = creating();
+    stuck.event = Some(("FailedMount".to_owned(), "secret \"cart-tls\" not found".to_owned()));
+    let story = story.pods(&[stuck]).is("Progressing VolumeFailed -");
     assert!(!story.journal().wants_events(story.now));
     let story = story.after(5).pods(&[ready()]).is("Progressing - -");
     assert!(!story.journal().wants_events(story.now));

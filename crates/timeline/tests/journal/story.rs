@@ -1,5 +1,5 @@
 //! A Rollout as Argo writes it, version by version, in the order of the recordings; folded into a
-//! chain and into the journals of its attempts as it is told.
+//! chain and into the journals of its attempts as it is seen.
 
 use jiff::{SignedDuration, Timestamp};
 use timeline::Key;
@@ -11,7 +11,7 @@ use timeline::seen::{
     RolloutSeen, StepPlan, Strategy, Template, Workload,
 };
 
-/// When a story begins. Versions come a tenth of a second after what they tell.
+/// When a story begins. Versions come a tenth of a second after what they show.
 pub(crate) const BEGIN: i64 = 1_800_000_000;
 
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl Story {
             revision: 0,
             away: false,
         }
-        .told()
+        .observed()
     }
 
     /// A canary with revision 1 of hash `a` live.
@@ -118,7 +118,7 @@ impl Story {
         let before = self.rollout.clone();
         change(&mut self.rollout);
         if !self.away {
-            self = self.told();
+            self = self.observed();
             self.before = Some(self.rollout.clone());
         } else if self.rollout != before {
             self.before = None;
@@ -256,7 +256,7 @@ impl Story {
         self.clone().version(|_| {})
     }
 
-    /// The operator is not told of these versions, but of how things are after them.
+    /// The operator does not see these versions, but how things are after them.
     pub(crate) fn while_away(mut self, versions: impl FnOnce(Self) -> Self) -> Self {
         self.away = true;
         let mut story = versions(self);
@@ -266,17 +266,17 @@ impl Story {
     }
 
     /// Nothing arrives until it is due.
-    pub(crate) fn settles(mut self) -> Self {
+    pub(crate) fn waits_until_due(mut self) -> Self {
         if let Some(due) = self.journal().due() {
             self.now = self.now.max(due);
             let now = self.now;
-            self.turn = self.journal_mut().settle(now);
+            self.turn = self.journal_mut().tick(now);
         }
         self
     }
 
-    /// Tells the version to the chain, and to the journals oldest first.
-    pub(crate) fn told(mut self) -> Self {
+    /// Shows the version to the chain, and to the journals oldest first.
+    pub(crate) fn observed(mut self) -> Self {
         let sets: Vec<_> = self.sets.iter().collect();
         self.chain.observe(&self.rollout, &sets, self.now);
         self.turn = Turn::Same;
@@ -292,7 +292,7 @@ impl Story {
             let known = self.journals.iter().position(|journal| journal.identity == identity);
             let known = match known {
                 Some(known) => known,
-                // What was over before anybody looked has no journal.
+                // What was over at first sight has no journal.
                 None if index > 0 => continue,
                 None => {
                     let started = Moment::observed(attempt.started);

@@ -86,7 +86,7 @@ fn what_goes_live_at_the_next_try_never_had_its_traffic_taken_back() {
     // The same where the root span had closed long before.
     let story = routed(&[("setWeight", "20"), ("pause", "")]);
     let story = story.applies("b").available(1).version(weigh("b", 20)).after(5).aborted("");
-    let story = story.after(100).settles().after(5);
+    let story = story.after(100).waits_until_due().after(5);
     assert!(story.journal().awaits_recovery());
     let story = story.retried().after(5).promoted().version(weigh("b", 0));
     assert_eq!((first(&story).settled, first(&story).recovered), (None, None));

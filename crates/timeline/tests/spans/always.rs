@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn a_journal_that_somebody_broke_harms_nobody(
+    fn a_broken_journal_does_no_harm(
         journal in journals(),
         broken in prop::collection::vec(prop::option::of(0u32..5), 24),
         root in prop::option::of(any::<u32>()),

@@ -368,7 +368,7 @@ fn give_numbers(journal: &mut Journal, order: &[u32]) {
 }
 
 /// The same journal as it was when only `until` entries had ended, and nothing else was known that
-/// is told by the end.
+/// the end shows.
 pub(crate) fn earlier(journal: &Journal, until: u32) -> Journal {
     let mut earlier = journal.clone();
     for closed in numbers(&mut earlier) {

@@ -1,5 +1,5 @@
 //! Spans as a pure function of a journal: what they look like, what always holds of them, and that
-//! `docs/spans.md` tells the truth about them.
+//! `docs/spans.md` says the truth about them.
 
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 

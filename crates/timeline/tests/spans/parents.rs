@@ -6,7 +6,7 @@ use timeline::seen::AnalysisKind;
 use timeline::spans;
 use timeline::spans::{Parent, Span};
 
-use crate::rich::{analysis, at, attempt, between, number, pause, seen, step, told, trace};
+use crate::rich::{analysis, at, attempt, between, number, pause, seen, stated, step, trace};
 use timeline::base::Moment;
 
 fn made(journal: &Journal) -> Vec<Span> {
@@ -90,8 +90,8 @@ fn where_steps_begin_again_a_pause_stays_with_the_step_of_its_time() {
         step(0, "pause", "60s", seen("10:00:31"), seen("10:01:31")),
     ];
     journal.pauses = vec![
-        pause(Some(0), told("10:00:00"), seen("10:00:30")),
-        pause(Some(0), told("10:00:31"), seen("10:01:31")),
+        pause(Some(0), stated("10:00:00"), seen("10:00:30")),
+        pause(Some(0), stated("10:00:31"), seen("10:01:31")),
     ];
     number(&mut journal);
     let step = |n: &str| journal.identity.span(&["step", n]);
@@ -104,7 +104,7 @@ fn where_steps_begin_again_a_pause_stays_with_the_step_of_its_time() {
 }
 
 #[test]
-fn a_step_whose_start_nobody_saw_may_have_begun_before_its_analysis() {
+fn a_step_whose_start_was_not_seen_may_have_begun_before_its_analysis() {
     let cases = [
         (between("10:00:00", "10:05:00"), true),
         (Moment::inferred(None, at("10:05:00")), true),
@@ -116,7 +116,7 @@ fn a_step_whose_start_nobody_saw_may_have_begun_before_its_analysis() {
     for (began, below_the_step) in cases {
         let mut journal = attempt("h", 1);
         journal.steps = vec![step(2, "analysis", "t", began, seen("10:06:00"))];
-        let mut run = analysis("a", AnalysisKind::Step, told("10:01:00"), told("10:02:00"));
+        let mut run = analysis("a", AnalysisKind::Step, stated("10:01:00"), stated("10:02:00"));
         run.step = Some(2);
         journal.analyses = vec![run];
         number(&mut journal);

@@ -19,7 +19,7 @@ pub(crate) fn seen(time: &str) -> Moment {
     Moment::observed(at(time))
 }
 
-pub(crate) fn told(time: &str) -> Moment {
+pub(crate) fn stated(time: &str) -> Moment {
     Moment::status(at(time))
 }
 
@@ -91,8 +91,8 @@ fn measured(phase: AnalysisPhase, value: &str, message: &str, time: &str) -> Mea
         phase,
         value: value.to_owned(),
         message: message.to_owned(),
-        started: told(time),
-        ended: told(time),
+        started: stated(time),
+        ended: stated(time),
     }
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn canary_whose_analysis_fails() -> Journal {
     journal.placed = Some(Placement::inside(trace(0xaaaa)));
     journal.phase = Phase::Aborted;
     journal.exposed = true;
-    journal.ended = Some(told("10:07:30"));
+    journal.ended = Some(stated("10:07:30"));
     journal.settled = Some(seen("10:07:42.500"));
     journal.facts = Facts {
         replica_set: Some("cart-7d9c6b5f4".to_owned()),
@@ -158,23 +158,23 @@ pub(crate) fn canary_whose_analysis_fails() -> Journal {
         step(2, "experiment", "baseline", seen("10:00:33"), seen("10:02:40")),
         step(3, "setCanaryScale", "", seen("10:02:40"), seen("10:02:40")),
         step(4, "pause", "", seen("10:02:40"), seen("10:05:00.750")),
-        step(5, "analysis", "success-rate", seen("10:05:00.750"), told("10:07:30")),
+        step(5, "analysis", "success-rate", seen("10:05:00.750"), stated("10:07:30")),
     ];
     journal.steps[3].result = StepResult::Unobserved;
     journal.steps[5].result = StepResult::Stopped;
     journal.pauses = vec![
-        pause(Some(1), told("10:00:02"), seen("10:00:33")),
+        pause(Some(1), stated("10:00:02"), seen("10:00:33")),
         Pause {
             kind: PauseKind::Manual,
             planned: None,
             resumed_by: Some(ResumedBy::Person),
-            ..pause(Some(4), told("10:02:40"), seen("10:05:00.750"))
+            ..pause(Some(4), stated("10:02:40"), seen("10:05:00.750"))
         },
     ];
     journal.weights = vec![Weight {
         percent: 20,
         started: seen("10:00:00.900"),
-        ended: Some(told("10:07:30")),
+        ended: Some(stated("10:07:30")),
         closed: None,
     }];
     journal.experiments = vec![Experiment {
@@ -183,8 +183,8 @@ pub(crate) fn canary_whose_analysis_fails() -> Journal {
         step: Some(2),
         phase: AnalysisPhase::Inconclusive,
         message: "Assessed inconclusive".to_owned(),
-        started: told("10:00:33"),
-        ended: Some(told("10:02:40")),
+        started: stated("10:00:33"),
+        ended: Some(stated("10:02:40")),
         closed: None,
         below: None,
     }];
@@ -199,7 +199,7 @@ pub(crate) fn canary_whose_analysis_fails() -> Journal {
         pod: None,
         container: None,
         image: None,
-        at: told("10:07:30"),
+        at: stated("10:07:30"),
     });
     number(&mut journal);
     journal
@@ -224,12 +224,12 @@ fn analyses() -> Vec<Analysis> {
             0,
             vec![measured(Inconclusive, "NaN", "", "10:03:00")],
         )],
-        ..analysis("a0", AnalysisKind::Background, told("10:00:00"), told("10:07:31"))
+        ..analysis("a0", AnalysisKind::Background, stated("10:00:00"), stated("10:07:31"))
     };
     let of_experiment = Analysis {
         step: Some(2),
         phase: Inconclusive,
-        ..analysis("a1", AnalysisKind::Experiment, told("10:00:40"), told("10:02:30"))
+        ..analysis("a1", AnalysisKind::Experiment, stated("10:00:40"), stated("10:02:30"))
     };
     let rates = vec![
         measured(Successful, "0.99", "", "10:05:10"),
@@ -254,8 +254,8 @@ fn analyses() -> Vec<Analysis> {
                 )
             },
         ],
-        // Told to the second, so before the step that it belongs to.
-        ..analysis("a2", AnalysisKind::Step, told("10:05:00"), told("10:07:29"))
+        // Written to the second, so before the step that it belongs to.
+        ..analysis("a2", AnalysisKind::Step, stated("10:05:00"), stated("10:07:29"))
     };
     vec![background, of_experiment, of_step]
 }
@@ -265,8 +265,8 @@ pub(crate) fn blue_green_that_is_promoted() -> Journal {
     let mut journal = attempt("66f8d", 2);
     journal.phase = Phase::Promoted;
     journal.exposed = true;
-    journal.ended = Some(told("10:02:10"));
-    journal.settled = Some(told("10:02:40"));
+    journal.ended = Some(stated("10:02:10"));
+    journal.settled = Some(stated("10:02:40"));
     journal.facts.replica_set = Some("cart-66f8d".to_owned());
     journal.facts.strategy = Some(Strategy::BlueGreen);
     journal.facts.upgrade = true;
@@ -275,10 +275,10 @@ pub(crate) fn blue_green_that_is_promoted() -> Journal {
         kind: PauseKind::BlueGreen,
         planned: None,
         resumed_by: Some(ResumedBy::FullPromotion),
-        ..pause(None, told("10:01:00"), seen("10:02:00"))
+        ..pause(None, stated("10:01:00"), seen("10:02:00"))
     }];
     journal.analyses =
-        vec![analysis("b0", AnalysisKind::PrePromotion, told("10:00:20"), told("10:00:50"))];
+        vec![analysis("b0", AnalysisKind::PrePromotion, stated("10:00:20"), stated("10:00:50"))];
     let switch = |service, time| Switch { service, at: seen(time), to_new: true, closed: None };
     journal.switches =
         vec![switch(Service::Preview, "10:00:04.010"), switch(Service::Active, "10:02:01")];
@@ -288,7 +288,7 @@ pub(crate) fn blue_green_that_is_promoted() -> Journal {
     journal
 }
 
-/// First seen on its way, an image that nobody has, and the deadline that ends it.
+/// First seen on its way, an image that does not exist, and the deadline that ends it.
 pub(crate) fn bad_image_until_the_deadline() -> Journal {
     let mut journal = attempt("5b9", 0);
     journal.identity.number = 2;
@@ -321,7 +321,7 @@ pub(crate) fn bad_image_until_the_deadline() -> Journal {
         (MarkKind::DeadlineExceeded, "10:10:00"),
     ];
     journal.marks = kinds
-        .map(|(kind, time)| Mark { kind, at: told(time), note: "see the Rollout".to_owned() })
+        .map(|(kind, time)| Mark { kind, at: stated(time), note: "see the Rollout".to_owned() })
         .into_iter()
         .collect();
     let gap = Mark {

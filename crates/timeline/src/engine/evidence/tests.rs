@@ -35,7 +35,7 @@ fn experiment(name: &str, revision: i64) -> ExperimentSeen {
 }
 
 #[test]
-fn a_run_is_of_the_step_of_its_experiment_whichever_is_told_first() {
+fn a_run_is_of_the_step_of_its_experiment_whichever_is_seen_first() {
     let experiment = experiment("cart-abc-2-3", 2);
     let rollout = Key::new("shop", "cart");
     let mut evidence = Evidence::default();
@@ -181,7 +181,7 @@ fn the_newest_event_of_a_pod_says_what_holds_it_up() {
 }
 
 #[test]
-fn what_is_told_before_the_version_that_begins_its_revision_is_kept() {
+fn what_is_seen_before_the_version_that_begins_its_revision_is_kept() {
     let rollout = Key::new("shop", "cart");
     let mut evidence = Evidence::default();
     evidence.experiment(experiment("cart-abc-2-3", 2));

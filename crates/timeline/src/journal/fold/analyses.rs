@@ -1,4 +1,4 @@
-//! AnalysisRuns: they tell their own times.
+//! AnalysisRuns: they have their own times.
 
 use std::cmp::Reverse;
 
@@ -70,10 +70,10 @@ impl Journal {
             self.cut(&("metric", &run.uid, metric));
         }
         if is_over(run.phase) {
-            let told = self.told("analysis", run.completed, Some(started.at), now);
+            let stated = self.stated_time("analysis", run.completed, Some(started.at), now);
             let seen =
                 if new { Moment::inferred(Some(started.at), now) } else { Moment::observed(now) };
-            analysis.ended = Some(told.unwrap_or(seen).not_before(started.at));
+            analysis.ended = Some(stated.unwrap_or(seen).not_before(started.at));
             analysis.closed = Some(self.next_closed());
         }
         if analysis.ended.is_some() {
@@ -95,8 +95,8 @@ impl Journal {
     fn new_analysis(&mut self, uid: String, run: &AnalysisRunSeen, now: Timestamp) -> Analysis {
         // Argo sets no startedAt where the arguments of a run cannot be resolved.
         let started = self
-            .told("analysis", run.started, None, now)
-            .or_else(|| self.told("analysis", run.created, None, now))
+            .stated_time("analysis", run.started, None, now)
+            .or_else(|| self.stated_time("analysis", run.created, None, now))
             .unwrap_or(Moment::observed(now));
         Analysis {
             name: clean(&run.key.name, NAME),
@@ -150,9 +150,10 @@ impl Journal {
     ) -> Measurement {
         let bound = analysis.at;
         let unknown = Moment::inferred(Some(bound), bound.max(now));
-        let started = self.told("measurement", seen.started, Some(bound), now).unwrap_or(unknown);
+        let started =
+            self.stated_time("measurement", seen.started, Some(bound), now).unwrap_or(unknown);
         let ended = self
-            .told("measurement", seen.finished, Some(started.at), now)
+            .stated_time("measurement", seen.finished, Some(started.at), now)
             .unwrap_or(unknown)
             .not_before(started.at);
         Measurement {

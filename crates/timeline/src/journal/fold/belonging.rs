@@ -40,7 +40,7 @@ fn step_at(
 ) -> Option<u32> {
     let index = index?;
     let begun = |step: &Step, by: Timestamp| {
-        // Argo tells times to the second, and we see them to the millisecond.
+        // Argo writes times to the second, and we see them to the millisecond.
         step.index == index && earliest(step.started) <= by.as_second()
     };
     let last = steps.iter().rposition(|step| begun(step, started.at));

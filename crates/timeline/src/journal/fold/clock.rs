@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::{Journal, MarkKind};
 use crate::base::Moment;
 
-/// How the note begins that tells of the time of a commit, which is of another clock.
+/// How the note about the time of a commit begins, which is of another clock.
 pub(super) const COMMIT_TIME: &str = "commit time: ";
 /// A clock that is further ahead than this is wrong.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
@@ -39,9 +39,9 @@ pub(super) fn seconds(seconds: u64) -> SignedDuration {
 }
 
 impl Journal {
-    /// A time that an object tells, if it can be right: `what` happened then, and not before
+    /// A time that an object states, if it can be right: `what` happened then, and not before
     /// `bound`.
-    pub(super) fn told(
+    pub(super) fn stated_time(
         &mut self,
         what: &str,
         at: Option<Timestamp>,

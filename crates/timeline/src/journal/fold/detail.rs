@@ -15,7 +15,7 @@ const ENTRY: usize = 40;
 const SHORT: usize = 64;
 
 /// Shortens an analysis to what the others leave it. Gives the names of the metrics that had to
-/// go, the least telling first.
+/// go, the least important first.
 pub(super) fn fit(analysis: &mut Analysis, others: &[Analysis]) -> Vec<String> {
     let others = others.iter().filter(|other| other.uid != analysis.uid);
     let used: usize = others.map(|other| cost(&other.message, &other.metrics)).sum();

@@ -29,11 +29,11 @@ impl Journal {
         self.follow_recovery(view);
     }
 
-    /// Argo tells when it aborted and when it promoted. A time of another object became the
+    /// Argo says when it aborted and when it promoted. A time of another object became the
     /// attempt's end where it was replaced by one that began then.
     fn end_moment(&mut self, view: &View<'_>) -> Moment {
         let (attempt, rollout) = (view.look.attempt, view.look.rollout);
-        let told = match attempt.phase {
+        let stated = match attempt.phase {
             Phase::Aborted => rollout.aborted_at,
             Phase::Promoted => rollout.completed.and_then(|(done, at)| done.then_some(at)),
             _ => None,
@@ -41,10 +41,10 @@ impl Journal {
         let ended = attempt.ended.unwrap_or(view.look.now);
         let bound = Some(self.started.at);
         // The chain moves an end that lies before the start.
-        let moved = attempt.phase == Phase::Aborted && told.is_some_and(|at| at < ended);
-        if told == Some(ended) || (moved && ended == attempt.started) {
-            let told = self.told("end", told, bound, view.now);
-            return told.unwrap_or_else(|| view.when()).not_before(self.started.at);
+        let moved = attempt.phase == Phase::Aborted && stated.is_some_and(|at| at < ended);
+        if stated == Some(ended) || (moved && ended == attempt.started) {
+            let stated = self.stated_time("end", stated, bound, view.now);
+            return stated.unwrap_or_else(|| view.when()).not_before(self.started.at);
         }
         let at = milliseconds(ended);
         let moment = if !sane(at, view.now) {
@@ -60,8 +60,8 @@ impl Journal {
         moment.not_before(self.started.at)
     }
 
-    /// Ends all that cannot outlast the attempt. `unseen` is since when nobody looked, if so: what
-    /// was open then may have ended before the attempt did.
+    /// Ends all that cannot outlast the attempt. `unseen` is since when the operator was not
+    /// watching, if so: what was open then may have ended before the attempt did.
     pub(super) fn finish(
         &mut self,
         phase: Phase,
@@ -94,7 +94,7 @@ impl Journal {
         let result = match phase {
             _ if !live => StepResult::Unobserved,
             Phase::Promoted if full => StepResult::Skipped,
-            // It went past its last steps without telling of each.
+            // It went past its last steps without showing each.
             Phase::Promoted | Phase::Unknown => StepResult::Unobserved,
             _ => StepResult::Stopped,
         };
@@ -169,8 +169,8 @@ impl Journal {
         Turn::Vital
     }
 
-    /// A later try of the same revision has its pods: nobody can tell any more when the traffic of this
-    /// one was back. A weight is 0 in between, or never if that one is promoted.
+    /// A later try of the same revision has its pods: it cannot be known any more when the traffic
+    /// of this one was back. A weight is 0 in between, or never if that one is promoted.
     fn give_up_recovery(&mut self, view: &View<'_>) {
         let retried = view.ours && !view.look.newest && !view.progress.routed;
         self.memory.taken_over |= retried || self.is_live(view);
@@ -218,7 +218,7 @@ impl Journal {
         }
     }
 
-    /// Nobody told that they ended.
+    /// Their ends were not seen.
     fn end_evidence(&mut self, ended: Moment, now: Timestamp) {
         for index in 0..self.analyses.len() {
             if self.analyses[index].closed.is_none() {
@@ -241,12 +241,12 @@ impl Journal {
     }
 }
 
-/// The condition Healthy may have turned several times while nobody looked.
+/// The condition Healthy may have turned several times while the operator was not watching.
 fn healthy_moment(ended: Moment, view: &View<'_>) -> Moment {
     let bound = ended.after.unwrap_or(ended.at);
-    let told = view.progress.healthy_since.map(milliseconds);
-    let told = told.filter(|at| sane(*at, view.now) && *at >= bound);
-    match told {
+    let stated = view.progress.healthy_since.map(milliseconds);
+    let stated = stated.filter(|at| sane(*at, view.now) && *at >= bound);
+    match stated {
         Some(at) if view.live => Moment::status(at),
         Some(at) => Moment::inferred(Some(bound), at),
         None if view.live => Moment::observed(view.now),

@@ -1,4 +1,4 @@
-//! Experiments: they tell when they were made, but not when they ended.
+//! Experiments: they say when they were made, but not when they ended.
 
 use jiff::Timestamp;
 
@@ -54,14 +54,14 @@ impl Journal {
     }
 
     fn begin_experiment(&mut self, uid: String, seen: &ExperimentSeen, now: Timestamp) -> usize {
-        let told = self.told("experiment", seen.created, None, now);
+        let stated = self.stated_time("experiment", seen.created, None, now);
         self.experiments.push(Experiment {
             name: clean(&seen.key.name, NAME),
             uid,
             step: seen.step,
             phase: seen.phase,
             message: String::new(),
-            started: told.unwrap_or(Moment::observed(now)),
+            started: stated.unwrap_or(Moment::observed(now)),
             ended: None,
             closed: None,
             below: None,

@@ -52,11 +52,11 @@ impl Journal {
         }
         if let Some(set) = look.replica_set {
             facts.replica_set = Some(clean(&set.key.name, FACT));
-            // What comes after another attempt is a change, whoever made its ReplicaSet.
+            // What comes after another attempt is a change, whatever made its ReplicaSet.
             let first = look.attempt.follows.is_empty() && self.identity.number == 1;
             facts.adopted = first && set.is_inherited(look.rollout);
             let commit = facts.commit.take();
-            facts.tell(set);
+            facts.take_set(set);
             refused = facts.date(commit.as_deref(), set.facts.commit_time.as_of(view.now));
             facts.upgrade = look.stable_set.is_some_and(|stable| {
                 let (was, is) = (stable.facts.template_digest, set.facts.template_digest);
@@ -81,7 +81,7 @@ impl Journal {
         }
     }
 
-    /// What stands in for a name and a version that nobody gave.
+    /// Default name and version, where none are given.
     pub(super) fn name(&mut self) {
         let Facts { service, version, images, .. } = &mut self.facts;
         service.get_or_insert_with(|| clean(&self.identity.rollout.name, FACT));
@@ -95,14 +95,14 @@ impl Facts {
     /// Takes over what is said of the time of the commit; why it was not used, if so. A time that
     /// lay in the future when it was first read stays refused for that commit: it does not become
     /// right by waiting. `before` is the commit that was read before.
-    fn date(&mut self, before: Option<&str>, told: CommitTime) -> Option<Refusal> {
+    fn date(&mut self, before: Option<&str>, time: CommitTime) -> Option<Refusal> {
         let stays =
             self.commit_time_refused == Some(Refusal::Future) && before == self.commit.as_deref();
-        let told = match told {
+        let time = match time {
             CommitTime::At(..) if stays => CommitTime::Refused(Refusal::Future),
-            told => told,
+            time => time,
         };
-        (self.commit_time, self.commit_time_source, self.commit_time_refused) = match told {
+        (self.commit_time, self.commit_time_source, self.commit_time_refused) = match time {
             CommitTime::At(at, source) => (Some(at), Some(source), None),
             CommitTime::Refused(why) => (None, None, Some(why)),
             CommitTime::Unknown => (None, None, None),
@@ -110,18 +110,18 @@ impl Facts {
         self.commit_time_refused
     }
 
-    fn tell(&mut self, set: &ReplicaSetSeen) {
-        let told = &set.facts;
-        self.service = clean_option(told.service.as_deref(), FACT);
-        self.version = clean_option(told.version.as_deref(), FACT);
-        self.environment = clean_option(told.environment.as_deref(), FACT);
-        self.commit = clean_option(told.commit.as_deref(), FACT);
-        self.repository = clean_option(told.repository.as_deref(), FACT);
-        self.author = clean_option(told.author.as_deref(), FACT);
-        self.origin = told.origin;
-        self.hotfix = told.hotfix;
-        self.spec_digest = told.spec_digest;
-        let images = told.images.iter().take(IMAGES);
+    fn take_set(&mut self, set: &ReplicaSetSeen) {
+        let read = &set.facts;
+        self.service = clean_option(read.service.as_deref(), FACT);
+        self.version = clean_option(read.version.as_deref(), FACT);
+        self.environment = clean_option(read.environment.as_deref(), FACT);
+        self.commit = clean_option(read.commit.as_deref(), FACT);
+        self.repository = clean_option(read.repository.as_deref(), FACT);
+        self.author = clean_option(read.author.as_deref(), FACT);
+        self.origin = read.origin;
+        self.hotfix = read.hotfix;
+        self.spec_digest = read.spec_digest;
+        let images = read.images.iter().take(IMAGES);
         self.images = images.map(|image| clean(image, FACT)).collect();
     }
 }
@@ -158,10 +158,10 @@ mod tests {
         let mut facts = Facts { commit: Some("a".to_owned()), ..Facts::default() };
         facts.date(None, future);
         facts.date(Some("a"), at);
-        assert_eq!(facts.told_commit_time(), future);
+        assert_eq!(facts.commit_time_with_source(), future);
         facts.commit = Some("b".to_owned());
         facts.date(Some("a"), at);
-        assert_eq!(facts.told_commit_time(), at);
+        assert_eq!(facts.commit_time_with_source(), at);
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Journal {
     }
 
     pub(super) fn take_in_pods(&mut self, pods: &[&PodSeen], now: Timestamp) {
-        // Pods that go down after the end tell nothing about the reason for it.
+        // Pods that go down after the end say nothing about the reason for it.
         if self.open() {
             let now = milliseconds(now);
             self.weigh_pods(failure::of_pods(pods, now), now);
@@ -50,7 +50,7 @@ impl Journal {
         self.memory.look_again = said.until.into_iter().chain(silent).filter(|at| *at > now).min();
     }
 
-    /// Forgets when its pods were to be looked at again: whoever saw them last is gone.
+    /// Forgets when its pods were to be looked at again: the process that saw them last is gone.
     pub(crate) fn forget_pods(&mut self) {
         self.memory.silent_since = None;
         self.memory.look_again = None;
@@ -67,7 +67,7 @@ impl Journal {
     /// What the ReplicaSet says, and Argo, as long as each says it.
     pub(super) fn weigh_objects(&mut self, view: &View<'_>, over: bool) {
         let of_set = view.look.replica_set.and_then(|set| failure::of_replica_set(set, view.now));
-        // Of an attempt that is over Argo's conditions tell no more, or tell of the next one.
+        // Of an attempt that is over Argo's conditions say nothing more, or are about the next one.
         let concerns = view.ours && !over;
         let progress = view.progress;
         if view.ours && progress.up_to_date && progress.invalid_spec.is_none() {
@@ -150,14 +150,14 @@ impl Journal {
         passed || resumed
     }
 
-    /// An analysis has ended. It may be told after the abort that it was the reason for.
+    /// An analysis has ended. It may be seen after the abort that it was the reason for.
     pub(super) fn weigh_analysis(&mut self, analysis: &Analysis) {
         let Some(found) = of_analysis(analysis) else { return };
         let cause = self.failure.as_ref().and_then(|failure| failure.cause);
         if self.open() || self.waits_for_blame() {
             self.weigh(found);
         } else if self.phase == Phase::Aborted && cause == cause_of(analysis.kind) {
-            // It tells more exactly what Argo said of it.
+            // It says more exactly what Argo said of it.
             self.failure = failure::decide(Some(found), self.failure.take());
         }
     }
@@ -173,7 +173,7 @@ impl Journal {
         });
     }
 
-    /// What such evidence told is over.
+    /// What such evidence showed is over.
     fn take_back(&mut self, is_such: impl Fn(&Failure) -> bool) {
         if self.failure.as_ref().is_some_and(is_such) {
             self.failure = None;

@@ -1,14 +1,14 @@
-//! The fold: versions of a Rollout and of what lies around it in, entries of the timeline out.
+//! The fold: versions of a Rollout and of the objects around it in, entries of the timeline out.
 //!
-//! The attempt decides about start, end and outcome; a version of the Rollout tells what happened
+//! The attempt decides about start, end and outcome; a version of the Rollout shows what happened
 //! in between. The journal itself is the state that versions are compared with, so that a process
-//! that starts anew goes on where the last one stood. The version before a look is needed only to
+//! that starts again goes on where the last one stood. The version before a look is needed only to
 //! know that none passed unseen: what changes then was observed, and is bounded otherwise.
 //!
 //! ```text
 //! observe: facts, then steps, pauses, weights, switches, marks, then the end or what follows it
 //! analysis_seen, experiment_seen, pods_seen: entries, and evidence of a failure
-//! settle: nothing arrives
+//! tick: time passes, and nothing arrives
 //!     each of them ends with: is it placed? may the root close?
 //! ```
 
@@ -86,14 +86,14 @@ struct View<'a> {
     live: bool,
     /// The Rollout's current revision is that of the attempt.
     ours: bool,
-    /// The latest moment that the journal knows: what nobody saw happened after it.
+    /// The latest moment that the journal knows: what was not seen happened after it.
     known: Timestamp,
-    /// What nobody saw of the steps and pauses happened before it.
+    /// What was not seen of the steps and pauses happened before it.
     until: Timestamp,
 }
 
 impl View<'_> {
-    /// When something happened that this version tells first.
+    /// When something happened that this version shows first.
     fn when(&self) -> Moment {
         if self.live {
             Moment::observed(self.now)
@@ -108,7 +108,7 @@ impl View<'_> {
     }
 
     /// The first revision is promoted when the Rollout is first Healthy. That it is so since some
-    /// time bounds an end that nobody saw.
+    /// time bounds an end that was not seen.
     fn healthy_by(&self, end: Timestamp) -> Timestamp {
         let first =
             self.look.attempt.follows.is_empty() && self.look.attempt.phase == Phase::Promoted;
@@ -138,7 +138,7 @@ impl Journal {
         self.turn(|journal| journal.fold(look))
     }
 
-    /// Takes in what lies around the attempt, and then a version of the Rollout: evidence first,
+    /// Takes in the objects around the attempt, and then a version of the Rollout: evidence first,
     /// for what ends an attempt freezes it.
     pub(crate) fn observe_with(
         &mut self,
@@ -169,7 +169,7 @@ impl Journal {
     /// The Rollout is gone: whatever is still open ends now or, what ends by itself, soon.
     pub fn deleted(&mut self, at: Moment) -> Turn {
         if self.awaits_recovery() {
-            // Nobody will see it.
+            // It will not be seen.
             self.memory.gone = true;
             return Turn::Vital;
         }
@@ -188,7 +188,7 @@ impl Journal {
         })
     }
 
-    /// Its end is known, and the version of the Rollout that told it is not.
+    /// Its end is known, and the version of the Rollout that showed it is not.
     pub fn ended_as(&mut self, outcome: Phase, at: Moment, now: Timestamp) -> Turn {
         self.turn(|journal| {
             if journal.open() {
@@ -199,16 +199,16 @@ impl Journal {
         })
     }
 
-    /// Decides what has waited long enough: where the spans belong, analyses that nobody ends, the
+    /// Decides what has waited long enough: where the spans belong, analyses that never end, the
     /// root. It knows the last look that this process took, and decides nothing about a placement
     /// before the first; an [`Journal::observe`] of the same look does all that it does.
-    pub fn settle(&mut self, now: Timestamp) -> Turn {
-        // Whoever settles it looks at the pods again.
+    pub fn tick(&mut self, now: Timestamp) -> Turn {
+        // The caller looks at the pods again.
         self.memory.look_again = self.memory.look_again.filter(|at| *at > now);
         self.turn(|journal| journal.decide(milliseconds(now)))
     }
 
-    /// When [`Journal::settle`] has something to decide even if nothing arrives.
+    /// When [`Journal::tick`] has something to decide even if nothing arrives.
     pub fn due(&self) -> Option<Timestamp> {
         if self.root_closed.is_some() {
             return None;
@@ -239,7 +239,7 @@ impl Journal {
         }
         let over = self.root_closed.is_some() || (before.open() && !self.open());
         let released = before.placed.is_none() && self.placed.is_some() && self.closed > 0;
-        // The pods that tell it may be gone soon; once, because they may take it back again.
+        // The pods that show it may be gone soon; once, because they may take it back again.
         let vital = |journal: &Self| journal.failure.as_ref().is_some_and(Failure::is_vital);
         let failed =
             !vital(&before) && vital(self) && !std::mem::replace(&mut self.memory.failed, true);
@@ -308,7 +308,7 @@ impl Journal {
         self.open() && since.is_some_and(|since| since <= view.now && !is_known(since))
     }
 
-    /// No version of the Rollout was noted yet. What lies around it may have been.
+    /// No version of the Rollout was noted yet. The objects around it may have been.
     pub(crate) fn is_fresh(&self) -> bool {
         self.facts == super::Facts::default()
             && self.marks.is_empty()
@@ -330,8 +330,8 @@ impl Journal {
         // A ReplicaSet that arrives later dates it again, but never to a later time. What was only
         // stored without its fraction is no other time.
         let earlier = self.started.at.duration_since(started.at);
-        let told = started.source != Source::Observed && started.source != self.started.source;
-        let differs = told || earlier >= SECOND;
+        let stated = started.source != Source::Observed && started.source != self.started.source;
+        let differs = stated || earlier >= SECOND;
         if self.open() && sane(started.at, view.now) && !earlier.is_negative() && differs {
             let (was, is) = (self.started, Moment { after: self.started.after, ..started });
             self.started = is;

@@ -35,7 +35,7 @@ impl Journal {
         }
     }
 
-    /// Nobody saw how the pauses of earlier steps ended.
+    /// The ends of the pauses of earlier steps were not seen.
     pub(super) fn end_pauses_before(&mut self, step: u32, view: &View<'_>) {
         for index in 0..self.pauses.len() {
             let pause = &self.pauses[index];
@@ -52,7 +52,7 @@ impl Journal {
             self.cut(&("pause", class(seen.kind), at));
             return;
         }
-        let told = self.told("pause", seen.started, None, view.now);
+        let stated = self.stated_time("pause", seen.started, None, view.now);
         let step = match seen.kind {
             PauseKind::BlueGreen | PauseKind::Spec => None,
             _ => view.progress.step,
@@ -66,7 +66,7 @@ impl Journal {
                 PauseKind::BlueGreen => view.progress.auto_promotion,
                 _ => None,
             },
-            started: told.unwrap_or_else(|| view.when()),
+            started: stated.unwrap_or_else(|| view.when()),
             ended: None,
             resumed_by: None,
             closed: None,
@@ -100,7 +100,7 @@ fn is_same(pause: &Pause, seen: &PauseSeen, view: &View<'_>) -> bool {
     }
 }
 
-/// When and by whom a pause was ended that a version no longer tells.
+/// When and by whom a pause was ended that a version no longer shows.
 fn resumption(pause: &Pause, view: &View<'_>) -> (Moment, ResumedBy) {
     let timer = pause.planned.map(|planned| not_after(pause.started.at, seconds(planned)));
     if !view.live {

@@ -12,8 +12,8 @@ const LINKS: usize = 8;
 
 impl Journal {
     /// Decides once whether the spans belong into Keptn's trace: as soon as Keptn's two objects
-    /// agree about it, or when waiting longer would tell nothing more. The facts freeze with it,
-    /// because they are told with each batch of spans.
+    /// agree about it, or when waiting longer would show nothing more. The facts freeze with it,
+    /// because they go out with each batch of spans.
     pub(super) fn place(&mut self, now: Timestamp) {
         if self.placed.is_some() {
             return;
@@ -50,7 +50,7 @@ impl Journal {
         self.links.truncate(LINKS);
     }
 
-    /// A trace that links to itself tells nothing: a retry goes on in the trace of the first try.
+    /// A trace that links to itself says nothing: a retry goes on in the trace of the first try.
     fn unlink_own_trace(&mut self) {
         if let Some(placed) = self.placed {
             self.links.retain(|link| link.traceparent.trace_id() != placed.trace);

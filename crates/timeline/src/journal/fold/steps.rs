@@ -1,4 +1,4 @@
-//! Argo's canary steps. Nobody records when a step began or ended: it is seen, or it is bounded.
+//! Argo's canary steps. The start and end of a step are not recorded: they are seen, or bounded.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ impl Journal {
         let progress = view.progress;
         let Some(index) = progress.step else { return };
         let stepped = progress.step_count > 0 && progress.strategy != Some(Strategy::BlueGreen);
-        // A status of an older spec tells of steps that are no longer planned.
+        // A status of an older spec is about steps that are no longer planned.
         if !stepped || !progress.up_to_date || self.is_first_revision(view) {
             return;
         }
@@ -44,7 +44,7 @@ impl Journal {
     }
 
     /// Argo goes back to the first step as it aborts (argo-rollouts rollout/canary.go,
-    /// `syncRolloutStatusCanary`). What it had begun in a later one still tells how far it was.
+    /// `syncRolloutStatusCanary`). What it had begun in a later one still shows how far it was.
     pub(super) fn reach_evidence(&mut self, view: &View<'_>) {
         if self.marks.iter().any(|mark| mark.kind == MarkKind::StepsChanged) {
             return;
@@ -145,7 +145,7 @@ impl Journal {
         let of_step = |step: Option<u32>| step == Some(index);
         match plan.kind.as_str() {
             // A pause that stands there still was not waited out. It may have ended before
-            // anybody looked.
+            // the operator first looked.
             "pause" => {
                 let pause = self.pauses.iter().rfind(|pause| of_step(pause.step));
                 let step = self.running_step().filter(|step| step.index == index);

@@ -117,7 +117,7 @@ impl Journal {
 
     /// Whether traffic of users could reach the new revision, and since when: pods of a canary without
     /// a traffic router, or of a first revision, which are ready behind the same Service as all others;
-    /// a weight; a header route; an Experiment; the active Service. Mirrored answers reach nobody.
+    /// a weight; a header route; an Experiment; the active Service. Mirrored answers reach no user.
     pub(super) fn follow_exposure(&mut self, view: &View<'_>) {
         let look = view.look;
         let progress = view.progress;
@@ -139,7 +139,7 @@ impl Journal {
         let promoted = look.attempt.phase == Phase::Promoted;
         // Of a later try at the same revision is what reaches it now.
         let own = !view.ours || look.newest;
-        // A weight that is still there when the end is seen, and nobody saw come.
+        // A weight that is still there when the end is seen, and whose start was not seen.
         let hash = progress.weight_hash.as_ref();
         let left = progress.weight > Some(0) && hash == Some(&self.identity.hash);
         let since = if let Some(weight) = weighted {
@@ -160,7 +160,7 @@ impl Journal {
 
 /// Whether steps that are done have left a header route: one that asks for it, and none after it
 /// that takes the route of that name away. A route that is made before there are pods is taken away
-/// again, and not made anew: pods were there if a step before scaled, or by what else is known.
+/// and not made again: pods were there if a step before scaled, or by what else is known.
 fn header_route(progress: &Progress, had_pods: impl Fn(usize) -> bool) -> bool {
     let done = progress.step.map_or(0, |step| step.min(progress.step_count));
     let done = usize::try_from(done).unwrap_or(usize::MAX).min(progress.steps.len());

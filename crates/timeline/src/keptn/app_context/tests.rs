@@ -68,7 +68,7 @@ fn after_five_resets_it_is_left_alone_and_tried_again_after_a_rest() {
 }
 
 #[test]
-fn a_reset_that_is_told_before_our_own_answer_is_seen_and_counted() {
+fn a_reset_that_the_watch_shows_before_our_own_answer_is_seen_and_counted() {
     let mut context = AppContext::default();
     context.observed(seen(1, &["git"], &[]), seconds(0));
     for round in 1..=TRIES as u64 {
@@ -82,7 +82,7 @@ fn a_reset_that_is_told_before_our_own_answer_is_seen_and_counted() {
 }
 
 #[test]
-fn our_own_write_that_the_watch_tells_before_its_answer_is_no_reset() {
+fn our_own_write_that_the_watch_shows_before_its_answer_is_no_reset() {
     let mut context = AppContext::default();
     let others: Vec<Traceparent> =
         (1..20_u32).map(|n| format!("00-{n:032x}-{n:016x}-01").parse().unwrap()).collect();

@@ -255,7 +255,7 @@ fn read_in_order(
     Some(times)
 }
 
-/// 0 if nobody told the time of the commit, then the refusals, then the sources.
+/// 0 if the time of the commit is unknown, then the refusals, then the sources.
 fn commit_code(time: CommitTime) -> u64 {
     let first = (REFUSALS.len() as u64).saturating_add(1);
     match time {

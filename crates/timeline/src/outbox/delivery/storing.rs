@@ -77,7 +77,7 @@ impl Delivery {
                 self.store_by(now);
                 None
             }
-            // Nobody needs what has left; with its Rollout it was taken away.
+            // What has left is not needed; it was deleted with its Rollout.
             AttemptWritten::Missing if storing.stage == Stage::Done => {
                 self.stored = Some(storing);
                 self.owed = None;
@@ -108,7 +108,7 @@ impl Delivery {
         replaced
     }
 
-    /// Somebody deleted the RolloutAttempt: it is made again while something of it has to be
+    /// The RolloutAttempt was deleted: it is made again while something of it has to be
     /// stored. One that stood in the way makes room for ours.
     pub(crate) fn missing(&mut self, now: Timestamp) {
         if self.storing.is_some() {
@@ -136,8 +136,8 @@ impl Delivery {
         }
     }
 
-    /// Nobody wants an object in a namespace that goes, or of a Rollout that is gone: what was
-    /// stored of it leaves, and that is all.
+    /// No object is needed in a namespace that is being deleted, or of a Rollout that is gone: what
+    /// was stored of it leaves, and that is all.
     pub(super) fn ends_without_object(&self) -> bool {
         self.namespace_gone || (self.journal.phase == Phase::Deleted && self.all_was_stored())
     }

@@ -115,28 +115,28 @@ fn an_entry_is_unsent_from_its_end_until_it_is_acknowledged() {
 }
 
 #[test]
-fn an_end_is_told_once_and_not_again_when_its_spans_have_left() {
+fn an_end_is_announced_once_and_not_again_when_its_spans_have_left() {
     let mut delivery = delivery();
     let trace = "0af7651916cd43dd8448eb211c80319c".parse().unwrap();
     delivery.journal.placed = Some(Placement { trace, parent: None });
-    let mut told = Vec::new();
+    let mut news = Vec::new();
     let store = |delivery: &mut Delivery, second| {
         assert!(delivery.store(SINKS, at(second)).is_some());
         delivery.written(AttemptWritten::Stored(second.to_string()), SINKS, at(second));
         delivery.news()
     };
-    told.push(store(&mut delivery, 2));
+    news.push(store(&mut delivery, 2));
     delivery.journal.phase = Phase::Promoted;
     delivery.journal.ended = Some(Moment::observed(at(5)));
     delivery.journal.root_closed = Some(delivery.journal.next_closed());
     delivery.turned(Turn::Vital, at(5));
-    told.push(store(&mut delivery, 10));
+    news.push(store(&mut delivery, 10));
     report(&mut delivery);
     assert!(delivery.send(&Sink::TRACES).is_some());
     delivery.sent(&Sink::TRACES, (&Sent::Acknowledged, 1), SINKS, (0, at(11)));
-    told.push(store(&mut delivery, 13));
+    news.push(store(&mut delivery, 13));
     assert!(delivery.done(SINKS));
-    assert_eq!(told, [[true, false, false], [false, true, true], [false; 3]]);
+    assert_eq!(news, [[true, false, false], [false, true, true], [false; 3]]);
 }
 
 #[test]

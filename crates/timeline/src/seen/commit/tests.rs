@@ -18,7 +18,7 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn each_fact_is_read_from_each_of_its_keys_and_says_which_convention_told_it() {
+fn each_fact_is_read_from_each_of_its_keys_and_names_its_convention() {
     for keys in [COMMIT, COMMIT_TIME, AUTHOR, REPOSITORY, TRACEPARENT] {
         for (key, source) in keys.keys {
             let value = match keys.limit {
@@ -27,13 +27,13 @@ fn each_fact_is_read_from_each_of_its_keys_and_says_which_convention_told_it() {
                 _ => "value",
             };
             let place = map(&[(key, value)]);
-            let told = Commit::of(&[&place], now());
+            let read = Commit::of(&[&place], now());
             let sources = [
-                told.commit.map(|told| told.source),
-                told.author.map(|told| told.source),
-                told.repository.map(|told| told.source),
-                told.traceparent.map(|told| told.source),
-                match told.time {
+                read.commit.map(|read| read.source),
+                read.author.map(|read| read.source),
+                read.repository.map(|read| read.source),
+                read.traceparent.map(|read| read.source),
+                match read.time {
                     CommitTime::At(_, source) => Some(source),
                     _ => None,
                 },
@@ -48,11 +48,11 @@ fn each_fact_is_read_from_each_of_its_keys_and_says_which_convention_told_it() {
 fn an_earlier_key_decides_and_of_one_key_an_earlier_place() {
     let annotations = map(&[("org.opencontainers.image.revision", "image")]);
     let labels = map(&[("throughline.dev/commit", "ours"), ("throughline.dev/author", "label")]);
-    let told = Commit::of(&[&annotations, &labels], now());
-    assert_eq!(told.commit.unwrap().value, "ours");
+    let read = Commit::of(&[&annotations, &labels], now());
+    assert_eq!(read.commit.unwrap().value, "ours");
     let annotations = map(&[("throughline.dev/author", "annotation")]);
-    let told = Commit::of(&[&annotations, &labels], now());
-    assert_eq!(told.author.unwrap().value, "annotation");
+    let read = Commit::of(&[&annotations, &labels], now());
+    assert_eq!(read.author.unwrap().value, "annotation");
 }
 
 #[test]
@@ -125,8 +125,8 @@ proptest! {
         let keys = [COMMIT, COMMIT_TIME, AUTHOR, REPOSITORY, TRACEPARENT];
         let keys: Vec<_> = keys.iter().flat_map(|keys| keys.keys).collect();
         let place = map(&[(keys[key % keys.len()].0, &value)]);
-        let told = Commit::of(&[&place], now());
-        for text in [told.commit, told.author, told.repository].into_iter().flatten() {
+        let read = Commit::of(&[&place], now());
+        for text in [read.commit, read.author, read.repository].into_iter().flatten() {
             prop_assert!(text.value.len() <= 256 && !text.value.chars().any(char::is_control));
         }
     }

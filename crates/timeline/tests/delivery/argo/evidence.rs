@@ -1,4 +1,4 @@
-//! What lies around a Rollout: AnalysisRuns, and the traces that Keptn makes.
+//! The objects around a Rollout: AnalysisRuns, and the traces that Keptn makes.
 
 use timeline::failure::AbortCause;
 use timeline::seen::{
@@ -48,7 +48,7 @@ impl Argo {
             metrics: Vec::new(),
             metric_count: 0,
         };
-        self.tell_run(&run);
+        self.put_run(&run);
         self.rollout.progress.step_run = kind == AnalysisKind::Step;
         self.write();
         (run.phase, run.started) = (AnalysisPhase::Running, Some(whole(self.now)));
@@ -78,11 +78,11 @@ impl Argo {
             if over {
                 (run.phase, run.completed) = (outcome, Some(whole(self.now)));
             }
-            self.tell_run(&run);
+            self.put_run(&run);
         }
     }
 
-    pub(super) fn tell_run(&mut self, run: &AnalysisRunSeen) {
+    pub(super) fn put_run(&mut self, run: &AnalysisRunSeen) {
         self.runs.insert(run.key.clone(), run.clone());
         self.put(Observation::AnalysisRun(Box::new(run.clone())));
         self.shortly();
@@ -124,7 +124,7 @@ impl Argo {
         self
     }
 
-    /// An analysis beside the steps is begun, which nobody ends but Argo.
+    /// An analysis beside the steps is begun, which only Argo ends.
     pub(crate) fn watches_in_background(&mut self) -> &mut Self {
         if !self.moves() {
             return self;
@@ -133,7 +133,7 @@ impl Argo {
         self
     }
 
-    /// Argo terminates the runs that nobody needs any more.
+    /// Argo terminates the runs that are not needed any more.
     pub(super) fn stop_runs(&mut self) {
         let running: Vec<_> = self
             .runs
@@ -143,7 +143,7 @@ impl Argo {
             .collect();
         for mut run in running {
             (run.phase, run.completed) = (AnalysisPhase::Cancelled, Some(whole(self.now)));
-            self.tell_run(&run);
+            self.put_run(&run);
         }
     }
 }

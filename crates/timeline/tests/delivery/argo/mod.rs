@@ -1,4 +1,4 @@
-//! A model of Argo Rollouts, as far as attempts tell of it: which versions of which objects it
+//! A model of Argo Rollouts, as far as attempts show it: which versions of which objects it
 //! writes, one after the other, and the truth behind them. The order of its writes is that of
 //! recordings of the real controller.
 
@@ -232,7 +232,8 @@ impl Argo {
             && self.rollout.current_hash != self.rollout.stable_hash
     }
 
-    /// A pipeline applies a template with the annotations of its commit, or makes the Rollout anew.
+    /// A pipeline applies a template with the annotations of its commit, or makes the Rollout
+    /// again.
     pub(crate) fn apply(&mut self, hash: &str) -> &mut Self {
         self.annotated = (commit_of(hash), committed(hash), self.hotfixes.contains(hash));
         self.applies(hash)

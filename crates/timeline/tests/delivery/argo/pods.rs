@@ -36,7 +36,7 @@ impl Argo {
                 waiting: Some((why.to_owned(), words.to_owned())),
                 ..ContainerSeen::default()
             };
-            self.tell_pod(PodSeen {
+            self.put_pod(PodSeen {
                 key: Key::new(NAMESPACE, format!("{}-{n}", set.key.name)),
                 uid: format!("{}-{n}-{}", set.uid, self.changes.len()).into(),
                 created: Some(whole(self.now)),
@@ -48,7 +48,7 @@ impl Argo {
         }
     }
 
-    pub(super) fn tell_pod(&mut self, pod: PodSeen) {
+    pub(super) fn put_pod(&mut self, pod: PodSeen) {
         self.pods.insert(pod.key.clone(), pod.clone());
         self.put(Observation::Pod(Box::new(pod)));
         self.shortly();
@@ -76,7 +76,7 @@ impl Argo {
             (pod.containers[0].ready, pod.containers[0].running) = (true, true);
             pod.containers[0].waiting = None;
             (pod.turned, pod.containers[0].since) = (Some(whole(self.now)), Some(whole(self.now)));
-            self.tell_pod(pod);
+            self.put_pod(pod);
         }
         // That pods are up which crashed again and again proves nothing.
         self.trouble.retain(|of, what| *of != hash || *what == FailureClass::OutOfMemory);

@@ -42,7 +42,7 @@ impl Argo {
         }
     }
 
-    /// Somebody breaks the strategy: Argo refuses the spec and does nothing more.
+    /// A person breaks the strategy: Argo refuses the spec and does nothing more.
     pub(crate) fn refuses(&mut self) -> &mut Self {
         if !self.moves() || self.trouble.contains_key(&self.current()) || self.says.is_some() {
             return self;
@@ -55,7 +55,7 @@ impl Argo {
         self
     }
 
-    /// Somebody mends the strategy.
+    /// A person mends the strategy.
     pub(crate) fn accepts(&mut self) -> &mut Self {
         if self.exists && self.rollout.progress.invalid_spec.take().is_some() {
             self.says = None;
@@ -91,7 +91,7 @@ impl Argo {
                             finished: now,
                         });
                     }
-                    self.tell_pod(pod);
+                    self.put_pod(pod);
                 }
                 // The ReplicaSet counts them within a moment; they do not crash as one.
                 if let Some(set) = self.sets.get_mut(&hash) {
@@ -121,7 +121,7 @@ impl Argo {
         lost.failed = Some(("Evicted".to_owned(), "The node was low on resource".to_owned()));
         (lost.containers[0].ready, lost.containers[0].running) = (false, false);
         self.trouble.insert(hash.clone(), FailureClass::Unschedulable);
-        self.tell_pod(lost);
+        self.put_pod(lost);
         self.available(&hash, 1);
         self.wait(3);
         let mut other = pod;
@@ -129,19 +129,19 @@ impl Argo {
         other.uid = format!("{}-r", other.uid).into();
         (other.created, other.turned) = (Some(whole(self.now)), Some(whole(self.now)));
         if replaced {
-            self.tell_pod(other);
+            self.put_pod(other);
             self.available(&hash, 2);
             self.trouble.remove(&hash);
         } else {
             other.ready = false;
             other.unscheduled = Some(("Unschedulable".to_owned(), "no node has room".to_owned()));
             (other.containers[0].ready, other.containers[0].running) = (false, false);
-            self.tell_pod(other);
+            self.put_pod(other);
         }
         self
     }
 
-    /// Somebody asks for the whole promotion, then for an abort, which Argo ignores.
+    /// A person asks for the whole promotion, then for an abort, which Argo ignores.
     pub(crate) fn loses_abort(&mut self) -> &mut Self {
         let hash = self.current();
         if !self.moves() || self.never_starts(&hash) || self.strategy == Strategy::BlueGreen {

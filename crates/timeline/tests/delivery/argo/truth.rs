@@ -359,7 +359,7 @@ impl Argo {
 }
 
 impl Tried {
-    /// The same revision is tried again, so that its traffic tells nothing of this attempt.
+    /// The same revision is tried again, so that its traffic says nothing about this attempt.
     fn crowded_by_its_own(&self, argo: &Argo) -> bool {
         let hash = self.identity.hash.as_str();
         let stable = argo.rollout.stable_hash.as_deref() == Some(hash);

@@ -51,7 +51,7 @@ impl World<'_> {
         for (key, ever) in &self.server.ever {
             let identity = &ever.journal.identity;
             let real = self.story.truth.iter().any(|it| it.identity == *identity);
-            // Argo numbers a revision anew when somebody goes back to it, which nobody saw here.
+            // Argo numbers a revision again when it comes back, which was not seen here.
             let began = ever.journal.started.at;
             let unseen = self.unseen_within(&identity.rollout, began - EARLY, began + LATE);
             let tried = self.story.truth.iter().any(|it| {
@@ -63,8 +63,8 @@ impl World<'_> {
         }
     }
 
-    /// The journal that is of an attempt. Where nobody saw that it was stopped and tried again, two
-    /// attempts are one, and later ones have the number of an earlier.
+    /// The journal that is of an attempt. Where it was not seen that it was stopped and tried
+    /// again, two attempts are one, and later ones have the number of an earlier.
     fn journal_of(&self, tried: &Tried) -> Option<&Journal> {
         let own = self.stored(tried);
         let ended = |it: &Tried, journal: &Journal| {
@@ -86,13 +86,13 @@ impl World<'_> {
             .filter(|own| family.iter().all(|it| it.identity == tried.identity || !ended(it, own))))
     }
 
-    /// Nobody looked from its beginning to its end: then somebody has to say that.
+    /// It was not watched from its beginning to its end: then something has to say that.
     fn may_be_missing(&self, tried: &Tried) -> bool {
         let rollout = &tried.identity.rollout;
         if self.server.terminating && tried.outcome == Phase::Deleted {
             return true;
         }
-        if self.is_told_by_next(tried) {
+        if self.is_one_with_next(tried) {
             return true;
         }
         let Some((from, until)) = self.unseen(rollout, tried.turned) else {
@@ -106,7 +106,7 @@ impl World<'_> {
         if tried.identity.number > 1 && over.is_some_and(|over| is_within(over, from, until)) {
             return true;
         }
-        // It was retried or numbered anew unseen, and is there under another number.
+        // It was retried or numbered again unseen, and is there under another number.
         let known = |it: &Journal| {
             it.identity.rollout_uid == tried.identity.rollout_uid
                 && it.identity.hash == tried.identity.hash
@@ -119,9 +119,9 @@ impl World<'_> {
             && (tried.gone.is_some() || self.is_known_only_since(tried, over))
     }
 
-    /// Nobody saw that it was stopped and tried again: then both are one. Argo takes back what it said
-    /// of the abort, so that nothing in the cluster tells.
-    fn is_told_by_next(&self, tried: &Tried) -> bool {
+    /// It was not seen that it was stopped and tried again: then both are one. Argo takes back what
+    /// it said of the abort, so that nothing in the cluster shows it.
+    fn is_one_with_next(&self, tried: &Tried) -> bool {
         let unseen = tried.ended.and_then(|at| self.unseen(&tried.identity.rollout, at));
         unseen.is_some_and(|(from, until)| {
             let mut next = self.next_tries(tried);
@@ -139,7 +139,7 @@ impl World<'_> {
     fn judge_outcome(&self, findings: &Findings, tried: &Tried, stored: &Journal) -> bool {
         let mut honest = vec![tried.outcome];
         if self.server.terminating && tried.outcome == Phase::Deleted {
-            // Nobody could store the end.
+            // The end could not be stored.
             honest.push(Phase::Progressing);
         }
         if let Some((from, until)) =
@@ -152,7 +152,7 @@ impl World<'_> {
             if matches!(tried.outcome, Phase::Aborted | Phase::Reverted) {
                 // What stopped it was cleared when another revision was applied.
                 honest.extend([Phase::Superseded, Phase::Reverted]);
-                // It was tried again, and nobody saw that it had been stopped.
+                // It was tried again, and it was not seen that it had been stopped.
                 honest.extend(self.next_tries(tried).map(|it| it.outcome));
             }
         }
@@ -161,7 +161,7 @@ impl World<'_> {
             return findings.rule("reverted unseen", false, || tried.to_string());
         }
         if tried.outcome == Phase::Promoted && stored.phase == Phase::Superseded {
-            // Another one became stable before anybody looked again.
+            // Another one became stable before the operator looked again.
             let unseen = honest.len() > 1;
             return findings.rule("promoted unseen", !unseen, || tried.to_string())
                 && findings.rule("outcome", unseen, || tried.to_string());
@@ -178,14 +178,16 @@ impl World<'_> {
         self.story.truth.iter().filter(later)
     }
 
-    /// Earlier tries of the same revision that nobody saw stop: what is stored is of all of them.
+    /// Earlier tries of the same revision that were not seen to stop: what is stored is of all of
+    /// them.
     pub(super) fn merged_tries<'a>(&'a self, tried: &'a Tried) -> impl Iterator<Item = &'a Tried> {
         let unseen = |at| self.unseen(&tried.identity.rollout, at).is_some();
         let earlier = |it: &&Tried| is_try(tried, it) && it.identity.number < tried.identity.number;
         self.story.truth.iter().filter(earlier).filter(move |it| it.ended.is_some_and(unseen))
     }
 
-    /// Whether a time that is stored is right: about the real one, or a bound if nobody looked.
+    /// Whether a time that is stored is right: about the real one, or a bound if it was not
+    /// watched.
     fn is_honest(&self, tried: &Tried, stored: Option<Moment>, real: Option<Timestamp>) -> bool {
         let rollout = &tried.identity.rollout;
         match (stored, real) {
@@ -228,7 +230,7 @@ impl World<'_> {
         let unseen = || self.unseen_within(&tried.identity.rollout, tried.began, end).is_some();
         let unknown = is.is_none() && (tried.crowded || unseen());
         let late = tried.crowded && is.is_some_and(|is| was.is_none_or(|was| is.at < was + LATE));
-        // With the next try nobody can tell whose traffic it is: only never before the end.
+        // With the next try it cannot be known whose traffic it is: only never before the end.
         let apart = late && tried.settled.is_none() && tried.hit.is_none();
         findings.rule(
             "recovery",
@@ -324,7 +326,7 @@ impl World<'_> {
         let has = |kind| stored.links.iter().any(|link| link.kind == kind);
         let (back, previous) = (has(LinkKind::RollsBack), has(LinkKind::PreviousRevision));
         let was = tried.replaces.is_some();
-        // What its own hash was before is told even where it changes nothing.
+        // What its own hash was before is linked even where it changes nothing.
         let rolls_back = tried.purpose == Purpose::Rollback || self.was_live(tried);
         findings.rule("links", (back, previous) == (was && rolls_back, was && !rolls_back), || {
             format!("{} links to {:?}: {tried}", tried.key, stored.links)
@@ -363,7 +365,7 @@ fn is_within(at: Timestamp, from: Timestamp, until: Timestamp) -> bool {
     (from - EARLY..=until + LATE).contains(&at)
 }
 
-/// Whether the bounds of a time that nobody saw are right.
+/// Whether the bounds of a time that was not seen are right.
 fn holds(stored: Moment, real: Timestamp) -> bool {
     stored.source == Source::Inferred
         && real <= stored.at + LATE

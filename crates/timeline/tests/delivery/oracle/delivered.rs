@@ -26,8 +26,8 @@ impl World<'_> {
         });
         for (key, stored) in &self.server.ever {
             let again = self.server.made_again.contains(key);
-            // A request of an earlier process made it done, which looks as if somebody deleted it. The
-            // garbage collector takes what is stored anew of a Rollout that is gone.
+            // A request of an earlier process made it done, which looks as if it was deleted. The
+            // garbage collector takes what is stored again of a Rollout that is gone.
             let uid = &stored.journal.identity.rollout_uid;
             let collected = self.late && !self.rollouts.values().any(|it| *uid == **it);
             findings.rule("made again", self.taken || collected || !again, || {
@@ -100,7 +100,7 @@ impl World<'_> {
         });
     }
 
-    /// What nobody missed is to the last byte as if nothing had gone wrong; of what somebody may
+    /// What was not missed is to the last byte as if nothing had gone wrong; of what somebody may
     /// have missed the essence is.
     pub(super) fn judge_likeness(
         &self,

@@ -42,7 +42,7 @@ fn is_class(
     unseen: bool,
     earlier: &BTreeSet<FailureClass>,
 ) -> bool {
-    // What Argo says of an abort is right even where nobody saw the reason.
+    // What Argo says of an abort is right even where the reason was not seen.
     let said = match tried.cause {
         Some(AbortCause::Manual) => Some(FailureClass::ManualAbort),
         Some(AbortCause::Deadline) => Some(FailureClass::DeadlineExceeded),

@@ -29,8 +29,8 @@ impl World<'_> {
                 .collect();
             let operator = self.operator.as_ref().expect("it runs in the end");
             let known = operator.chain(rollout).unwrap_or_default();
-            let told = self.server.trace(rollout).map(|trace| trace.attempts.as_slice());
-            for attempts in [known.attempts(), told.unwrap_or_default()] {
+            let stored = self.server.trace(rollout).map(|trace| trace.attempts.as_slice());
+            for attempts in [known.attempts(), stored.unwrap_or_default()] {
                 let lines: Vec<_> =
                     attempts.iter().map(|it| (it.revision, it.number, it.phase)).collect();
                 let most = lines.len().min(10);
@@ -86,7 +86,7 @@ impl World<'_> {
             format!("{rollout}: an attempt has two lines")
         });
         let rebuilt = self.forgot && self.crashes > 0;
-        // What nobody could read is not in it, and it says since when it knows.
+        // What could not be read is not in it, and it says since when it knows.
         let unread = self.kinds.contains("our own resources are away");
         let mut known = Vec::new();
         for (key, ever) in &self.server.ever {
@@ -174,8 +174,8 @@ impl World<'_> {
         let since = ledger.known_since().max(ledger.compacted().map(|mark| mark.at));
         let of_lines = figures(&lines, since.map(jiff::Timestamp::as_second));
         findings.rule("figures of lines", is_shown(shown, &of_lines, 0), || {
-            let told: Vec<_> = ledger.lines().iter().rev().map(ToString::to_string).collect();
-            format!("{rollout}: {:?}, and by its lines {of_lines:?}: {told:#?}", shown.sum)
+            let texts: Vec<_> = ledger.lines().iter().rev().map(ToString::to_string).collect();
+            format!("{rollout}: {:?}, and by its lines {of_lines:?}: {texts:#?}", shown.sum)
         });
         let never_blind = self.never_blind(rollout) && !self.forgot && !self.taken;
         let says = shown.at_least
@@ -192,13 +192,14 @@ impl World<'_> {
             let back = journal.settled.or(journal.recovered);
             back.is_some_and(|back| back.source == Source::Inferred)
         });
-        // Two tries are one where nobody saw that the first was stopped, and nothing tells that.
+        // Two tries are one where it was not seen that the first was stopped, and nothing shows
+        // that.
         let says = says || bounded || missed;
         let honest = is_shown(shown, &truth, 4) || (!never_blind && says);
         findings.rule("figures", honest, || {
-            let told: Vec<_> = self.truth_of(uid).map(ToString::to_string).collect();
+            let real: Vec<_> = self.truth_of(uid).map(ToString::to_string).collect();
             let lines: Vec<_> = ledger.lines().iter().map(ToString::to_string).collect();
-            format!("{rollout}: {:?}, and not {truth:?}: {told:#?} {lines:#?}", shown.sum)
+            format!("{rollout}: {:?}, and not {truth:?}: {real:#?} {lines:#?}", shown.sum)
         });
     }
 }

@@ -11,14 +11,14 @@ use super::{Step, WATCH, World};
 pub(crate) enum Fault {
     /// The operator dies, and is back after so many milliseconds.
     Crash(InFlight, u32),
-    /// The operator is told to stop, stores what it knows, and another is there after so many
+    /// The operator is asked to stop, stores what it knows, and another is there after so many
     /// milliseconds.
     Stop(u32),
-    /// The effect at hand is carried out, but nobody hears of it.
+    /// The effect at hand is carried out, but its answer is lost.
     AnswerLost,
     /// The effect at hand is not carried out.
     Fails,
-    /// The watch of a kind breaks, and lists anew.
+    /// The watch of a kind breaks, and lists again.
     Relist(Kind),
     /// A kind is not served for so many milliseconds, or may not be read; if the operator dies too,
     /// the next one finds it so.

@@ -1,5 +1,5 @@
-//! When nobody looked: what happened then, or was known and not stored yet, nobody may be able to
-//! tell any more.
+//! When no operator ran: what happened then, or was known and not stored yet, may not be knowable
+//! any more.
 
 use jiff::{SignedDuration, Timestamp};
 use timeline::chain::Attempt;
@@ -65,7 +65,7 @@ impl World<'_> {
         }
     }
 
-    /// Nobody looks from now on; and what was not stored is lost.
+    /// Nothing is watched from now on; and what was not stored is lost.
     pub(super) fn goes_dark(&mut self, unread: impl IntoIterator<Item = Kind>) {
         for rollout in &self.keys {
             let safe = self.safe.get(rollout).copied().unwrap_or_else(start);
@@ -81,14 +81,14 @@ impl World<'_> {
         if self.unread.is_empty() && self.operator.is_some() {
             for (rollout, since) in std::mem::take(&mut self.dark) {
                 self.blind.entry(rollout.clone()).or_default().push((since, self.now));
-                // What was read and is not stored yet, the next process may have to find out anew.
+                // What was read and is not stored yet, the next process may have to find out again.
                 let safe = if self.is_stored_of(&rollout) { self.now } else { since };
                 self.safe.insert(rollout, safe);
             }
         }
     }
 
-    /// A watch begins anew: what waited still is seen no more.
+    /// A watch begins again: what still waited is not seen any more.
     pub(super) fn loses_watch(&mut self) {
         let since = self.now - SignedDuration::from_millis(100);
         for rollout in &self.keys {
@@ -96,7 +96,7 @@ impl World<'_> {
         }
     }
 
-    /// Whether somebody may have looked away at a time of the story; until when.
+    /// Whether the operator may not have watched at a time of the story; until when.
     pub(crate) fn unseen(&self, rollout: &Key, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
         self.unseen_within(rollout, at, at)
     }

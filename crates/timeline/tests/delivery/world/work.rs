@@ -141,7 +141,7 @@ impl World<'_> {
         let Some(Work { effect, answer: Some(answer), .. }) = self.work.remove(&n) else {
             return;
         };
-        self.note(|| format!("hears of {}: {}", wanted(&effect), answered(Some(&answer))));
+        self.note(|| format!("gets the answer to {}: {}", wanted(&effect), answered(Some(&answer))));
         let now = self.now;
         let Some(operator) = &mut self.operator else {
             return;
@@ -152,14 +152,17 @@ impl World<'_> {
         };
         match (effect, answer) {
             (Effect::WriteAttempt(key, _), Answer::Attempt(written)) => {
-                for told in operator.attempt_written(&key, written, now) {
+                for announcement in operator.attempt_written(&key, written, now) {
                     let stored = &self.server.ever[&key].journal;
-                    let stands = told.milestone == Milestone::Begun || !stored.open();
-                    assert!(stands, "{key} is told to have ended, and nothing says so");
-                    assert_eq!(told.journal.identity, stored.identity);
-                    let anew =
-                        self.announced.insert((key.clone(), told.milestone as u8, self.started));
-                    assert!(anew, "{key} is told twice: {:?}", told.milestone);
+                    let stands = announcement.milestone == Milestone::Begun || !stored.open();
+                    assert!(stands, "{key} is announced as ended, and nothing says so");
+                    assert_eq!(announcement.journal.identity, stored.identity);
+                    let anew = self.announced.insert((
+                        key.clone(),
+                        announcement.milestone as u8,
+                        self.started,
+                    ));
+                    assert!(anew, "{key} is announced twice: {:?}", announcement.milestone);
                 }
             }
             (Effect::WriteReport(key, _), Answer::Report(written)) => {

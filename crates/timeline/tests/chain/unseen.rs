@@ -1,4 +1,4 @@
-//! What was not told, or was told late.
+//! What was not seen, or was seen late.
 
 use jiff::SignedDuration;
 use timeline::base::Source;
@@ -10,7 +10,7 @@ use timeline::{Engine, Kind, Observation};
 use crate::story::{Story, key, lines};
 
 #[test]
-fn what_is_superseded_ends_when_what_replaces_it_began_however_late_that_is_told() {
+fn what_is_superseded_ends_when_what_replaces_it_began_however_late_that_is_seen() {
     let story =
         Story::of_a_live().applies("b").while_away(|story| story.applies("c")).changes(|_| {});
     let [newest, superseded, ..] = story.chain.attempts() else { panic!() };
@@ -47,7 +47,7 @@ fn revisions_that_passed_while_away_are_known_to_have_been_there() {
 }
 
 #[test]
-fn what_came_before_a_promotion_that_nobody_saw_is_known_too() {
+fn what_came_before_a_promotion_that_was_not_seen_is_known_too() {
     Story::of_a_live()
         .while_away(|story| {
             story.applies("b").gets_promoted().applies("c").gets_promoted().applies("d")
@@ -65,7 +65,7 @@ fn what_came_and_went_while_away_is_known_though_the_same_revision_is_live() {
     Story::of_a_live()
         .while_away(|story| story.applies("b").gets_promoted().applies("a").gets_promoted())
         .reads(&["1 a Promoted []", "2 b Unknown []"])
-        .told()
+        .observed()
         .nothing_happened()
         .applies("c")
         .reads(&["1 a Promoted []", "2 b Unknown []", "4 c Progressing [Successor 1, After 2]"]);
@@ -80,7 +80,7 @@ fn what_was_replaced_while_away_was_not_reverted() {
 }
 
 #[test]
-fn a_rollback_that_nobody_saw_began_after_what_it_takes_back() {
+fn a_rollback_that_was_not_seen_began_after_what_it_takes_back() {
     let story = Story::of_a_live().applies("b").gets_promoted();
     let live_since = story.newest().ended;
     let story = story.while_away(|story| story.applies("a").gets_promoted().applies("c")).reads(&[
@@ -103,7 +103,7 @@ fn at_first_sight_the_old_replica_sets_are_what_was_there_before() {
 }
 
 #[test]
-fn what_argo_called_stable_before_anybody_looked_and_never_was_healthy_was_not_live() {
+fn what_argo_called_stable_before_first_sight_and_never_was_healthy_was_not_live() {
     Story::begins()
         .while_away(|story| story.applies("a").applies("b"))
         .reads(&["1 a Unknown []", "2 b Progressing [After 1]"]);
@@ -130,7 +130,7 @@ fn a_rollout_that_is_created_over_older_replica_sets_never_tried_to_bring_them_l
 }
 
 #[test]
-fn a_replica_set_that_is_told_before_its_rollout_turns_to_it_was_not_there_before() {
+fn a_replica_set_that_is_seen_before_its_rollout_turns_to_it_was_not_there_before() {
     let mut story = Story::begins().while_away(|story| story.applies("a"));
     story.chain = timeline::chain::Chain::default();
     let next = story.clone().while_away(|story| story.applies("b"));
@@ -139,25 +139,25 @@ fn a_replica_set_that_is_told_before_its_rollout_turns_to_it_was_not_there_befor
 }
 
 #[test]
-fn what_is_live_comes_before_what_replaces_it_even_if_its_replica_set_is_told_later() {
+fn what_is_live_comes_before_what_replaces_it_even_if_its_replica_set_is_seen_later() {
     Story::begins()
         .before_replica_sets(|story| {
             story.while_away(|story| story.applies("a").gets_promoted().applies("b"))
         })
         .reads(&["2 b Progressing []"])
-        .told()
+        .observed()
         .reads(&["1 a Promoted []", "2 b Progressing [Successor 1]"]);
 }
 
 #[test]
-fn without_the_annotation_the_replica_set_tells_the_revision() {
+fn without_the_annotation_the_replica_set_has_the_revision() {
     Story::of_a_live()
         .while_away(|story| story.applies("b").changes(|story| story.rollout.revision = None))
         .reads(&["1 a Promoted []", "2 b Progressing [Successor 1]"]);
 }
 
 #[test]
-fn a_replica_set_may_come_late_and_still_tells_when_the_attempt_began() {
+fn a_replica_set_may_come_late_and_still_shows_when_the_attempt_began() {
     let story = Story::of_a_live()
         .applies("b")
         .before_replica_sets(|story| story.applies("c").changes(|_| {}));
@@ -234,11 +234,11 @@ fn a_rollout_that_was_made_again_while_away_has_a_chain_of_its_own() {
         engine.observe(Observation::Listed(kind, present.into_iter().collect()), new.now);
     }
     let effects = effects_of(&mut engine, new.now);
-    let told = effects.iter().find_map(|effect| match effect {
+    let written = effects.iter().find_map(|effect| match effect {
         Effect::WriteReport(_, write) => Some(lines(&write.report.attempts)),
         _ => None,
     });
-    assert_eq!(told, Some(vec!["1 b Promoted []".to_owned()]));
+    assert_eq!(written, Some(vec!["1 b Promoted []".to_owned()]));
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn while_rollout_traces_are_not_served_nothing_is_due_and_nothing_is_done() {
 }
 
 #[test]
-fn what_tells_of_the_inside_of_attempts_keeps_nothing_from_going_on() {
+fn what_shows_the_inside_of_attempts_keeps_nothing_from_going_on() {
     let evidence = Kind::ALL
         .into_iter()
         .filter(|kind| !kind.decides_links() && *kind != Kind::WorkloadVersion);
@@ -287,8 +287,8 @@ fn what_tells_of_the_inside_of_attempts_keeps_nothing_from_going_on() {
         assert_eq!(engine.missing().collect::<Vec<_>>(), [(kind, Some(&why))]);
         let linked = &write.report.linked;
         assert!(!linked.message.contains(kind.resource()), "{kind:?} {why:?}: {linked:?}");
-        let told = write.report.observed.message.contains(kind.resource());
+        let named = write.report.observed.message.contains(kind.resource());
         let expected = kind == Kind::RolloutAttempt || why != Unavailable::NotInstalled;
-        assert_eq!(told, expected, "{kind:?} {why:?}: {:?}", write.report.observed);
+        assert_eq!(named, expected, "{kind:?} {why:?}: {:?}", write.report.observed);
     }
 }
