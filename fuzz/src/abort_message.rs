@@ -13,9 +13,9 @@ pub fn run(data: &[u8]) {
     assert_eq!(abort_cause(&format!(" {message}\n")), (cause, words), "white space around it");
 
     let words = message.trim();
-    let (cause, told) = abort_cause(&format!("Rollout aborted update to revision 7: {words}"));
+    let (cause, shown) = abort_cause(&format!("Rollout aborted update to revision 7: {words}"));
     assert_ne!(cause, AbortCause::Manual, "an abort with words is nobody's hand");
     if cause == AbortCause::Unknown || cause == AbortCause::Deadline {
-        assert_eq!(told, words, "unknown words stay as they are");
+        assert_eq!(shown, words, "unknown words stay as they are");
     }
 }

@@ -1,4 +1,4 @@
-//! What may be told to Throughline from outside, as bytes, and what must hold of it whatever they
+//! What may reach Throughline from outside, as bytes, and what must hold of it whatever they
 //! are. Each module is a target of cargo-fuzz; with what is kept in `corpus` it is a test.
 
 pub mod abort_message;

@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 
-/// Serves until told to stop.
+/// Serves until asked to stop.
 ///
 /// `/livez` says only that the process answers: restarting it makes no missing CRD appear and no
-/// API server answer, so those are `/readyz`'s to tell.
+/// API server answer, so those are shown by `/readyz`.
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,

@@ -31,7 +31,7 @@ pub(crate) async fn announce(
     match events.create(&params, &event).await {
         Ok(_) => Ok(()),
         Err(error) => match Rejection::of(&error) {
-            // It stands already, or nobody will look there any more.
+            // It is there already, or the namespace is being deleted.
             Rejection::Conflict | Rejection::NamespaceGone => Ok(()),
             _ => Err(error),
         },

@@ -33,7 +33,7 @@ Results go to stdout, all else to stderr.";
 ///
 /// Throughline watches Argo Rollouts and the traces that Keptn makes of their revisions, and writes
 /// span links into Keptn's KeptnAppContexts, so that each revision's trace follows the one before.
-/// What it found stands in a RolloutTrace beside each Rollout: kubectl get rtr -A.
+/// What it found is in a RolloutTrace beside each Rollout: kubectl get rtr -A.
 #[derive(Debug, Parser)]
 #[command(name = "throughline", version, max_term_width = 100, after_help = EXITS)]
 pub struct Cli {
@@ -52,7 +52,7 @@ pub(crate) enum Command {
     ///   throughline run --observe-only --admin-address 127.0.0.1:8080
     #[command(verbatim_doc_comment)]
     Run(Box<Run>),
-    /// Tell the story of an attempt as a tree, from what the cluster stores of it.
+    /// Show the story of an attempt as a tree, from what the cluster stores of it.
     ///
     /// Without --revision it is the newest attempt, without --attempt the last of its revision.
     ///
@@ -71,7 +71,7 @@ pub(crate) enum Command {
     ///   throughline dora --namespace shop --since 7d --audit
     #[command(verbatim_doc_comment)]
     Dora(Dora),
-    /// Tell in a manifest, from a pipeline, which commit it delivers and by which run.
+    /// Write into a manifest, from a pipeline, which commit it delivers and by which run.
     ///
     /// Reads a manifest, adds annotations to each Rollout in it, and writes it to stdout. From them
     /// come the lead time, and the link from the attempt's trace to that of the run. Comments, order
@@ -109,7 +109,7 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: Shell,
     },
-    /// Print the CustomResourceDefinitions as YAML, as they stand in crds/.
+    /// Print the CustomResourceDefinitions as YAML, as they are in crds/.
     ///
     /// Example: throughline crds | kubectl apply --server-side -f -
     #[command(verbatim_doc_comment)]

@@ -7,11 +7,11 @@
 //! for by `writer`, each in a task of its own that `work` keeps (`rejection` says what an error of the API server means):
 //! `linker` writes KeptnAppContexts, `recorder` RolloutTraces as [`report`] words
 //! them, `journalist` RolloutAttempts as [`journal`] words them, [`export`] sends spans, `announcer`
-//! tells people by Events; `admission` answers the API server from what the owner has published; and
+//! informs people by Events; `admission` answers the API server from what the owner has published; and
 //! `pods` watches those of attempts that lack some. What is counted on the way is served by `admin` and
-//! sent by `push`, and what took how long by `own_traces`; `stop` says until when. [`explain`] tells a
+//! sent by `push`, and what took how long by `own_traces`; `stop` says until when. [`explain`] shows a
 //! person what a RolloutAttempt says, [`dora`] what all ledgers come to, both by `cluster`, and by [`annotate`] a
-//! pipeline tells of a commit. `uninstall` takes back what was written into objects of others.
+//! pipeline names its commit. `uninstall` takes back what was written into objects of others.
 
 mod admin;
 mod admission;

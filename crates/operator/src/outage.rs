@@ -1,4 +1,4 @@
-//! Says once why a collector takes nothing, and not with each try.
+//! Logs once why a collector takes nothing, and not with each try.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,44 +6,44 @@ use std::time::{Duration, Instant};
 
 use crate::export::Reason;
 
-/// A reason that comes and goes is told this often.
-const TOLD_AGAIN: Duration = Duration::from_mins(10);
+/// A reason that comes and goes is logged this often.
+const LOGGED_AGAIN: Duration = Duration::from_mins(10);
 
-/// What was told of one collector. Cheap to clone; all clones are the same.
+/// What was logged about one collector. Cheap to clone; all clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Outage(Arc<Mutex<Told>>);
+pub(crate) struct Outage(Arc<Mutex<Logged>>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Logged {
     /// Why it takes nothing now.
     now: Option<Reason>,
-    /// When each reason was told last.
+    /// When each reason was logged last.
     last: HashMap<Reason, Instant>,
-    /// That it takes nothing was told, and not yet that it is over.
+    /// That it takes nothing was logged, and not yet that it is over.
     open: bool,
 }
 
 impl Outage {
-    /// It takes nothing: whether this is to be told.
+    /// It takes nothing: whether this is to be logged.
     pub(crate) fn begins(&self, reason: Reason, now: Instant) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.now.replace(reason) == Some(reason) {
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.now.replace(reason) == Some(reason) {
             return false;
         }
-        let last = told.last.get(&reason);
-        if last.is_some_and(|last| now.duration_since(*last) < TOLD_AGAIN) {
+        let last = logged.last.get(&reason);
+        if last.is_some_and(|last| now.duration_since(*last) < LOGGED_AGAIN) {
             return false;
         }
-        told.last.insert(reason, now);
-        told.open = true;
+        logged.last.insert(reason, now);
+        logged.open = true;
         true
     }
 
-    /// It takes something: whether this is to be told.
+    /// It takes something: whether this is to be logged.
     pub(crate) fn ends(&self) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.now = None;
-        std::mem::take(&mut told.open)
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.now = None;
+        std::mem::take(&mut logged.open)
     }
 }
 
@@ -52,15 +52,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_told_once_and_another_one_is_told_too() {
+    fn a_reason_is_logged_once_and_another_one_is_logged_too() {
         let (outage, now) = (Outage::default(), Instant::now());
         assert!(outage.begins(Reason::Dns, now));
-        assert!(!outage.begins(Reason::Dns, now + TOLD_AGAIN * 9));
-        assert!(outage.begins(Reason::Unauthorized, now + TOLD_AGAIN * 9));
+        assert!(!outage.begins(Reason::Dns, now + LOGGED_AGAIN * 9));
+        assert!(outage.begins(Reason::Unauthorized, now + LOGGED_AGAIN * 9));
     }
 
     #[test]
-    fn the_end_is_told_if_the_beginning_was() {
+    fn the_end_is_logged_if_the_beginning_was() {
         let (outage, now) = (Outage::default(), Instant::now());
         assert!(!outage.ends());
         assert!(outage.begins(Reason::Tls, now));
@@ -69,14 +69,14 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_and_goes_is_told_every_ten_minutes() {
+    fn what_comes_and_goes_is_logged_every_ten_minutes() {
         let (outage, start) = (Outage::default(), Instant::now());
-        let told = |minute| {
-            let told = outage.begins(Reason::Timeout, start + Duration::from_mins(minute));
+        let logged = |minute| {
+            let logged = outage.begins(Reason::Timeout, start + Duration::from_mins(minute));
             outage.ends();
-            told
+            logged
         };
-        let minutes: Vec<_> = (0..25).filter(|minute| told(*minute)).collect();
+        let minutes: Vec<_> = (0..25).filter(|minute| logged(*minute)).collect();
         assert_eq!(minutes, [0, 10, 20]);
     }
 }

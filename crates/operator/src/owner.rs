@@ -36,7 +36,7 @@ enum Came {
     Nothing,
 }
 
-/// Holds the state and runs until told to stop.
+/// Holds the state and runs until asked to stop.
 pub(crate) struct Owner {
     engine: Engine,
     writer: Writer,
@@ -63,7 +63,7 @@ impl Owner {
         Self { engine, writer, pods, pods_seen, metrics, readiness, published, causes }
     }
 
-    /// Takes in observations and answers in the order of arrival, and starts what follows. Told to
+    /// Takes in observations and answers in the order of arrival, and starts what follows. Asked to
     /// stop, it stores what is due first; it drops all when it leads no more.
     pub(crate) async fn run(
         mut self,
@@ -84,7 +84,7 @@ impl Owner {
             }
             drop(std::mem::take(&mut cause));
             self.published.take_from(&mut self.engine, &mut publishes);
-            self.tell();
+            self.report();
             let wait = self.engine.due().map_or(IDLE, |due| {
                 Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO)
             });
@@ -155,7 +155,7 @@ impl Owner {
                 () = tokio::time::sleep(wait) => {}
             }
         }
-        self.tell();
+        self.report();
     }
 
     fn observe(&mut self, observation: Observation, now: Timestamp) {
@@ -187,19 +187,21 @@ impl Owner {
         }
     }
 
-    /// Takes in an answer, and begins to tell people what it makes worth telling.
+    /// Takes in an answer, and begins to announce what it makes worth announcing.
     fn answer(&mut self, answer: Answer, cause: &Cause, now: Timestamp, work: &mut Work) {
         match answer {
             Answer::Context(app, written) => self.engine.written(&app, written, now),
             Answer::Report(key, written) => self.engine.reported(&key, written, now),
             Answer::Attempt(key, written) => {
-                let told = self.engine.attempt_written(&key, written, now);
-                for told in &told {
-                    self.metrics.announced(told);
+                let announcements = self.engine.attempt_written(&key, written, now);
+                for announcement in &announcements {
+                    self.metrics.announced(announcement);
                 }
-                for told in told.into_iter().filter(|told| told.milestone != Milestone::Settled) {
+                let for_people =
+                    announcements.into_iter().filter(|it| it.milestone != Milestone::Settled);
+                for announcement in for_people {
                     let asked = Asked::Courtesy("write events");
-                    work.begin(asked, cause, self.writer.clone().announce(told));
+                    work.begin(asked, cause, self.writer.clone().announce(announcement));
                 }
             }
             Answer::Sent(key, sent, spans) => {
@@ -222,7 +224,7 @@ impl Owner {
         }
     }
 
-    fn tell(&mut self) {
+    fn report(&mut self) {
         for LedgerChange { rollout, stored } in self.engine.ledgers_changed() {
             match stored {
                 Some((ledger, settings)) => self.metrics.ledger(rollout, &ledger, settings),

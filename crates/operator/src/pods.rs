@@ -68,8 +68,8 @@ impl PodWatches {
 async fn pass_on(pods: impl Stream<Item = Observation>, seen: Sender<Observation>) {
     let mut pods = std::pin::pin!(pods);
     while let Some(observation) = pods.next().await {
-        let tells = matches!(observation, Observation::Pod(_) | Observation::Gone(..));
-        if tells && seen.send(observation).await.is_err() {
+        let kept = matches!(observation, Observation::Pod(_) | Observation::Gone(..));
+        if kept && seen.send(observation).await.is_err() {
             break;
         }
     }

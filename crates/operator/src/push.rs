@@ -55,11 +55,11 @@ impl PushError {
 }
 
 impl Push {
-    /// Pushes until told to stop, then once more.
+    /// Pushes until asked to stop, then once more.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let interval = self.exporter.interval();
         let mut ticks = interval_at(Instant::now() + interval, interval);
-        // One that is late is not made good by two at once.
+        // One that is late is not followed by two at once.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut taken = true;
         let pushes = async {
@@ -73,7 +73,7 @@ impl Push {
         self.push(self.exporter.timeout(), taken).await;
     }
 
-    /// Sends everything once; whether all of it was taken. It is told when that changes.
+    /// Sends everything once; whether all of it was taken. Logs when that changes.
     async fn push(&self, limit: std::time::Duration, before: bool) -> bool {
         let sent = timeout(limit, self.send()).await;
         let sent = sent.unwrap_or_else(|_| Err(self.failed(PushError::TooSlow(limit))));
@@ -115,7 +115,7 @@ impl Push {
                     let error = self.failed(PushError::Refused { points, message });
                     wrong.get_or_insert(error);
                 }
-                // Nobody is there: the other requests would find nobody either.
+                // The collector is not there: it would not be for the other requests either.
                 Delivered::Later { reason, message, .. }
                 | Delivered::Doubtful { reason, message } => {
                     return Err(self.failed(PushError::Unavailable(reason, message)));

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_that_does_not_run_for_minutes_is_told() {
+    fn a_watch_that_does_not_run_for_minutes_is_reported() {
         let connections = Connections::default();
         let readiness = Readiness::new(connections.clone());
         readiness.update([].into_iter());

@@ -12,7 +12,7 @@ use crate::words;
 pub(crate) enum Rejection {
     /// The namespace is being deleted, or is gone: nothing can be made in it.
     NamespaceGone,
-    /// Somebody else was faster.
+    /// Another writer was faster.
     Conflict,
     /// The object is not there, or its kind is not served.
     NotFound,

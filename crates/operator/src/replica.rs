@@ -22,7 +22,7 @@ use crate::stop::Stop;
 use crate::watch::{self, Watches};
 use crate::writer::Writer;
 
-/// Who leads is told in `/readyz` within so long.
+/// Who leads is shown in `/readyz` within so long.
 const LOOK: Duration = Duration::from_secs(1);
 /// While something is due it is looked at no faster than this.
 const SHORT: Duration = Duration::from_millis(10);
@@ -42,7 +42,7 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    /// Runs until told to stop. Each time that it comes to lead it begins like a new process: it knows
+    /// Runs until asked to stop. Each time that it comes to lead it begins like a new process: it knows
     /// what is in the cluster, and nothing that a leader before it decided and did not store.
     pub(crate) async fn run(self, stop: &Stop) {
         loop {
@@ -81,7 +81,7 @@ impl Replica {
             return Some(seen);
         }
         let mut shadow = Shadow::new(self.options, self.published.clone());
-        // Its own look at what is listed anew by who leads.
+        // Its own look at what a leader lists again.
         let mut ours = match shadow {
             Some(_) => watch::listed_anew(&self.watches),
             None => stream::pending().boxed(),

@@ -85,7 +85,7 @@ pub enum RunError {
     /// Nothing was annotated.
     #[error(transparent)]
     Annotate(#[from] AnnotateError),
-    /// Nothing can be told.
+    /// Nothing can be explained.
     #[error(transparent)]
     Explain(#[from] ExplainError),
     /// There are no figures.
@@ -103,7 +103,7 @@ pub enum RunError {
 pub async fn run(cli: Cli) -> Result<(), RunError> {
     match cli.command {
         Command::Run(run) => operate(run.resolved()).await,
-        Command::Explain(wanted) => tell(wanted).await,
+        Command::Explain(wanted) => explained(wanted).await,
         Command::Dora(wanted) => count(wanted).await,
         Command::Annotate(wanted) => Ok(annotate::run(*wanted, now())?),
         Command::Uninstall(wanted) => take_back(wanted).await,
@@ -122,7 +122,7 @@ async fn count(wanted: Dora) -> Result<(), RunError> {
     Ok(dora::dora(&cluster, namespace, selector.as_deref(), wanted, output, now()).await?)
 }
 
-async fn tell(wanted: Explain) -> Result<(), RunError> {
+async fn explained(wanted: Explain) -> Result<(), RunError> {
     let Explain { rollout, namespace, revision, attempt, output, cluster } = wanted;
     let cluster = cluster.open().await?;
     let rollout = rollout.in_namespace(namespace.as_deref(), &cluster.namespace)?;
@@ -232,7 +232,7 @@ async fn operate(run: Run) -> Result<(), RunError> {
     );
     served_to_its_end(served);
     if !matches!(pushed, Ok(None | Some(Ok(())))) {
-        tracing::warn!("the metrics of the end were not sent: the collector took too long");
+        tracing::warn!("the last metrics were not sent: the collector took too long");
     }
     tracing::info!("throughline stopped");
     Ok(())
@@ -241,8 +241,8 @@ async fn operate(run: Run) -> Result<(), RunError> {
 fn served_to_its_end(served: Result<Result<std::io::Result<()>, JoinError>, Elapsed>) {
     match served {
         Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => tracing::warn!(%error, "the admin server ended badly"),
-        Ok(Err(error)) => tracing::warn!(%error, "the admin server ended badly"),
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "the admin server failed"),
+        Ok(Err(error)) => tracing::warn!(%error, "the admin server failed"),
         Err(_) => tracing::warn!("a request to the admin server was cut off"),
     }
 }
@@ -267,7 +267,7 @@ fn now() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// Begins to log, and to trace this process if that is asked for: both hear the same.
+/// Begins to log, and to trace this process if that is asked for: both get the same.
 fn start_logging(
     run: &Run,
     env: impl Fn(&str) -> Option<String>,

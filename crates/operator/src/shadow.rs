@@ -23,7 +23,7 @@ pub(crate) struct Shadow {
 }
 
 impl Shadow {
-    /// One that has seen nothing; none if nobody asks about links.
+    /// One that has seen nothing; none if links are not asked about.
     pub(crate) fn new(options: Options, published: Published) -> Option<Self> {
         let asked = options.links != Ways::Context && !options.observe_only;
         let options = Options { links: Ways::Admission, export: false, ..options };

@@ -1,6 +1,6 @@
 //! What a standby has seen, kept as the last look at each object: who comes to lead begins with it.
 //!
-//! Rollouts and our own objects are not kept: they are listed anew then. What the leader before has
+//! Rollouts and our own objects are not kept: they are listed again then. What the leader before has
 //! stored must not be met by an older version of a Rollout than it was made from.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use timeline::{Key, Kind, Observation};
 
 use crate::observe::{event, object};
 
-/// Kinds that are listed anew by who comes to lead.
+/// Kinds that are listed again by a new leader.
 pub const LISTED_ANEW: [Kind; 3] = [Kind::Rollout, Kind::RolloutTrace, Kind::RolloutAttempt];
 
 /// The last look at each object of each kind.

@@ -1,4 +1,4 @@
-//! The end of the process: who is told, and until when what remains has to be done.
+//! The end of the process: who is asked to stop, and until when what remains has to be done.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 const LONGEST: Duration = Duration::from_secs(11);
 /// What is due is stored by then; the rest is for the lease, the metrics and the admin server.
 const STORED: Duration = Duration::from_secs(8);
-/// The code of a process that was told twice, and left things undone.
+/// The code of a process that was asked twice, and left things undone.
 const UNDONE: i32 = 2;
 
 /// That the process has to stop. Cheap to clone.
@@ -60,11 +60,11 @@ impl Stop {
                     _ = interrupt.recv() => {}
                 }
                 if first {
-                    tracing::info!("told to stop: storing what is due");
+                    tracing::info!("asked to stop: storing what is due");
                     stop.begin();
                 }
             }
-            tracing::warn!("told to stop twice: ending at once, what is due may not be stored");
+            tracing::warn!("asked to stop twice: ending at once, what is due may not be stored");
             std::process::exit(UNDONE);
         });
         Ok(())

@@ -11,8 +11,8 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Tells a person one line that is no result.
+/// Shows a person one line that is no result.
 pub fn note(text: &str) {
-    // Nobody can be told that nobody can be told.
+    // That stderr is closed cannot be shown on stderr.
     let _ = writeln!(io::stderr().lock(), "throughline: {text}");
 }

@@ -22,7 +22,7 @@ pub(crate) enum Asked {
     Send(Key, u64),
     Recall(Option<String>),
     Read(Key, SmolStr),
-    /// Nobody waits for an answer; what it does.
+    /// Nothing waits for its answer; what it does.
     Courtesy(&'static str),
 }
 
@@ -108,7 +108,7 @@ impl Work {
             Err(error) => {
                 let asked = self.asked.remove(&error.id());
                 let (asked, cause) = asked.unwrap_or((Asked::Courtesy(""), Cause::default()));
-                tracing::error!(%error, ?asked, "a task ended badly: this is a defect");
+                tracing::error!(%error, ?asked, "a task failed: this is a defect");
                 Some((asked.failed(), cause))
             }
         }

@@ -31,7 +31,7 @@ use crate::{announcer, events, journalist, linker, recorder};
 const LINKS_AT_ONCE: usize = 16;
 /// More writes at once halve what the API server gets done.
 const OTHERS_AT_ONCE: usize = 16;
-/// Of those places, RolloutTraces take no more than this, and what nobody waits for no more than
+/// Of those places, RolloutTraces take no more than this, and what nothing waits for no more than
 /// that: a journal finds one.
 const TRACES_AT_ONCE: usize = 10;
 const COURTESIES_AT_ONCE: usize = 4;
@@ -59,7 +59,7 @@ pub(crate) enum Answer {
     Read(Key, String, Option<Vec<Journal>>),
     /// The Events of pods of a stalled attempt.
     Events(Key, EventsSeen),
-    /// Nobody waits for it.
+    /// Nothing waits for it.
     Nothing,
 }
 
@@ -265,7 +265,7 @@ impl Writer {
     /// Says and counts that the collector takes nothing now.
     fn postponed(&self, key: &Key, spans: u64, reason: Reason, message: &str) {
         if self.outage.begins(reason, Instant::now()) {
-            tracing::warn!(%key, spans, message, "the collector takes no spans now: they are kept and sent again; told again when the reason changes");
+            tracing::warn!(%key, spans, message, "the collector takes no spans now: they are kept and sent again; logged again when the reason changes");
         } else {
             tracing::debug!(%key, spans, message, "the collector takes no spans now");
         }
@@ -279,7 +279,7 @@ impl Writer {
         let (error_type, why) = match timeout(WRITE_TIMEOUT, recalled).await {
             Ok(Ok((seen, next))) => return Answer::Recalled(seen, page, Recalled::Page(next)),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "attempts that wait for the collector: trying again");
+                tracing::warn!(%error, "attempts that wait for the collector cannot be listed; trying again");
                 let why = match error.rejection() {
                     Rejection::Expired => Recalled::Expired,
                     _ => Recalled::Failed(error.asked()),
@@ -299,7 +299,7 @@ impl Writer {
         let attempts = match timeout(WRITE_TIMEOUT, read).await {
             Ok(Ok(attempts)) => Some(attempts),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the attempts that are left: trying again");
+                tracing::warn!(%error, "the attempts that are left cannot be read; trying again");
                 None
             }
             Err(_) => None,

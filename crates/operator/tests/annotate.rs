@@ -181,13 +181,13 @@ fn what_is_written_is_what_the_operator_reads() {
     let annotations: BTreeMap<String, String> =
         serde_norway::from_value(value["metadata"]["annotations"].clone()).unwrap();
     let commit = Commit::of(&[&annotations], now());
-    assert_eq!(commit.commit.map(|told| told.value).as_deref(), Some(SHA));
+    assert_eq!(commit.commit.map(|sourced| sourced.value).as_deref(), Some(SHA));
     let at = "2026-11-20T10:02:03Z".parse().unwrap();
     assert_eq!(commit.time, CommitTime::At(at, Source::Throughline));
-    assert_eq!(commit.author.map(|told| told.value), author);
-    let repository = commit.repository.map(|told| told.value);
+    assert_eq!(commit.author.map(|sourced| sourced.value), author);
+    let repository = commit.repository.map(|sourced| sourced.value);
     assert_eq!(repository.as_deref(), Some("ssh://git@git.example.com/shop/cart.git"));
-    assert_eq!(commit.traceparent.map(|told| told.value.to_string()).as_deref(), Some(TRACE));
+    assert_eq!(commit.traceparent.map(|sourced| sourced.value.to_string()).as_deref(), Some(TRACE));
     assert!(commit.hotfix);
 }
 
@@ -207,8 +207,8 @@ fn flags_win_over_git_and_no_secret_comes_out_of_a_remote() {
         ("throughline.dev/author", "Grace"),
         ("throughline.dev/repository", "https://git.example.com/shop/cart.git"),
     ];
-    let told: Vec<_> = facts.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    assert_eq!(told, expected);
+    let added: Vec<_> = facts.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    assert_eq!(added, expected);
     // A clone of a folder has no URL that anybody else could use.
     let local = Git { repository: Some("/srv/git/cart".to_owned()), ..git };
     let facts = Facts::find(Given::default(), Ok(local), now()).unwrap();
@@ -267,7 +267,7 @@ fn throughline(folder: &std::path::Path, args: &[&str], manifest: &str) -> Outpu
 }
 
 #[test]
-fn in_a_checkout_git_and_the_environment_tell() {
+fn in_a_checkout_git_and_the_environment_are_read() {
     let folder = std::env::temp_dir().join(format!("throughline-annotate-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let manifest = format!("{HEAD}metadata:\n  name: cart\n");

@@ -98,7 +98,7 @@ fn the_story_of_an_attempt_that_has_just_begun() {
 }
 
 #[test]
-fn what_the_rollout_trace_knows_of_keptns_own_link_is_told() {
+fn what_the_rollout_trace_knows_of_keptns_own_link_is_shown() {
     let trace: RolloutTrace = serde_json::from_value(json!({
         "apiVersion": "throughline.dev/v1alpha1",
         "kind": "RolloutTrace",

@@ -1,4 +1,4 @@
-//! Any history of a Rollout, told to the journals of its attempts: see [`script`] for how bytes
+//! Any history of a Rollout, as the journals of its attempts see it: see [`script`] for how bytes
 //! become one. What must hold of a journal is in [`rules`].
 
 mod evidence;
@@ -16,11 +16,11 @@ const LONGEST: usize = 1024;
 /// # Panics
 /// If something does not hold that must.
 pub fn run(data: &[u8]) {
-    let once = told(data);
-    assert!(once == told(data), "the same history makes the same journals");
+    let once = journals(data);
+    assert!(once == journals(data), "the same history makes the same journals");
 }
 
-fn told(data: &[u8]) -> Vec<timeline::journal::Journal> {
+fn journals(data: &[u8]) -> Vec<timeline::journal::Journal> {
     let mut world = World::new();
     for (n, (word, number)) in script::words(data).take(LONGEST).enumerate() {
         world.perform(word, number);

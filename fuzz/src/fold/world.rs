@@ -52,7 +52,7 @@ struct Tale {
     said: Said,
     /// What was live when it began.
     stable: Option<String>,
-    /// It was told that its attempt is over.
+    /// It knows that its attempt is over.
     over: bool,
 }
 
@@ -102,7 +102,7 @@ impl World {
         self.second = self.second.saturating_add(seconds).clamp(least, most);
     }
 
-    /// Does what a word says, and tells the journals. A second passes with each.
+    /// Does what a word says, and updates the journals. A second passes with each.
     pub(crate) fn perform(&mut self, word: u8, number: u8) {
         self.pass(1);
         let (now, n) = (self.now(), usize::from(number));
@@ -134,7 +134,7 @@ impl World {
             }
             _ => self.status(word, number, now),
         }
-        self.tell();
+        self.update();
     }
 
     /// A new template, or one that was there before: 0 is `a`, 1 is `b`.
@@ -224,7 +224,7 @@ impl World {
     }
 
     /// A version of the Rollout, to the journals of all attempts that are not known to be over.
-    fn tell(&mut self) {
+    fn update(&mut self) {
         let now = self.now();
         let sets: Vec<_> = self.sets.iter().collect();
         let _ = self.chain.observe(&self.rollout, &sets, now);

@@ -1,7 +1,7 @@
 //! The fuzz targets as tests: on what is kept for each, and on what comes of mixing it.
 
 #![expect(clippy::unwrap_used, reason = "a corpus that cannot be read fails the test")]
-#![expect(clippy::print_stderr, reason = "which input it was is told beside the failure")]
+#![expect(clippy::print_stderr, reason = "which input it was is printed beside the failure")]
 
 mod kept;
 

@@ -19,7 +19,7 @@ async fn a_step_analysis_passes_and_then_fails() -> Outcome {
     cart.apply_version("3.0.0").await?;
     cart.aborted().await?;
     story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -42,7 +42,7 @@ async fn a_step_analysis_passes_and_then_fails() -> Outcome {
         )
         .await?;
     let (attempt, trace) = story
-        .tells(
+        .shows(
             &cart,
             THIRD,
             &[
@@ -84,7 +84,7 @@ async fn an_analysis_beside_the_steps_ends_the_attempt() -> Outcome {
     cart.healthy_at("2.0.0").await?;
     // Argo ends what would measure on, and calls it a success.
     story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -110,7 +110,7 @@ async fn an_analysis_beside_the_steps_ends_the_attempt() -> Outcome {
     cart.apply_version("3.0.0").await?;
     cart.aborted().await?;
     story
-        .tells(
+        .shows(
             &cart,
             THIRD,
             &[
@@ -146,7 +146,7 @@ async fn a_job_decides() -> Outcome {
     cart.apply_version("2.0.0").await?;
     cart.aborted().await?;
     story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -188,7 +188,7 @@ async fn an_analysis_that_cannot_decide_waits_for_a_person() -> Outcome {
     cart.promote().await?;
     cart.healthy_at("2.0.0").await?;
     story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -228,7 +228,7 @@ async fn an_experiment_compares_and_its_analysis_decides() -> Outcome {
     cart.apply_version("3.0.0").await?;
     cart.aborted().await?;
     story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -261,7 +261,7 @@ async fn an_experiment_compares_and_its_analysis_decides() -> Outcome {
         )
         .await?;
     story
-        .tells(
+        .shows(
             &cart,
             THIRD,
             &[

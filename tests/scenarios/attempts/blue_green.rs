@@ -29,7 +29,7 @@ async fn the_analysis_before_the_switch_passes_and_then_fails() -> Outcome {
     cart.apply_version("3.0.0").await?;
     cart.aborted().await?;
     story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -57,7 +57,7 @@ async fn the_analysis_before_the_switch_passes_and_then_fails() -> Outcome {
         .await?;
     // Nobody but those who ask for the preview has met it.
     story
-        .tells(
+        .shows(
             &cart,
             THIRD,
             &[
@@ -95,7 +95,7 @@ async fn the_analysis_after_the_switch_takes_it_back() -> Outcome {
     cart.promote().await?;
     cart.aborted().await?;
     let (_, trace) = story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -150,8 +150,8 @@ async fn without_analyses_a_person_or_nobody_switches() -> Outcome {
         "  pause blue_green person",
         "  become healthy",
     ];
-    story.tells(&cart, SECOND, &by_hand, &spans).await?;
+    story.shows(&cart, SECOND, &by_hand, &spans).await?;
     let spans = [spans[0], spans[1], spans[2], spans[4]];
-    story.tells(&cart, THIRD, &switched, &spans).await?;
+    story.shows(&cart, THIRD, &switched, &spans).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ async fn a_pause_lasts_as_long_as_planned_and_the_timer_ends_it() -> Outcome {
     cart.apply_version("2.0.0").await?;
     cart.healthy_at("2.0.0").await?;
     let (attempt, trace) = story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -60,7 +60,7 @@ fn name(story: &Story) -> String {
 }
 
 #[tokio::test]
-async fn who_promotes_by_hand_is_told_from_the_timer() -> Outcome {
+async fn who_promotes_by_hand_is_distinguished_from_the_timer() -> Outcome {
     let story = Story::begin("by-hand").await?;
     let steps = [weight(50), pause(), pause_for(60), pause_for(1)];
     let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
@@ -71,7 +71,7 @@ async fn who_promotes_by_hand_is_told_from_the_timer() -> Outcome {
     }
     cart.healthy_at("2.0.0").await?;
     story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -110,7 +110,7 @@ async fn a_full_promotion_skips_what_is_left() -> Outcome {
     cart.promote_full().await?;
     cart.healthy_at("2.0.0").await?;
     story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -145,7 +145,7 @@ async fn an_abort_by_hand_is_nobodys_failure() -> Outcome {
     cart.abort().await?;
     cart.aborted().await?;
     let (_, trace) = story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -184,7 +184,7 @@ async fn a_rollout_that_is_paused_as_a_whole_waits_for_a_person() -> Outcome {
     cart.promote().await?;
     cart.healthy_at("2.0.0").await?;
     story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[

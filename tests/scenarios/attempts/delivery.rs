@@ -20,7 +20,7 @@ use super::{FIRST, Outcome, SECOND, Story};
 /// Each step that a Rollout was at, and when that was seen.
 fn steps_of(cart: &Rollout) -> mpsc::UnboundedReceiver<(u64, Timestamp)> {
     let (api, name) = (cart.api(), cart.name().to_owned());
-    let (tell, told) = mpsc::unbounded_channel();
+    let (seen, steps) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         let mut versions = Box::pin(watcher::watch_object(api, &name));
         while let Some(version) = versions.next().await {
@@ -29,22 +29,22 @@ fn steps_of(cart: &Rollout) -> mpsc::UnboundedReceiver<(u64, Timestamp)> {
             if state.revision() != Some(2) || state.current() == state.stable() {
                 continue;
             }
-            if state.step().is_some_and(|step| tell.send((step, Timestamp::now())).is_err()) {
+            if state.step().is_some_and(|step| seen.send((step, Timestamp::now())).is_err()) {
                 return;
             }
         }
     });
-    told
+    steps
 }
 
 /// Waits until a Rollout is at a step, or past it.
 async fn steps_until(
-    told: &mut mpsc::UnboundedReceiver<(u64, Timestamp)>,
+    steps: &mut mpsc::UnboundedReceiver<(u64, Timestamp)>,
     step: u64,
 ) -> Result<(u64, Timestamp), Box<dyn std::error::Error>> {
     let search = async {
         loop {
-            match told.recv().await {
+            match steps.recv().await {
                 Some((at, time)) if at >= step => return Ok((at, time)),
                 Some(_) => {}
                 None => return Err("the watch has ended".into()),
@@ -72,12 +72,12 @@ async fn killed_whenever_a_step_begins_it_invents_nothing() -> Outcome {
     let waits = |percent| [weight(percent), pause_for(4)];
     let steps = [&waits(50)[..], &waits(60), &[analysis("rate")], &waits(75), &waits(90)].concat();
     let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
-    let mut told = steps_of(&cart);
+    let mut steps = steps_of(&cart);
     cart.apply_version("2.0.0").await?;
     let (mut begun, mut stored) = (Vec::new(), Vec::new());
     // At the first sight of each of nine steps, whatever of it has been seen and stored by then.
     for step in 0..9 {
-        let (_, at) = steps_until(&mut told, step).await?;
+        let (_, at) = steps_until(&mut steps, step).await?;
         story.operator.kill();
         story.operator.resume()?;
         begun.push(at);
@@ -140,12 +140,12 @@ async fn killed_ten_times_in_a_rollout_it_leaves_the_same_trace() -> Outcome {
     let waits = |percent| [weight(percent), pause()];
     let steps = [waits(50), waits(60), waits(75), waits(90), waits(100)].concat();
     let mut cart = story.first(story.rollout("cart").canary(steps)).await?;
-    let mut told = steps_of(&cart);
+    let mut steps = steps_of(&cart);
     cart.apply_version("2.0.0").await?;
     // Twice in each pause, once what has happened is stored; each time another process goes on.
     let mut begun = Vec::new();
     for step in [1, 3, 5, 7, 9] {
-        begun.push(steps_until(&mut told, step).await?);
+        begun.push(steps_until(&mut steps, step).await?);
         cart.paused_at(step).await?;
         let held = |journal: &Journal| {
             let last = journal.pauses.last();
@@ -212,7 +212,7 @@ async fn a_collector_that_is_down_for_a_whole_rollout_misses_nothing() -> Outcom
     story.operator.ready().await?;
     relay.open();
     let (attempt, _) = story
-        .tells(
+        .shows(
             &cart,
             SECOND,
             &[
@@ -258,10 +258,10 @@ async fn people_read_attempts_in_a_table() -> Outcome {
     let rows: Vec<_> = table.lines().map(words).collect();
     let header = "NAME ROLLOUT REV VERSION OUTCOME REASON STARTED DURATION TRACE";
     assert_eq!(rows[0], header, "{table}");
-    let told =
+    let expected =
         [(first, "cart 1 1.0.0 Promoted "), (aborted, "cart 2 2.0.0 Aborted AnalysisFailed ")];
-    assert_eq!(rows.len(), 1 + told.len(), "{table}");
-    for (row, (attempt, words)) in rows[1..].iter().zip(told) {
+    assert_eq!(rows.len(), 1 + expected.len(), "{table}");
+    for (row, (attempt, words)) in rows[1..].iter().zip(expected) {
         let (trace, _) = attempt.root().unwrap();
         assert!(row.starts_with(&format!("{} {words}", attempt.name)), "{table}");
         assert!(row.ends_with(&trace), "{table}");

@@ -29,7 +29,7 @@ impl Story {
         journal.push(&last);
         let root = format!("rollout cart aborted !{error}");
         let spans = [&*root, "  setWeight 50 stopped", "  recover"];
-        let (attempt, trace) = self.tells(cart, SECOND, &journal, &spans).await?;
+        let (attempt, trace) = self.shows(cart, SECOND, &journal, &spans).await?;
         let root = trace.roots().next().unwrap();
         assert_eq!(root.tag("cicd.pipeline.result"), Some("timeout"));
         assert_eq!(root.tag("otel.status_description"), Some(reason));
@@ -106,11 +106,11 @@ async fn a_deadline_without_abort_is_a_mark_on_the_way() -> Outcome {
     let mut cart = story.first(manifest).await?;
     cart.apply_version_with("2.0.0", PodKind::ImagePull).await?;
     cart.deadline_exceeded().await?;
-    let told = |journal: &Journal| {
+    let late = |journal: &Journal| {
         journal.failure.as_ref().is_some_and(|it| it.reason.starts_with("ImagePullFailed"))
             && journal.marks.iter().any(|it| it.kind == MarkKind::DeadlineExceeded)
     };
-    story.attempts.until("cart", SECOND, "late for want of an image", told).await?;
+    story.attempts.until("cart", SECOND, "late for want of an image", late).await?;
     let fixed = |it: Manifest| it.version("3.0.0").pods(PodKind::Ready).deadline(60);
     cart.change(fixed).await?;
     cart.healthy_at("3.0.0").await?;
@@ -121,12 +121,12 @@ async fn a_deadline_without_abort_is_a_mark_on_the_way() -> Outcome {
     let last = format!("Superseded: {reason}");
     let spans = ["rollout cart superseded", "  setWeight 50 stopped"];
     let journal = ["0 setWeight 50 Stopped", &mark, &last];
-    let (_, trace) = story.tells(&cart, SECOND, &journal, &spans).await?;
+    let (_, trace) = story.shows(&cart, SECOND, &journal, &spans).await?;
     let root = trace.roots().next().unwrap();
     assert_eq!(root.tag("argo_rollouts.failure.reason"), Some(reason));
     let spans = ["rollout cart promoted", "  setWeight 50 completed", "  become healthy"];
     let journal = ["0 setWeight 50 Completed", "Promoted, exposed"];
-    story.tells(&cart, THIRD, &journal, &spans).await?;
+    story.shows(&cart, THIRD, &journal, &spans).await?;
     Ok(())
 }
 

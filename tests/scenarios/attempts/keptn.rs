@@ -50,7 +50,7 @@ async fn an_attempt_is_below_the_span_of_keptns_deployment() -> Outcome {
     let mut cart = story.first(story.known("cart").canary(timed())).await?;
     cart.apply_version("2.0.0").await?;
     cart.healthy_at("2.0.0").await?;
-    let (second, trace) = story.tells(&cart, SECOND, &TIMED, &TIMED_SPANS).await?;
+    let (second, trace) = story.shows(&cart, SECOND, &TIMED, &TIMED_SPANS).await?;
     let parent = above(&second, &trace);
     assert_eq!(parent.operation, "AppDeploy");
     let app_version = trace.spans.iter().find(|span| Some(&*span.span_id) == parent.parent());
@@ -86,7 +86,7 @@ async fn a_retry_is_in_the_same_trace_of_keptns() -> Outcome {
     cart.promote().await?;
     cart.healthy_at("2.0.0").await?;
     let (retry, trace) = story
-        .tells(
+        .shows(
             &cart,
             RETRY,
             &[
@@ -150,7 +150,7 @@ async fn keptn_may_appear_midway() -> Outcome {
 
     cart.change(|it| it.version("3.0.0").replicas(2).canary(timed())).await?;
     cart.healthy_at("3.0.0").await?;
-    let (third, trace) = story.tells(&cart, THIRD, &TIMED, &TIMED_SPANS).await?;
+    let (third, trace) = story.shows(&cart, THIRD, &TIMED, &TIMED_SPANS).await?;
     assert_eq!(above(&third, &trace).operation, "AppDeploy");
     Ok(())
 }

@@ -68,7 +68,7 @@ impl Story {
     }
 
     /// The journal of an attempt that is over, line by line, and its trace, span by span.
-    async fn tells(
+    async fn shows(
         &self,
         rollout: &Rollout,
         which: Which,

@@ -35,11 +35,11 @@ async fn the_first_revision_has_no_steps_and_the_second_links_to_it() -> Outcome
     let story = Story::begin("first").await?;
     let mut cart = story.first(story.rollout("cart").canary(timed())).await?;
     let spans = ["rollout cart promoted", "  become healthy"];
-    let (first, trace) = story.tells(&cart, FIRST, &["Promoted, exposed"], &spans).await?;
+    let (first, trace) = story.shows(&cart, FIRST, &["Promoted, exposed"], &spans).await?;
     assert_eq!(links(&first, &trace), []);
     cart.apply_version("2.0.0").await?;
     cart.healthy_at("2.0.0").await?;
-    let (second, trace) = story.tells(&cart, SECOND, &PROMOTED_IN_WORDS, &PROMOTED).await?;
+    let (second, trace) = story.shows(&cart, SECOND, &PROMOTED_IN_WORDS, &PROMOTED).await?;
     assert_eq!(links(&second, &trace), [first.root().unwrap()]);
     Ok(())
 }
@@ -59,7 +59,7 @@ async fn a_retry_is_an_attempt_of_its_own() -> Outcome {
     cart.promote().await?;
     cart.healthy_at("2.0.0").await?;
     let (retry, trace) = story
-        .tells(
+        .shows(
             &cart,
             RETRY,
             &[
@@ -104,7 +104,7 @@ async fn what_is_stable_applied_again_reverts_the_attempt() -> Outcome {
         "  pause stopped",
         "    pause manual end",
     ];
-    let (_, trace) = story.tells(&cart, SECOND, &journal, &spans).await?;
+    let (_, trace) = story.shows(&cart, SECOND, &journal, &spans).await?;
     let root = trace.roots().next().unwrap();
     assert_eq!(root.tag("cicd.pipeline.result"), Some("cancellation"));
     // Going back is the end of an attempt and not another one.
@@ -132,8 +132,8 @@ async fn a_newer_revision_supersedes_the_attempt() -> Outcome {
         "  pause stopped",
         "    pause manual end",
     ];
-    let (superseded, _) = story.tells(&cart, SECOND, &journal, &spans).await?;
-    let (third, trace) = story.tells(&cart, THIRD, &PROMOTED_IN_WORDS, &PROMOTED).await?;
+    let (superseded, _) = story.shows(&cart, SECOND, &journal, &spans).await?;
+    let (third, trace) = story.shows(&cart, THIRD, &PROMOTED_IN_WORDS, &PROMOTED).await?;
     let first = story.attempts.delivered("cart", FIRST).await?;
     assert_eq!(links(&third, &trace), [first.root().unwrap(), superseded.root().unwrap()]);
     assert_eq!(superseded.journal.ended.unwrap().at, third.journal.started.at);
@@ -150,7 +150,7 @@ async fn going_back_to_an_older_version_is_an_attempt() -> Outcome {
     cart.undo_to(1).await?;
     cart.at_revision(3).await?;
     cart.healthy().await?;
-    let (third, trace) = story.tells(&cart, THIRD, &PROMOTED_IN_WORDS, &PROMOTED).await?;
+    let (third, trace) = story.shows(&cart, THIRD, &PROMOTED_IN_WORDS, &PROMOTED).await?;
     assert_eq!(links(&third, &trace)[0], second.root().unwrap());
     let first = story.attempts.delivered("cart", FIRST).await?;
     assert_eq!(third.journal.identity.hash, first.journal.identity.hash);
@@ -201,7 +201,7 @@ async fn restarts_scaling_and_edited_steps_are_no_attempts() -> Outcome {
     cart.healthy_at("2.0.0").await?;
     let journal = ["0 setWeight 50 Completed", "Promoted, exposed"];
     let spans = ["rollout cart promoted", "  setWeight 50 completed", "  become healthy"];
-    story.tells(&cart, SECOND, &journal, &spans).await?;
+    story.shows(&cart, SECOND, &journal, &spans).await?;
     assert_eq!(story.attempts.all().await?.len(), 2);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use throughline_tests::shop::{PodKind, Rollout};
 
-use super::{Outcome, Story, ago, is_rollback, ledger, told};
+use super::{Outcome, Story, ago, is_rollback, ledger, summary};
 
 const COMMIT: &str = "throughline.dev/commit";
 const COMMIT_TIME: &str = "throughline.dev/commit-time";
@@ -46,7 +46,7 @@ impl Story {
             it.pod_annotation(COMMIT, "2222").pod_annotation(COMMIT_TIME, &committed)
         })
         .await?;
-        // From here on nobody says a time that can be right.
+        // From here on no commit time is one that can be right.
         cart.change(|it| {
             it.version("3.0.0").pod_annotation(COMMIT_TIME, "yesterday").pod_annotation(COMMIT, "3")
         })
@@ -89,7 +89,7 @@ impl Story {
     /// 7 and 11 traffic was back on what is good, and after all but 11 a good revision came.
     async fn tells_the_figures(&self) -> Outcome {
         let trace = self.trace("cart", LIFE.len()).await?;
-        assert_eq!(told(&trace), LIFE);
+        assert_eq!(summary(&trace), LIFE);
         assert!(ledger(&trace).iter().any(is_rollback));
         let status = trace.status.unwrap();
         assert_eq!((status.known_since, status.days.len()), (None, 0));
@@ -119,8 +119,8 @@ impl Story {
             ("dora_samples", "of=\"recovery_revision\"", 3.0),
             ("dora_at_least", "", 0.0),
         ] {
-            let told = self.gauge(name, &[of[0], of[1], label]).await;
-            assert_eq!(told, Some(expected), "{name} {label}");
+            let gauge = self.gauge(name, &[of[0], of[1], label]).await;
+            assert_eq!(gauge, Some(expected), "{name} {label}");
         }
         let printed = self.prints().await?;
         let all = &printed["figures"];

@@ -5,7 +5,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use timeline::base::Phase;
 
-use super::{Outcome, Story, ledger, told};
+use super::{Outcome, Story, ledger, summary};
 
 #[tokio::test]
 async fn an_attempt_that_goes_with_its_rollout_counts_as_nothing_in_the_figures_that_are_kept()
@@ -27,7 +27,7 @@ async fn an_attempt_that_goes_with_its_rollout_counts_as_nothing_in_the_figures_
     // What is kept is as it was written last: an attempt under way, which counts as nothing, too.
     let kept = story.chains.trace_until("cart", "kept", |trace| trace.status.is_some()).await?;
     let ended = ["1.1 Promoted Initial exposed", "2.1 Promoted Change exposed"];
-    assert_eq!(told(&kept)[..2], ended);
+    assert_eq!(summary(&kept)[..2], ended);
     assert_eq!(ledger(&kept).iter().filter(|line| !line.open()).count(), ended.len());
     let printed = story.prints().await?;
     assert_eq!(printed["figures"]["deploymentFrequency"]["n"], 1);
@@ -35,7 +35,7 @@ async fn an_attempt_that_goes_with_its_rollout_counts_as_nothing_in_the_figures_
     assert_eq!(printed["figures"]["reworkRate"]["part"], 0);
     let week = &kept.status.unwrap().dora.unwrap().figures[0];
     assert!(week.starts_with("7d: 1 deployment "), "{week}");
-    // The metrics tell of Rollouts that are there.
+    // The metrics show Rollouts that are there.
     assert_eq!(story.gauge("dora_deployments", &["rollout=\"cart\""]).await, None);
     Ok(())
 }

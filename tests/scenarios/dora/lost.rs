@@ -6,7 +6,7 @@ use kube::api::DeleteParams;
 use tokio::time::{sleep, timeout};
 
 use super::figures::LIFE;
-use super::{Outcome, Story, ledger, told};
+use super::{Outcome, Story, ledger, summary};
 
 #[tokio::test]
 async fn a_lost_ledger_is_rebuilt_from_the_attempts_that_are_left_and_the_rest_is_unknown()
@@ -18,7 +18,7 @@ async fn a_lost_ledger_is_rebuilt_from_the_attempts_that_are_left_and_the_rest_i
     story.traces().delete("cart", &DeleteParams::default()).await?;
     let again = story.trace("cart", LIFE.len()).await?;
     assert_ne!(again.metadata.uid, whole.metadata.uid);
-    assert_eq!(told(&again), LIFE);
+    assert_eq!(summary(&again), LIFE);
     // While it is away, all but the five attempts that are kept is.
     let five = async {
         while story.attempts.all().await?.len() > 5 {
@@ -31,7 +31,7 @@ async fn a_lost_ledger_is_rebuilt_from_the_attempts_that_are_left_and_the_rest_i
     story.traces().delete("cart", &DeleteParams::default()).await?;
     story.operator.resume()?;
     let left = story.trace("cart", 5).await?;
-    assert_eq!(told(&left), LIFE[LIFE.len() - 5..]);
+    assert_eq!(summary(&left), LIFE[LIFE.len() - 5..]);
     let oldest = ledger(&left).last().map(|line| line.started);
     assert_eq!(left.status.as_ref().unwrap().known_since, oldest);
     let week = &left.status.unwrap().dora.unwrap().figures[0];

@@ -79,7 +79,8 @@ impl Story {
     async fn trace(&self, rollout: &str, lines: usize) -> Result<RolloutTrace, Box<dyn Error>> {
         let is = |trace: &RolloutTrace| {
             let lines_of = ledger(trace);
-            let over = |line: &Line| !line.open() && line.settled.is_some() == settles(line);
+            let over =
+                |line: &Line| !line.open() && line.settled.is_some() == expects_settled(line);
             lines_of.len() == lines && lines_of.iter().all(over)
         };
         let condition = format!("of {lines} lines that are over");
@@ -110,7 +111,7 @@ impl Story {
 }
 
 /// Of these ends something follows that is waited for.
-fn settles(line: &Line) -> bool {
+fn expects_settled(line: &Line) -> bool {
     use timeline::base::Phase::{Aborted, Promoted, Reverted};
     matches!(line.outcome, Promoted | Aborted | Reverted)
 }
@@ -121,7 +122,7 @@ fn ledger(trace: &RolloutTrace) -> Vec<Line> {
 }
 
 /// `3.1 Aborted Change exposed`, oldest first.
-fn told(trace: &RolloutTrace) -> Vec<String> {
+fn summary(trace: &RolloutTrace) -> Vec<String> {
     let line = |line: &Line| {
         let (id, exposed) = (line.id.short(), line.exposed == Exposed::Yes);
         let exposed = if exposed { " exposed" } else { "" };

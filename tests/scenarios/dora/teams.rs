@@ -25,7 +25,7 @@ fn role_binding(role: &str) -> String {
 }
 
 impl Story {
-    /// The Rollouts that the metrics tell of, with their teams.
+    /// The Rollouts that the metrics show, with their teams.
     async fn teams(&self) -> Result<Vec<String>, Box<dyn std::error::Error>> {
         let (_, text) = self.operator.get("metrics").await.ok_or("no metrics")?;
         let lines = text.lines().filter_map(|line| line.strip_prefix("throughline_rollout_info{"));
@@ -35,7 +35,7 @@ impl Story {
         Ok(teams)
     }
 
-    /// What the person is told of Rollouts with some labels: their names.
+    /// The Rollouts with some labels that the person sees: their names.
     async fn selects(&self, selector: &str) -> Result<Vec<String>, Box<dyn std::error::Error>> {
         let of = ["dora", "-n", self.namespace.name(), "-l", selector, "-o", "json"];
         let printed: Value = serde_json::from_str(&self.operator.command_as(PERSON, &of).await?)?;
@@ -44,7 +44,7 @@ impl Story {
         Ok(names.collect())
     }
 
-    /// Why the person is told nothing.
+    /// Why the person sees nothing.
     async fn refuses(&self, args: &[&str]) -> Result<String, Box<dyn std::error::Error>> {
         let args = [&["dora", "-n", self.namespace.name()], args].concat();
         match self.operator.command_as(PERSON, &args).await {
@@ -79,8 +79,8 @@ async fn figures_are_those_of_the_rollouts_that_a_label_says_are_a_teams() -> Ou
     owned("web", "front").await?;
     story.trace("cart", 1).await?;
     story.trace("web", 1).await?;
-    let told = ["rollout=\"cart\",team=\"checkout\"} 1", "rollout=\"web\",team=\"front\"} 1"];
-    assert_eq!(story.teams().await?, told);
+    let of_teams = ["rollout=\"cart\",team=\"checkout\"} 1", "rollout=\"web\",team=\"front\"} 1"];
+    assert_eq!(story.teams().await?, of_teams);
 
     // Nothing is granted, then what people had, then what they have.
     let refused = story.refuses(&[]).await?;
@@ -112,13 +112,13 @@ async fn figures_are_those_of_the_rollouts_that_a_label_says_are_a_teams() -> Ou
     let handed_over = async {
         loop {
             let teams = story.teams().await?;
-            if teams[1] != told[1] {
+            if teams[1] != of_teams[1] {
                 return Ok::<_, Box<dyn std::error::Error>>(teams);
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     };
     let teams = tokio::time::timeout(std::time::Duration::from_secs(30), handed_over).await??;
-    assert_eq!(teams, [told[0], "rollout=\"web\",team=\"checkout\"} 1"]);
+    assert_eq!(teams, [of_teams[0], "rollout=\"web\",team=\"checkout\"} 1"]);
     Ok(())
 }

@@ -65,7 +65,7 @@ impl Story {
 
     /// What each KeptnAppVersion links to, by the versions of the KeptnAppVersions whose AppDeploy
     /// spans these are; in the order in which they were made.
-    async fn told(&self) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    async fn links(&self) -> Result<Vec<String>, Box<dyn std::error::Error>> {
         let all = self.app_versions("", 1).await?;
         let mut all: Vec<_> = all.into_values().collect();
         all.sort_by_key(|it| (it.creation_timestamp(), generation(&it.name_any())));
@@ -169,15 +169,15 @@ async fn each_version_that_keptn_makes_follows_what_it_really_followed() -> Outc
     cart.promote().await?;
     cart.healthy_at("2.0.0").await?;
     story.promoted(&cart, "2.0.0").await?;
-    let told = story.told().await?;
+    let all = story.links().await?;
     let first = |version: &str| {
         let begins = format!("cart-{version}-");
-        let line = told.iter().find(|line| line.starts_with(&begins)).unwrap();
+        let line = all.iter().find(|line| line.starts_with(&begins)).unwrap();
         line.split_once(':').unwrap().0.to_owned()
     };
     let (one, two, three) = (first("1.0.0"), first("2.0.0"), first("3.0.0"));
-    let last = told.len() - 1;
-    for (index, line) in told.iter().enumerate() {
+    let last = all.len() - 1;
+    for (index, line) in all.iter().enumerate() {
         let (name, links) = line.split_once(": ").unwrap();
         let links: Vec<&str> = links.split(' ').filter(|it| !it.is_empty()).collect();
         let version = name.trim_start_matches("cart-").split('-').next().unwrap();
@@ -190,9 +190,9 @@ async fn each_version_that_keptn_makes_follows_what_it_really_followed() -> Outc
             // The retry follows what is live and the try before it.
             _ => links == [&two, &three] || links == [&two],
         };
-        assert!(right, "{line}\n{}", told.join("\n"));
+        assert!(right, "{line}\n{}", all.join("\n"));
     }
-    assert!(told.len() >= 7, "{}", told.join("\n"));
+    assert!(all.len() >= 7, "{}", all.join("\n"));
     story.jaeger_shows_what_was_decided().await
 }
 
@@ -239,7 +239,7 @@ async fn where_nobody_answers_what_was_written_ahead_serves() -> Outcome {
     let mut cart = story.first(story.rollout("cart")).await?;
     story.update(&mut cart, "2.0.0").await?;
     story
-        .tells(
+        .shows(
             "cart",
             &[
                 "1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None",
@@ -259,13 +259,13 @@ async fn of_two_rollouts_in_an_app_only_what_changes_is_linked() -> Outcome {
     let mut cart = story.first(story.rollout("cart")).await?;
     let _pay = story.first(story.rollout("pay")).await?;
     story.update(&mut cart, "2.0.0").await?;
-    let told = story.told().await?;
-    assert_eq!(told.len(), 3, "{told:?}");
-    let name = |index: usize| told[index].split_once(':').unwrap().0;
+    let all = story.links().await?;
+    assert_eq!(all.len(), 3, "{all:?}");
+    let name = |index: usize| all[index].split_once(':').unwrap().0;
     // The second is pay's first, and cart's is not new in it; in the third pay's is not.
-    assert_eq!(told[0], format!("{}: ", name(0)));
-    assert_eq!(told[1], format!("{}: ", name(1)));
-    assert_eq!(told[2], format!("{}: {}", name(2), name(0)));
+    assert_eq!(all[0], format!("{}: ", name(0)));
+    assert_eq!(all[1], format!("{}: ", name(1)));
+    assert_eq!(all[2], format!("{}: {}", name(2), name(0)));
     story.jaeger_shows_what_was_decided().await
 }
 
@@ -287,7 +287,7 @@ async fn a_rollout_that_is_made_again_follows_nothing() -> Outcome {
     let trace = story.chains.reads("cart", &chain).await?;
     assert_eq!(lines(&trace).len(), 2);
     assert_eq!(
-        story.told().await?,
+        story.links().await?,
         [
             "shop-1.0.0-6b86b273: ",
             "shop-2.0.0-d4735e3a: shop-1.0.0-6b86b273",

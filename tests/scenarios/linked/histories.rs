@@ -11,7 +11,7 @@ async fn three_versions_are_one_chain() -> Outcome {
     story.update(&mut cart, "2.0.0").await?;
     story.update(&mut cart, "3.0.0").await?;
     story
-        .tells(
+        .shows(
             "cart",
             &[
                 "1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None",
@@ -30,7 +30,7 @@ async fn a_workload_without_an_app_is_its_own_app() -> Outcome {
     let mut cart = story.first(manifest).await?;
     story.update(&mut cart, "2.0.0").await?;
     story
-        .tells(
+        .shows(
             "cart",
             &[
                 "1 1.0.0 Promoted [] cart-1.0.0-6b86b273 None",
@@ -52,7 +52,7 @@ async fn a_version_that_keptn_hashed_is_linked_too() -> Outcome {
     cart.healthy().await?;
     story.promoted(&cart, "214277426").await?;
     story
-        .tells(
+        .shows(
             "cart",
             &[
                 "1 3391518271 Promoted [] shop-3391518271-6b86b273 None",
@@ -158,7 +158,7 @@ async fn a_rollback_has_a_trace_of_its_own() -> Outcome {
     cart.at_revision(3).await?;
     cart.healthy_at("1.0.0").await?;
     story
-        .tells(
+        .shows(
             "cart",
             &[
                 "1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None",
@@ -180,7 +180,7 @@ async fn a_return_to_what_is_live_is_no_attempt() -> Outcome {
     cart.apply_version("1.0.0").await?;
     cart.healthy_at("1.0.0").await?;
     story
-        .tells(
+        .shows(
             "cart",
             &[
                 "1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None",
@@ -204,7 +204,7 @@ async fn what_supersedes_follows_what_it_superseded() -> Outcome {
     cart.promote().await?;
     cart.healthy_at("3.0.0").await?;
     story
-        .tells(
+        .shows(
             "cart",
             &[
                 "1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None",
@@ -225,7 +225,7 @@ async fn restarts_and_scaling_are_no_attempts() -> Outcome {
     cart.scale(5).await?;
     cart.healthy().await?;
     story
-        .tells("cart", &["1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None"], &["shop-1.0.0-6b86b273"])
+        .shows("cart", &["1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None"], &["shop-1.0.0-6b86b273"])
         .await
 }
 
@@ -235,7 +235,7 @@ async fn a_template_by_reference_is_followed_like_any_other() -> Outcome {
     let mut cart = story.first(story.rollout("cart").workload_ref()).await?;
     story.update(&mut cart, "2.0.0").await?;
     story
-        .tells(
+        .shows(
             "cart",
             &[
                 "1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None",
@@ -252,7 +252,7 @@ async fn blue_green_is_one_chain_too() -> Outcome {
     let mut cart = story.first(story.rollout("cart").blue_green(BlueGreen::default())).await?;
     story.update(&mut cart, "2.0.0").await?;
     story
-        .tells(
+        .shows(
             "cart",
             &[
                 "1 1.0.0 Promoted [] shop-1.0.0-6b86b273 None",
@@ -296,7 +296,7 @@ async fn a_rollout_that_is_made_again_begins_a_chain_of_its_own() -> Outcome {
     story.promoted(&cart, "2.0.0").await?;
     story.update(&mut cart, "3.0.0").await?;
     story
-        .tells(
+        .shows(
             "cart",
             &[
                 "1 2.0.0 Promoted [] shop-2.0.0-d4735e3a None",

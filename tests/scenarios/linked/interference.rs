@@ -152,7 +152,7 @@ async fn a_list_that_a_gitops_tool_keeps_resetting_is_left_alone_and_that_is_sai
     let conditions = trace.status.unwrap_or_default().conditions;
     assert!(conditions[1].message.contains("exempt that field in your GitOps tool"));
     let before = contexts.get("shop").await?.metadata.resource_version;
-    // The next revision is told nothing new about its own links, and the list stays git's.
+    // Nothing new is written about the links of the next revision, and the list stays git's.
     let mut cart = cart;
     cart.apply_version("2.0.0").await?;
     cart.healthy_at("2.0.0").await?;

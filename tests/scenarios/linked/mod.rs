@@ -77,7 +77,7 @@ impl Story {
     }
 
     /// The chain, oldest first; the KeptnAppVersions that the context links to; and Jaeger.
-    async fn tells(&self, rollout: &str, chain: &[&str], links: &[&str]) -> Outcome {
+    async fn shows(&self, rollout: &str, chain: &[&str], links: &[&str]) -> Outcome {
         let trace = self.chains.reads(rollout, chain).await?;
         let app = trace
             .status

@@ -16,7 +16,7 @@ use throughline_tests::shop::Shop;
 use super::{Outcome, Story, timed, waiting};
 
 #[tokio::test]
-async fn killed_at_five_points_of_a_rollout_it_tells_the_same_chain() -> Outcome {
+async fn killed_at_five_points_of_a_rollout_it_shows_the_same_chain() -> Outcome {
     let story = Story::begin("killed").await?;
     let mut cart = story.first(story.rollout("cart").canary(waiting())).await?;
     let operator = &story.operator;
@@ -63,13 +63,13 @@ async fn killed_at_five_points_of_a_rollout_it_tells_the_same_chain() -> Outcome
         // Which generation Keptn had reached depends on whether the abort made an old pod.
         "4 4.0.0 Promoted [Successor 2, After 3] shop-4.0.0-",
     ];
-    let told = |trace: &RolloutTrace| {
+    let whole = |trace: &RolloutTrace| {
         let lines = lines(trace);
         lines.len() == 4
             && lines.iter().zip(expected).all(|(line, expected)| line.starts_with(expected))
             && lines[3].ends_with("Applied")
     };
-    let trace = story.chains.trace_until("cart", "of four attempts", told).await?;
+    let trace = story.chains.trace_until("cart", "of four attempts", whole).await?;
     story.chains.jaeger_agrees(&trace, &[]).await?;
     story.chains.context_until("shop", "with one link", |links| links.len() == 1).await?;
     Ok(())

@@ -149,7 +149,7 @@ fn each_query_parses() {
 }
 
 #[test]
-fn what_tells_of_attempts_leads_to_their_traces() {
+fn what_shows_attempts_leads_to_their_traces() {
     let dashboards = dashboards();
     let panels = panels(&dashboards);
     let of_attempts = panels.iter().filter(|(name, panel)| {

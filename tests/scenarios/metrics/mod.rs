@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use throughline_tests::kustomize::Overlay;
 
-/// DORA's metrics and their labels; docs/dora.md tells what they mean.
+/// DORA's metrics and their labels; docs/dora.md says what they mean.
 const DORA: [(&str, &[&str]); 9] = [
     ("throughline_dora_deployments", &["namespace", "rollout", "window"]),
     ("throughline_dora_failures", &["namespace", "rollout", "window", "kind"]),

@@ -73,8 +73,8 @@ fn differences(served: &BTreeMap<Series, f64>, pushed: &BTreeMap<Series, f64>) -
     let differs = |series: &&Series| served.get(*series) != pushed.get(*series);
     let mut all: Vec<_> = served.keys().chain(pushed.keys()).filter(differs).collect();
     all.dedup();
-    let told = |it: &Series| format!("{it:?}: {:?} {:?}", served.get(it), pushed.get(it));
-    all.into_iter().map(told).collect()
+    let line = |it: &Series| format!("{it:?}: {:?} {:?}", served.get(it), pushed.get(it));
+    all.into_iter().map(line).collect()
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ fn epoch(trace: &RolloutTrace) -> Option<i64> {
 }
 
 #[tokio::test]
-async fn a_leader_that_is_told_to_stop_hands_over_at_once() -> Outcome {
+async fn a_leader_that_is_asked_to_stop_hands_over_at_once() -> Outcome {
     let pair = Pair::begin("handed").await?;
     let mut cart =
         pair.shop.rollout("cart").version("1.0.0").canary([weight(50), pause()]).apply().await?;
@@ -100,7 +100,7 @@ async fn a_leader_that_stood_still_writes_nothing_when_it_is_woken() -> Outcome 
     let third = |trace: &RolloutTrace| has(trace, "3 3.0.0 ");
     let trace = pair.chains.trace_until("cart", "of the third", third).await?;
     assert_eq!(epoch(&trace), Some(2));
-    // A write that was under way when it was stopped may be told to it as stored.
+    // A write that was under way when it was stopped may be answered as stored.
     assert!(counted().await <= before + 1.0, "{} after {before}", counted().await);
     Ok(())
 }

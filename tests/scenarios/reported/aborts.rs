@@ -32,7 +32,7 @@ async fn an_abort_that_argo_ignores_is_no_end_of_the_attempt() -> Outcome {
     let live = |it: &State| it.is_observed() && it.phase() == "Healthy";
     cart.ready_until("live", live).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"],
         )
@@ -83,7 +83,7 @@ async fn an_abort_of_a_rollback_within_its_window_is_ignored_too() -> Outcome {
     abort_in_vain(&cart).await?;
     cart.ready_until("live again", live).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -112,7 +112,7 @@ async fn an_abort_of_what_is_live_already_is_no_attempt() -> Outcome {
     cart.healthy().await?;
     story.ships(&mut cart, super::THIRD, version("3.0.0")).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -141,7 +141,7 @@ async fn an_abort_that_is_taken_back_at_once_has_ended_an_attempt() -> Outcome {
     let live = |it: &State| it.is_observed() && it.phase() == "Healthy";
     cart.ready_until("live", live).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",

@@ -60,7 +60,7 @@ async fn an_abort_while_the_crashing_pod_happens_to_be_ready_is_explained_by_the
     }
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -87,7 +87,7 @@ async fn a_pod_that_restarted_once_long_ago_explains_no_abort_by_hand() -> Outco
     cart.paused_at(1).await?;
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -116,7 +116,7 @@ async fn the_one_pod_of_many_that_crashes_is_named() -> Outcome {
     story.shows("cart", SECOND, "OutOfMemory").await?;
     cart.aborted().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",

@@ -35,7 +35,7 @@ async fn the_namespace_of_a_preview_goes_and_nothing_of_it_stays() -> Outcome {
     next.promote().await?;
     next.healthy().await?;
     stays
-        .tells(
+        .reports(
             "cart",
             &["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"],
         )
@@ -54,10 +54,10 @@ async fn the_namespace_of_a_preview_goes_and_nothing_of_it_stays() -> Outcome {
     let (trace, root) = open.root().unwrap();
     gone.is_quiet().await?;
     let about = |log: &str| {
-        let tells = |line: &&str| line.contains(" WARN ") || line.contains("not stored");
+        let matters = |line: &&str| line.contains(" WARN ") || line.contains("not stored");
         log.lines()
             .filter(|line| line.contains(name))
-            .filter(tells)
+            .filter(matters)
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
@@ -70,11 +70,12 @@ async fn the_namespace_of_a_preview_goes_and_nothing_of_it_stays() -> Outcome {
         .filter(|line| line.contains("forbidden") && !line.ends_with(" 0"))
         .collect();
     assert!(forbidden.is_empty(), "{forbidden:#?}");
-    // What tells of Rollouts that are there; counters of what has happened stay.
-    let told = ["throughline_rollout_info", "throughline_attempt_failures", "throughline_dora"];
+    // Metrics of Rollouts that are there; counters of what has happened stay.
+    let of_present =
+        ["throughline_rollout_info", "throughline_attempt_failures", "throughline_dora"];
     let of_it = |line: &&str| {
         line.contains(&format!("namespace=\"{name}\""))
-            && told.iter().any(|begin| line.starts_with(begin))
+            && of_present.iter().any(|begin| line.starts_with(begin))
     };
     let left: Vec<_> = metrics.lines().filter(of_it).collect();
     assert!(left.is_empty(), "{left:#?}");

@@ -67,7 +67,7 @@ async fn a_header_route_hits_users_while_the_weight_is_zero() -> Outcome {
     }
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -97,7 +97,7 @@ async fn a_mirror_route_hits_nobody() -> Outcome {
     assert_eq!(route, "cart-canary");
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -118,7 +118,7 @@ async fn a_canary_that_only_stands_there_hits_nobody() -> Outcome {
     cart.paused_at(1).await?;
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -140,7 +140,7 @@ async fn an_experiment_with_a_share_of_the_traffic_hits_users() -> Outcome {
     cart.paused_at(1).await?;
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -162,7 +162,7 @@ async fn pods_of_an_experiment_behind_the_service_hit_users() -> Outcome {
     cart.paused_at(1).await?;
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -192,7 +192,7 @@ async fn a_pod_that_is_ready_hits_users_before_it_is_available() -> Outcome {
     story.attempts.until("cart", SECOND, "exposed", seen).await?;
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -213,7 +213,7 @@ async fn a_blue_green_update_that_never_switched_hit_nobody() -> Outcome {
     cart.paused().await?;
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -227,7 +227,7 @@ async fn a_blue_green_update_that_never_switched_hit_nobody() -> Outcome {
 /// argoproj/argo-rollouts#2889, kubernetes/ingress-nginx#6337. With `maxTrafficWeight: 1000` the
 /// weights in the status are parts of a thousand.
 #[tokio::test]
-async fn weights_of_a_thousand_are_told_in_percent() -> Outcome {
+async fn weights_of_a_thousand_are_shown_in_percent() -> Outcome {
     let story = Story::begin("thousand").await?;
     let steps = [weight(5), pause_for(1), weight(200), pause_for(1), weight(500), pause()];
     let most = json!({ "strategy": { "canary": { "trafficRouting": { "maxTrafficWeight": 1000 }}}});
@@ -259,7 +259,7 @@ async fn weights_of_a_thousand_are_told_in_percent() -> Outcome {
     cart.promote().await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",

@@ -35,7 +35,7 @@ async fn an_app_version_that_ends_when_time_ends_harms_nobody() -> Outcome {
     for rollout in ["cart", "pay"] {
         let lines =
             ["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"];
-        story.tells(rollout, &lines).await?;
+        story.reports(rollout, &lines).await?;
     }
     Ok(())
 }

@@ -56,7 +56,7 @@ async fn a_pod_that_is_over_and_replaced_is_not_to_blame() -> Outcome {
         story.aborts(&rollout, SECOND).await?;
         story.ships(&mut rollout, THIRD, version("3.0.0")).await?;
         story
-            .tells(
+            .reports(
                 name,
                 &[
                     "1.1 Promoted Initial, exposed = nothing",
@@ -124,7 +124,7 @@ async fn a_native_sidecar_that_does_not_start_is_named() -> Outcome {
     runs["state"]["running"]["startedAt"] = json!(ago(60));
     story.held_up("cart", true, &runs).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -158,7 +158,7 @@ async fn a_native_sidecar_that_crashes_is_named() -> Outcome {
     });
     story.held_up("cart", true, &crashed).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -181,7 +181,7 @@ async fn an_init_container_that_takes_long_is_not_to_blame() -> Outcome {
     runs["started"] = json!(true);
     story.held_up("cart", false, &runs).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -225,7 +225,7 @@ async fn a_readiness_gate_that_stays_false_is_named() -> Outcome {
     }
     cart.aborted().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -273,7 +273,7 @@ async fn a_readiness_gate_that_is_pending_explains_no_abort_by_hand() -> Outcome
     story.attempts.until("cart", THIRD, "with nothing wrong", fine).await?;
     story.aborts(&cart, THIRD).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -302,7 +302,7 @@ async fn a_container_that_does_not_start_is_named() -> Outcome {
     }
     cart.aborted().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",

@@ -28,7 +28,7 @@ async fn a_revision_that_was_aborted_and_ships_later_is_a_deployment_like_any_ot
     story.ships(&mut cart, (4, 1), version("2.0.0")).await?;
     story.ships(&mut cart, (5, 1), version("4.0.0")).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -74,7 +74,7 @@ async fn a_revision_that_was_aborted_ships_within_the_rollback_window_without_it
     story.begins(&mut cart, version("2.0.0")).await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -109,7 +109,7 @@ async fn a_way_back_to_a_replica_set_that_was_cleaned_up_is_a_rollback() -> Outc
     }
     story.ships(&mut cart, THIRD, version("1.0.0")).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -137,7 +137,7 @@ async fn a_way_back_to_pods_that_are_still_there_is_a_rollback() -> Outcome {
     story.begins(&mut cart, version("1.0.0")).await?;
     cart.healthy_at("1.0.0").await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -180,7 +180,7 @@ async fn a_chart_that_stamps_the_time_goes_back_to_a_commit_and_not_to_a_hash() 
         cart.healthy().await?;
     }
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -213,7 +213,7 @@ async fn a_hotfix_mends_the_canary_that_was_aborted_and_not_what_is_live() -> Ou
     let hotfix = |it: Manifest| it.version("3.0.1").annotation(HOTFIX, "true");
     story.ships(&mut cart, (4, 1), hotfix).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -239,7 +239,7 @@ async fn a_hotfix_for_what_is_live_makes_that_a_failure() -> Outcome {
     let hotfix = |it: Manifest| it.version("2.0.1").annotation(HOTFIX, "true");
     story.ships(&mut web, THIRD, hotfix).await?;
     story
-        .tells(
+        .reports(
             "web",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -278,7 +278,7 @@ async fn an_undo_does_not_give_the_old_revision_the_commit_of_what_it_takes_back
     story.begins(&mut cart, |it| it.env("off")).await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",

@@ -26,7 +26,7 @@ impl Story {
     /// 2.1 Aborted, exposed: ManualAbort by Manual = failed, exposed
     /// 3.1 Promoted Hotfix, exposed = deployment, makes good 2.1
     /// ```
-    pub(super) async fn tells(&self, rollout: &str, expected: &[&str]) -> Outcome {
+    pub(super) async fn reports(&self, rollout: &str, expected: &[&str]) -> Outcome {
         for line in expected {
             self.attempts.delivered(rollout, which(line).ok_or("not an attempt")?).await?;
         }

@@ -35,7 +35,7 @@ fn stands_at(step: u64) -> impl Fn(&State) -> bool {
 
 impl Story {
     /// When users were back on what is stable, by the RolloutAttempt, and whether the ledger knows it.
-    async fn settled(
+    async fn traffic_back(
         &self,
         of: Which,
     ) -> Result<(Option<Timestamp>, bool), Box<dyn std::error::Error>> {
@@ -58,13 +58,13 @@ impl Story {
             "{:?}",
             away.canary_weight()
         );
-        assert_eq!(self.settled(of).await?, (None, false));
+        assert_eq!(self.traffic_back(of).await?, (None, false));
         let before = Timestamp::now();
         cart.ready_until("with all traffic on what is stable", is_back).await?;
         // What has happened is stored within a minute.
         let since = Instant::now();
         let at = loop {
-            match self.settled(of).await? {
+            match self.traffic_back(of).await? {
                 (Some(at), true) => break at,
                 other if since.elapsed() > Duration::from_secs(75) => {
                     return Err(format!("traffic is back, and {of:?} has {other:?}").into());
@@ -113,7 +113,7 @@ async fn traffic_is_back_when_the_weight_is_zero_and_not_when_the_attempt_ends()
     cart.promote().await?;
     cart.ready_until("live", is_live).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -178,7 +178,7 @@ async fn a_recovery_goes_on_when_the_next_revision_begins() -> Outcome {
     cart.promote().await?;
     cart.ready_until("live", is_live).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -189,13 +189,13 @@ async fn a_recovery_goes_on_when_the_next_revision_begins() -> Outcome {
         .await?;
     let figures = "deployments 1, failedExposed 1, fixes 1; exposed 1 of 2; lead N 0; recovery N 1";
     story.counts("cart", figures).await?;
-    let (settled, _) = story.settled(SECOND).await?;
-    let settled = settled.ok_or("traffic is back, and nobody says when")?;
-    assert!(settled.as_second() >= begun.as_second(), "{settled} is before {begun}");
+    let (back, _) = story.traffic_back(SECOND).await?;
+    let back = back.ok_or("traffic is back, and it is not stored when")?;
+    assert!(back.as_second() >= begun.as_second(), "{back} is before {begun}");
     let third = story.attempts.delivered("cart", super::THIRD).await?.journal;
     let promoted = third.ended.unwrap().at;
-    // Kubernetes tells a promotion in whole seconds.
-    assert!(settled.as_second() <= promoted.as_second(), "{settled} is not before {promoted}");
+    // Kubernetes states a promotion in whole seconds.
+    assert!(back.as_second() <= promoted.as_second(), "{back} is not before {promoted}");
     Ok(())
 }
 
@@ -213,7 +213,7 @@ async fn traffic_that_never_comes_back_is_an_unknown_recovery() -> Outcome {
     cart.abort().await?;
     cart.until("hanging at a quarter", |it| it.canary_weight() == Some(25)).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -222,7 +222,7 @@ async fn traffic_that_never_comes_back_is_an_unknown_recovery() -> Outcome {
         )
         .await?;
     assert_eq!(cart.state().await?.canary_weight(), Some(25));
-    assert_eq!(story.settled(SECOND).await?, (None, false));
+    assert_eq!(story.traffic_back(SECOND).await?, (None, false));
     let printed = story.prints().await?;
     assert_eq!(printed["figures"]["recoveryTime"]["n"], 0);
     assert_eq!(printed["figures"]["recoveryTime"]["unknown"], 1);

@@ -32,12 +32,12 @@ async fn a_first_revision_that_never_was_healthy_is_not_promoted_by_the_next() -
     );
     cart.deadline_exceeded().await?;
     story.begins(&mut cart, version("2.0.0")).await?;
-    // The way out that people are told of: Argo waits for the stable pods, which never come.
+    // The way out that the documentation names: Argo waits for the stable pods, which never come.
     cart.at_revision(2).await?;
     cart.promote_full().await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Superseded Initial: ImagePullFailed = nothing",
@@ -93,7 +93,7 @@ async fn a_spec_that_argo_refuses_midway_is_shown_and_kept() -> Outcome {
     cart.promote().await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -126,7 +126,7 @@ async fn what_comes_after_a_refused_spec_is_not_to_blame_for_it() -> Outcome {
     cart.promote().await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -162,7 +162,7 @@ async fn what_timed_out_and_was_stopped_by_hand_timed_out() -> Outcome {
     story.shows("cart", THIRD, "DeadlineExceeded").await?;
     story.ships(&mut cart, (4, 1), |it| it.version("4.0.0").pods(PodKind::Ready)).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -203,7 +203,7 @@ async fn what_timed_out_and_came_after_all_did_not_fail() -> Outcome {
     story.attempts.until("cart", SECOND, "with nothing wrong", fine).await?;
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -236,7 +236,7 @@ async fn what_only_an_event_says_is_read_while_an_attempt_is_stalled() -> Outcom
     assert!(reason(&open).contains("configmap \"cart\" not found"), "{}", reason(&open));
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -267,7 +267,7 @@ async fn a_referred_deployment_that_is_gone_for_a_while_is_shown_and_taken_back(
     cart.promote().await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"],
         )
@@ -290,7 +290,7 @@ async fn a_new_template_that_argo_refuses_blames_nobody_else() -> Outcome {
     cart.promote().await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -319,7 +319,7 @@ async fn a_replica_set_that_cannot_be_made_is_no_attempt_until_it_is() -> Outcom
     cart.promote().await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"],
         )
@@ -344,7 +344,7 @@ async fn a_replica_set_that_cannot_be_made_blames_nobody_else() -> Outcome {
     cart.promote().await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -372,7 +372,7 @@ async fn a_revision_that_was_paused_before_its_first_pod_hit_nobody() -> Outcome
     cart.promote().await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",

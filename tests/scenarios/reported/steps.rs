@@ -27,7 +27,7 @@ async fn a_step_that_a_person_went_past_is_skipped_even_if_it_is_only_one() -> O
     skip.promote().await?;
     skip.healthy().await?;
     story
-        .tells(
+        .reports(
             "skip",
             &["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"],
         )
@@ -64,7 +64,7 @@ async fn the_single_step_of_a_rollback_within_its_window_is_skipped() -> Outcome
     let back = |it: &State| it.is_observed() && it.phase() == "Healthy";
     win.until("back", back).await?;
     story
-        .tells(
+        .reports(
             "win",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -101,7 +101,7 @@ async fn a_weight_that_a_person_did_not_wait_for_is_skipped() -> Outcome {
     let lines = throughline_tests::attempt::lines(&attempt.journal);
     assert_eq!(lines[0], "0 setWeight 50 Skipped", "{lines:#?}");
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -128,7 +128,7 @@ async fn an_analysis_that_a_person_accepted_explains_no_later_abort() -> Outcome
     cart.paused_at(2).await?;
     story.aborts(&cart, SECOND).await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",
@@ -152,7 +152,7 @@ async fn an_analysis_that_a_person_accepted_is_no_failure_of_what_is_live() -> O
     cart.promote().await?;
     cart.healthy().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &["1.1 Promoted Initial, exposed = nothing", "2.1 Promoted, exposed = deployment"],
         )
@@ -173,7 +173,7 @@ async fn of_many_analyses_the_one_that_failed_is_kept() -> Outcome {
     story.begins(&mut cart, version("2.0.0")).await?;
     cart.aborted().await?;
     story
-        .tells(
+        .reports(
             "cart",
             &[
                 "1.1 Promoted Initial, exposed = nothing",

@@ -16,7 +16,7 @@ async fn update(stage: &Stage, cart: &mut Rollout, version: &str, app_version: &
 
 // What the comparison would be worth nothing without.
 #[test]
-fn recordings_tell_stories() -> Outcome {
+fn recordings_have_stories() -> Outcome {
     let retry = recorded("abort-retry")?.story();
     for part in [
         "app version shop-2.0.0-4b227777: \"2.0.0\" after \"1.0.0\", [\"cart\" \"2.0.0\"], links [], \

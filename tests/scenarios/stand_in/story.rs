@@ -94,13 +94,13 @@ impl Seen {
             let links = it.values(|state| self.links(&state["spec"]["spanLinks"]));
             let _ = writeln!(story, "context {}: {}", it.name, links.join(", then "));
         }
-        self.tell_app_versions(&mut story);
-        self.tell_workloads(&mut story);
-        self.tell_traces(&mut story);
+        self.app_versions(&mut story);
+        self.workload_versions(&mut story);
+        self.traces(&mut story);
         story
     }
 
-    fn tell_app_versions(&self, story: &mut String) {
+    fn app_versions(&self, story: &mut String) {
         for it in self.histories("keptnappversions") {
             let spec = &it.last()["spec"];
             let _ = writeln!(
@@ -121,7 +121,7 @@ impl Seen {
         }
     }
 
-    fn tell_workloads(&self, story: &mut String) {
+    fn workload_versions(&self, story: &mut String) {
         let workloads = self.histories("keptnworkloads");
         // ReplicaSets are called by the order in which their pods came.
         let mut sets: Vec<&str> = Vec::new();
@@ -174,29 +174,29 @@ impl Seen {
         }
     }
 
-    fn tell_traces(&self, story: &mut String) {
-        let mut told = BTreeSet::new();
+    fn traces(&self, story: &mut String) {
+        let mut written = BTreeSet::new();
         for version in self.histories("keptnappversions") {
             let Some(trace) = first_trace(&version) else {
                 continue;
             };
-            if !told.insert(trace.clone()) {
+            if !written.insert(trace.clone()) {
                 continue;
             }
             let _ = writeln!(story, "trace of {}:", version.name);
             let spans = self.spans.get(&trace).map_or(&[][..], Vec::as_slice);
-            let mut lines: Vec<String> = spans.iter().map(|it| self.tell_span(it, spans)).collect();
+            let mut lines: Vec<String> = spans.iter().map(|it| self.span_line(it, spans)).collect();
             lines.sort();
             for line in lines {
                 let _ = writeln!(story, "  {line}");
             }
         }
-        for trace in self.spans.keys().filter(|trace| !told.contains(*trace)) {
+        for trace in self.spans.keys().filter(|trace| !written.contains(*trace)) {
             let _ = writeln!(story, "trace of nobody: {} spans", self.spans[trace].len());
         }
     }
 
-    fn tell_span(&self, span: &Span, spans: &[Span]) -> String {
+    fn span_line(&self, span: &Span, spans: &[Span]) -> String {
         let parent = span.parent.as_ref().map_or("nothing", |id| {
             let parent = spans.iter().find(|it| it.id == *id);
             parent.map_or("a span that is missing", |it| it.name.as_str())

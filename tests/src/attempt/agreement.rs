@@ -27,7 +27,7 @@ pub fn differences(journal: &Journal, trace: &Trace) -> Vec<String> {
         return vec!["the journal has no spans".into()];
     };
     let expected: BTreeMap<String, Facts> =
-        batch.spans.iter().map(|span| (span.id.to_string(), Facts::told(span))).collect();
+        batch.spans.iter().map(|span| (span.id.to_string(), Facts::sent(span))).collect();
     let resource = attributes(&batch.resource);
     let root = journal.identity.span(&[]).to_string();
     let mut found = BTreeMap::new();
@@ -44,12 +44,12 @@ pub fn differences(journal: &Journal, trace: &Trace) -> Vec<String> {
     for id in below(trace, &root).difference(&expected.keys().map(String::as_str).collect()) {
         differences.push(format!("not in the journal: {id}"));
     }
-    for (id, told) in &expected {
+    for (id, sent) in &expected {
         match found.get(id) {
-            None => differences.push(format!("not in Jaeger: {id} {}", told.name)),
-            Some(kept) if kept != told => {
-                let mut line = format!("{id} {}:", told.name);
-                told.compare(kept, &mut line);
+            None => differences.push(format!("not in Jaeger: {id} {}", sent.name)),
+            Some(kept) if kept != sent => {
+                let mut line = format!("{id} {}:", sent.name);
+                sent.compare(kept, &mut line);
                 differences.push(line);
             }
             Some(_) => {}
@@ -93,7 +93,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn told(span: &Span) -> Self {
+    fn sent(span: &Span) -> Self {
         let event = |event: &timeline::spans::SpanEvent| {
             let mut fields = attributes(&event.attributes);
             fields.insert("event".into(), json!(event.name));
@@ -149,8 +149,8 @@ impl Facts {
             ("links", json!(self.links), json!(kept.links)),
             ("error", json!(self.error), json!(kept.error)),
         ];
-        for (what, told, kept) in pairs.into_iter().filter(|(_, told, kept)| told != kept) {
-            let _ = write!(line, " {what} is {kept} and not {told};");
+        for (what, sent, kept) in pairs.into_iter().filter(|(_, sent, kept)| sent != kept) {
+            let _ = write!(line, " {what} is {kept} and not {sent};");
         }
     }
 }

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_are_told_by_their_middle_and_their_ends() {
+    fn samples_are_shown_by_their_middle_and_their_ends() {
         let mut samples = Samples::default();
         assert_eq!((samples.median(), samples.least(), samples.most()), (0.0, 0.0, 0.0));
         for sample in [3.0, 1.0, 9.0, 2.0] {

@@ -11,7 +11,7 @@ pub enum Error {
     /// What plays Keptn.
     #[error(transparent)]
     Keptn(#[from] keptn::Error),
-    /// What the kernel tells of the operator.
+    /// What the kernel shows of the operator.
     #[error("cannot read {path} ({reason}): the operator may have ended, see its log", path = path.display())]
     Process {
         /// The file.
@@ -49,7 +49,7 @@ pub enum Error {
         /// How many should.
         wanted: usize,
     },
-    /// What the kernel tells of time on a core.
+    /// What the kernel shows of time on a core.
     #[error("cannot read CPU time from {path}: the kernel needs CONFIG_SCHED_INFO")]
     NoCpuTime {
         /// The file.

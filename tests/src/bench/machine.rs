@@ -45,7 +45,7 @@ fn version<'a>(go_mod: &'a str, module: &str) -> &'a str {
     go_mod.lines().find_map(of).unwrap_or("?")
 }
 
-/// What a program says about its version, and how it was built as far as its place tells.
+/// What a program says about its version, and how it was built as far as its path says.
 pub(super) fn operator(program: &Path) -> String {
     let said = Command::new(program).arg("--version").output();
     let said = said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());

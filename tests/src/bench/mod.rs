@@ -254,7 +254,7 @@ fn start(options: cluster::Options) -> Result<&'static Cluster, Error> {
 
 /// What goes on, for whoever waits.
 fn say(what: &str) {
-    // Nobody can be told that stderr is closed.
+    // That stderr is closed cannot be shown on it.
     let _ = writeln!(std::io::stderr(), "bench: {what}");
 }
 

@@ -1,4 +1,4 @@
-//! What the kernel tells of the operator's process.
+//! What the kernel shows of the operator's process.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use tokio::time::sleep;
 
 use super::audit::{self, Tally};
-use super::scale::settled;
+use super::scale::at_rest;
 use super::{Error, Sizes, process, say};
 use crate::chain::Chains;
 use crate::cluster::{Cluster, Namespace};
@@ -37,7 +37,7 @@ pub(super) async fn measure(
     operator: &Operator,
     sizes: &Sizes,
 ) -> Result<Revisions, Error> {
-    settled(operator).await?;
+    at_rest(operator).await?;
     let id = process::running(operator)?;
     let namespace = cluster.namespace("bench-revisions").await?;
 
@@ -46,7 +46,7 @@ pub(super) async fn measure(
     let names = (0..sizes.real).map(|n| format!("service-{n}"));
     let rolled = names.map(|name| roll_out(cluster, &namespace, name, sizes.versions));
     try_join_all(rolled).await?;
-    settled(operator).await?;
+    at_rest(operator).await?;
     let requests = audit::operators(cluster)?;
     let tally = Tally::of(&requests[before.0..]);
     let cpu = process::cpu(id)?.saturating_sub(before.1);
@@ -58,7 +58,7 @@ pub(super) async fn measure(
         async move { manifest.apply().await?.healthy_at("1.0.0").await.map(drop) }
     });
     try_join_all(resting).await?;
-    settled(operator).await?;
+    at_rest(operator).await?;
     let before = (audit::operators(cluster)?.len(), process::cpu(id)?);
     sleep(sizes.rest).await;
     let requests = audit::operators(cluster)?;

@@ -14,7 +14,7 @@ use crate::operator::Operator;
 
 /// More at once halve what the API server gets done.
 const AT_ONCE: usize = 16;
-/// Reports are stored two seconds after what they tell.
+/// Reports are stored two seconds after what they describe.
 const REST: Duration = Duration::from_secs(4);
 
 /// What was measured beside a number of Rollouts.
@@ -38,7 +38,7 @@ pub(super) async fn measure(
     stage: &Stage,
     sizes: &Sizes,
 ) -> Result<Scale, Error> {
-    settled(operator).await?;
+    at_rest(operator).await?;
     let empty = process::memory(process::running(operator)?)?;
     operator.kill();
 
@@ -47,7 +47,7 @@ pub(super) async fn measure(
     let since = Instant::now();
     operator.resume()?;
     ready(operator).await?;
-    let first_sight = settled(operator).await?.duration_since(since);
+    let first_sight = at_rest(operator).await?.duration_since(since);
     let found = stage.linked().await?;
     if found != sizes.rollouts {
         let wanted = sizes.rollouts;
@@ -61,7 +61,7 @@ pub(super) async fn measure(
         ready(operator).await?;
         cold.push(since.elapsed());
         cold_cpu.push(process::cpu(process::running(operator)?)?);
-        settled(operator).await?;
+        at_rest(operator).await?;
     }
     Ok(Scale {
         empty,
@@ -85,7 +85,7 @@ async fn ready(operator: &Operator) -> Result<(), Error> {
 }
 
 /// Waits until it does nothing any more, and says since when.
-pub(super) async fn settled(operator: &Operator) -> Result<Instant, Error> {
+pub(super) async fn at_rest(operator: &Operator) -> Result<Instant, Error> {
     const PATIENCE: Duration = Duration::from_secs(90);
     let began = Instant::now();
     let (mut last, mut since) = (f64::NAN, began);
@@ -109,7 +109,7 @@ async fn seed(stage: &Stage, sizes: &Sizes) -> Result<(), Error> {
     stage.namespaces(&namespaces).await?;
     let what = format!("{} Rollouts with {} revisions each", sizes.rollouts, sizes.revisions);
     say(&format!("making {what}"));
-    let mut told = Instant::now();
+    let mut printed = Instant::now();
     let mut made = stream::iter(0..sizes.rollouts)
         .map(|n| {
             let app = App {
@@ -122,15 +122,15 @@ async fn seed(stage: &Stage, sizes: &Sizes) -> Result<(), Error> {
         .enumerate();
     while let Some((index, result)) = made.next().await {
         result?;
-        if told.elapsed() > Duration::from_secs(10) {
-            told = Instant::now();
+        if printed.elapsed() > Duration::from_secs(10) {
+            printed = Instant::now();
             say(&format!("making {what}: {}", index + 1));
         }
     }
     Ok(())
 }
 
-// All revisions one after another; only the last promotion is told, for the operator is not there.
+// All revisions one after another; only the last promotion is seen, for the operator is not there.
 async fn history(stage: &Stage, app: &App, revisions: u32) -> Result<(), Error> {
     for number in 1..=revisions {
         let revision = app.revision(number);

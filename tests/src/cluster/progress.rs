@@ -45,7 +45,7 @@ impl Progress {
 
     fn write(&self, line: &str) {
         let mut stderr = std::io::stderr().lock();
-        // Nobody can be told that stderr is closed.
+        // That stderr is closed cannot be shown on it.
         let _ = if self.terminal {
             write!(stderr, "\r\x1b[K{line}").and_then(|()| stderr.flush())
         } else {

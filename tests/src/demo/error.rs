@@ -28,7 +28,7 @@ pub(crate) enum Error {
         /// Why not.
         source: std::io::Error,
     },
-    /// It was told to end.
+    /// It was asked to end.
     #[error("interrupted")]
     Interrupted,
 }

@@ -92,7 +92,7 @@ async fn play_on(
     steps: &Steps,
 ) -> Result<(Stage, bool), Error> {
     let stage = Stage::set(cluster, steps).await?;
-    story::tell(&stage.namespace, &cluster.jaeger(), steps).await?;
+    story::play(&stage.namespace, &cluster.jaeger(), steps).await?;
     let step = steps.begin("jaeger", "waiting until it has every span");
     let outcome = Outcome::read(&stage, cluster).await?;
     if outcome.is_whole() {
@@ -115,7 +115,7 @@ async fn play_on(
     Ok((stage, outcome.is_whole()))
 }
 
-// Nobody can be told that stdout is closed.
+// That stdout is closed cannot be shown on it.
 fn write(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes());

@@ -175,7 +175,7 @@ impl Lines {
             }
             self.drawn = self.live.len();
         }
-        // Nobody can be told that stderr is closed.
+        // That stderr is closed cannot be shown on it.
         let _ = self.out.write_all(text.as_bytes());
         let _ = self.out.flush();
     }

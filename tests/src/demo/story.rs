@@ -72,7 +72,7 @@ pub(crate) fn rollouts() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// Rolls everything out: the apps side by side, the Rollouts of an app one after the other.
 ///
 /// Released in the same second, two Rollouts share a KeptnAppVersion or they do not, as it happens.
-pub(crate) async fn tell(
+pub(crate) async fn play(
     namespace: &Namespace,
     jaeger: &Jaeger,
     steps: &Steps,
@@ -89,14 +89,14 @@ pub(crate) async fn tell(
             for name in app.rollouts {
                 let step = steps.begin(&format!("{name} {}", release.version), "applying");
                 let last = app.rollouts.last() == Some(name);
-                let told = async {
+                let released = async {
                     let said = tale.release(name, release, &mut rollouts, &step).await?;
                     if last && !release.bad {
                         tale.ended(release, &step).await?;
                     }
                     Ok(said)
                 };
-                match told.await {
+                match released.await {
                     Ok(said) => step.done(said),
                     Err(error) => {
                         step.stopped();

@@ -32,7 +32,7 @@ impl Trace {
     ///     pause timed 30 timer
     /// ```
     ///
-    /// Siblings stand in the order of their starts, but what Argo tells to the second only stands
+    /// Siblings stand in the order of their starts, but what Argo states to the second only stands
     /// behind what was observed to the millisecond: pauses, experiments, analyses.
     pub fn lines(&self, root: &Span) -> Vec<String> {
         let mut lines = Vec::new();
@@ -80,7 +80,7 @@ impl Span {
         let observed = !self.tags.contains_key("argo_rollouts.time.start.source");
         match &*self.operation {
             "become healthy" | "recover" => 4,
-            // Steps follow each other, whoever tells it.
+            // Steps follow each other, wherever that comes from.
             _ if observed || self.tags.contains_key("argo_rollouts.step.result") => 0,
             "pause" => 1,
             "experiment" => 2,
@@ -88,7 +88,7 @@ impl Span {
         }
     }
 
-    /// Its name, what it tells in short, and after a `!` the type of its error.
+    /// Its name, its attributes in short, and after a `!` the type of its error.
     pub fn line(&self) -> String {
         let mut line = self.operation.clone();
         for key in SHOWN {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_trace_reads_like_a_tree() {
-        let told = json!({
+        let tags = json!({
             "argo_rollouts.time.start.source": "status", "argo_rollouts.analysis.phase": "Failed",
             "error": true, "error.type": "analysis_failed",
         });
@@ -147,7 +147,7 @@ mod tests {
             id: "t".into(),
             spans: vec![
                 span("a", "", "rollout shop/cart", 10, json!({})),
-                span("b", "a", "background analysis", 1, told),
+                span("b", "a", "background analysis", 1, tags),
                 span("d", "c", "pause", 30, pause),
                 span("e", "a", "setWeight", 11, step),
                 span("c", "a", "pause", 20, json!({})),

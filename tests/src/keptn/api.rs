@@ -320,7 +320,7 @@ pub struct RolloutSpec {
     rest: BTreeMap<String, Value>,
 }
 
-/// Status of a Rollout: nothing in it tells Keptn which revision is meant.
+/// Status of a Rollout: nothing in it says to Keptn which revision is meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutStatus {

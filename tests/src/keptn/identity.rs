@@ -88,7 +88,7 @@ pub(super) fn is_released(pod: &Pod) -> bool {
     value(&pod.metadata, GATE_REMOVED).is_some()
 }
 
-/// Copies what a parent says to the pod (`copyResourceLabelsIfPresent`), and tells whether the
+/// Copies what a parent says to the pod (`copyResourceLabelsIfPresent`), and says whether the
 /// pod is managed now.
 pub(super) fn adopt(parent: &ObjectMeta, pod: &mut Pod) -> bool {
     let Some(workload) = value(parent, WORKLOAD) else {

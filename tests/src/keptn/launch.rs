@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stand_in_is_told_the_cluster_and_the_pace() {
+    fn the_stand_in_is_given_the_cluster_and_the_pace() {
         let pace = Pace { discovery: Duration::from_millis(70), ..Pace::fast() };
         let command =
             stand_in_command(Path::new("stand-in"), Path::new("kc"), "127.0.0.1:4317", pace);

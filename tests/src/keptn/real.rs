@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_operator_is_told_what_it_needs_and_no_more() {
+    fn the_operator_is_given_what_it_needs_and_no_more() {
         let command = command(Path::new("operator"), Path::new("kc"));
         let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
         let expected = "--kubeconfig kc --metrics-bind-address 0 --health-probe-bind-address 0";

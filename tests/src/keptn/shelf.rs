@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use kube::ResourceExt;
 
 /// The newest known state of each object, by name. What was written is put here as well, so the
-/// next step sees it before the watch tells.
+/// next step sees it before the watch brings it.
 #[derive(Debug)]
 pub(super) struct Shelf<T> {
     objects: BTreeMap<String, (u64, T)>,
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn news_are_told_from_echoes() {
+    fn news_are_distinguished_from_echoes() {
         let mut shelf = Shelf::default();
         assert_eq!(shelf.put(map("1", 5, 1)), News::New);
         assert_eq!(shelf.put(map("1", 5, 1)), News::Old);

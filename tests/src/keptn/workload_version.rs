@@ -111,7 +111,7 @@ impl Owner {
             .map(|(_, app)| app.clone())
     }
 
-    // reconcile_deploymentstate.go: nothing in it tells which revision is running (docs/keptn.md 4).
+    // reconcile_deploymentstate.go: nothing in it says which revision is running (docs/keptn.md 4).
     fn is_running(&self, version: &KeptnWorkloadVersion) -> Result<bool, Error> {
         let set = &version.spec.workload.resource_reference;
         let unknown = |kind: &str, name: &str| Error::Unknown { what: format!("{kind} {name}") };

@@ -144,7 +144,7 @@ impl Gauge {
             Json(json!({ "value": value.to_string() }))
         };
         let server = tokio::spawn(async move {
-            // It ends when it is dropped, and then nobody is left to tell.
+            // It ends when it is dropped, and then nobody waits for its result.
             let _ = axum::serve(listener, Router::new().route("/", get(answer))).await;
         });
         Ok(Self { url, value, server })

@@ -29,7 +29,7 @@ pub fn ready(pod: &Pod) -> Value {
     })
 }
 
-/// Its containers are being made, and nobody says what they wait for.
+/// Its containers are being made, and it is not known what they wait for.
 pub fn creating(pod: &Pod) -> Value {
     let state = json!({ "state": { "waiting": { "reason": "ContainerCreating" } } });
     json!({

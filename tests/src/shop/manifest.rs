@@ -28,7 +28,7 @@ pub enum PodKind {
     ByHand,
 }
 
-/// What tells Keptn of app, workload and version.
+/// Where Keptn finds app, workload and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Naming {
     /// Labels of the pods.

@@ -51,11 +51,11 @@ fn valid(bundle: &str, now: Timestamp) -> Vec<Part<'_>> {
 
 fn part(text: &str) -> Part<'_> {
     let text = text.trim();
-    let told = text.lines().find_map(|line| {
+    let ours = text.lines().find_map(|line| {
         let (replica, until) = line.strip_prefix(BEGINS)?.split_once(" until ")?;
         Some((replica, until.trim().parse().ok()?))
     });
-    Part { text, ours: told }
+    Part { text, ours }
 }
 
 /// Keeps the newest so many of ours of these replicas.

@@ -18,7 +18,7 @@ use rustls::sign::CertifiedKey;
 use timeline::base::time::later;
 
 /// How long an authority is good for. One that a process left behind when it was killed is trusted
-/// until then, though nobody has its key any more.
+/// until then, though its key is gone.
 const LIFE: SignedDuration = SignedDuration::from_hours(48);
 /// When the next one is made: then the API server may be away for a day.
 const RENEWED: SignedDuration = SignedDuration::from_hours(24);
@@ -78,7 +78,7 @@ impl Issued {
 type Made = (String, CertificateDer<'static>, PrivateKeyDer<'static>);
 
 fn make(names: &[String], now: Timestamp, until: Timestamp) -> Result<Made, rcgen::Error> {
-    // A caBundle with several authorities: only their names tell whose a certificate is.
+    // A caBundle with several authorities: only their names say whose a certificate is.
     let called = |what: &str| {
         let mut name = DistinguishedName::new();
         name.push(DnType::CommonName, format!("throughline admission {what} of {now}"));

@@ -23,19 +23,19 @@ impl Folder {
         Self { path, served, read: None }
     }
 
-    /// Until told to stop. What cannot be read now is tried again; the one before is shown meanwhile.
+    /// Until asked to stop. What cannot be read now is tried again; the one before is shown meanwhile.
     pub(super) async fn keep(mut self, stop: CancellationToken) {
-        let mut told = String::new();
+        let mut logged = String::new();
         loop {
             match self.look().await {
                 Ok(true) => {
                     tracing::info!(folder = %self.path.display(), "the certificate was read");
-                    told.clear();
+                    logged.clear();
                 }
                 Ok(false) => {}
-                Err(error) if error.to_string() == told => {}
+                Err(error) if error.to_string() == logged => {}
                 Err(error) => {
-                    told = error.to_string();
+                    logged = error.to_string();
                     tracing::warn!(%error, "links are not decided by admission; trying again");
                 }
             }

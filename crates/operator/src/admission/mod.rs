@@ -1,8 +1,8 @@
-//! Links by admission: the API server asks about each KeptnAppVersion that Keptn makes, and is told
+//! Links by admission: the API server asks about each KeptnAppVersion that Keptn makes, and gets
 //! its links.
 //!
 //! The owner publishes what it knows of an app ([`published`]), and the server answers from that
-//! alone ([`review`], [`server`]): it asks the owner nothing and nobody waits for it longer than a
+//! alone ([`review`], [`server`]): it asks the owner nothing and answers within a
 //! moment. Whatever goes wrong, the KeptnAppVersion is made as it is. The API server trusts an
 //! authority that each process makes for itself and puts into the webhook's configuration
 //! ([`certificate`], [`registration`]), or certificates come from a folder ([`folder`]).
@@ -122,7 +122,7 @@ impl Admission {
         self.listener.local_addr().ok()
     }
 
-    /// Serves until told to stop. What has to be waited for then: the server, and that its authority
+    /// Serves until asked to stop. What has to be waited for then: the server, and that its authority
     /// is taken out of the configuration.
     pub(crate) fn start(
         self,

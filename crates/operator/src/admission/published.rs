@@ -1,4 +1,4 @@
-//! What the owner has published of each app, for whoever is asked about a KeptnAppVersion.
+//! What the owner has published of each app, for every server that is asked about a KeptnAppVersion.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -74,18 +74,18 @@ impl Registration {
         Self { api: Api::all(client), name, replica, served, metrics, clock, issued: None }
     }
 
-    /// Until told to stop; takes the authority out then.
+    /// Until asked to stop; takes the authority out then.
     pub(super) async fn keep(mut self, stop: CancellationToken) {
         let mut wait = SOONEST;
-        let mut told = String::new();
+        let mut logged = String::new();
         loop {
             let next = match self.look().await {
                 Ok(()) => {
-                    (wait, told) = (SOONEST, String::new());
+                    (wait, logged) = (SOONEST, String::new());
                     EVERY
                 }
                 Err(error) => {
-                    self.tell(&error, &mut told);
+                    self.log(&error, &mut logged);
                     wait = wait.saturating_mul(2).min(EVERY);
                     wait
                 }
@@ -97,12 +97,12 @@ impl Registration {
         }
         match timeout(ANSWER, self.withdraw()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the authority stays until it is over"),
-            Err(_) => tracing::warn!("the authority stays until it is over: no answer in time"),
+            Ok(Err(error)) => tracing::warn!(%error, "the authority stays until it expires"),
+            Err(_) => tracing::warn!("the authority stays until it expires: no answer in time"),
         }
     }
 
-    fn tell(&self, error: &RegistrationError, told: &mut String) {
+    fn log(&self, error: &RegistrationError, logged: &mut String) {
         if let RegistrationError::Request { rejection, .. } = error {
             if *rejection == Rejection::Conflict {
                 return;
@@ -111,9 +111,9 @@ impl Registration {
             self.metrics.failed("write", resource, rejection.error_type());
         }
         let words = error.to_string();
-        if *told != words {
+        if *logged != words {
             tracing::warn!(error = words, "links are not decided by admission; trying again");
-            *told = words;
+            *logged = words;
         }
     }
 
@@ -144,7 +144,7 @@ impl Registration {
                 configuration = self.name,
                 names = names.join(","),
                 until = %issued.until,
-                "the API server is told whom to trust"
+                "the API server trusts this authority now"
             );
             self.issued = Some(issued);
         }

@@ -17,7 +17,7 @@ pub(super) struct Reviewed {
     pub(super) word: &'static str,
 }
 
-/// Answers a review. None if it is none, or nobody could tell which request it is about.
+/// Answers a review. None if it is none, or does not say which request it is about.
 pub(super) async fn review(body: &[u8], published: &Published) -> Option<Reviewed> {
     let review: AdmissionReview<DynamicObject> = serde_json::from_slice(body).ok()?;
     let request: AdmissionRequest<DynamicObject> = review.try_into().ok()?;

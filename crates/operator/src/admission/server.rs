@@ -38,7 +38,7 @@ const CONNECTIONS: usize = 64;
 /// Those that are answered when the process ends.
 const ENDING: Duration = Duration::from_secs(1);
 
-/// Serves until told to stop.
+/// Serves until asked to stop.
 pub(super) async fn serve(
     listener: TcpListener,
     served: Arc<Served>,

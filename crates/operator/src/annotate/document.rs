@@ -11,7 +11,7 @@ pub struct Annotated {
     pub text: String,
     /// `namespace/name` or `name` of each Rollout in it.
     pub rollouts: Vec<String>,
-    /// Those of them whose document had to be written anew, so that its comments are gone.
+    /// Those of them whose document had to be rewritten, so that its comments are gone.
     pub rewritten: Vec<String>,
 }
 

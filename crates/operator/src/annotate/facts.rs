@@ -62,8 +62,8 @@ impl Git {
             Some(_) => return Err("it is not asked of a name like that".to_owned()),
             None => "HEAD",
         };
-        let told = git(&["log", "-1", "--no-show-signature", "--format=%H%n%cI%n%an", commit])?;
-        let mut lines = told.lines();
+        let log = git(&["log", "-1", "--no-show-signature", "--format=%H%n%cI%n%an", commit])?;
+        let mut lines = log.lines();
         let mut line = || lines.next().unwrap_or_default().trim().to_owned();
         let (commit, time, author) = (line(), line(), line());
         let repository = git(&["remote", "get-url", "origin"]).ok().map(|url| url.trim().into());

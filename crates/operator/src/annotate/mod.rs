@@ -1,4 +1,4 @@
-//! `throughline annotate`: a pipeline tells which commit a manifest delivers, and by which run.
+//! `throughline annotate`: a pipeline writes down which commit a manifest delivers, and by which run.
 //!
 //! `facts` finds and judges what is to be said, `document` finds the Rollouts of a manifest, and
 //! `edit` writes into them line by line, so that comments and order stay.
@@ -22,7 +22,7 @@ use crate::terminal;
 /// Manifests of a whole environment are a few MiB.
 const LIMIT: u64 = 32 << 20;
 
-/// What `throughline annotate` is told.
+/// The flags of `throughline annotate`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Annotate {
     /// The manifest: YAML, of any number of documents. Without it, or with `-`, stdin is read.
@@ -161,8 +161,8 @@ pub(crate) fn run(wanted: Annotate, now: Timestamp) -> Result<(), AnnotateError>
              comments: its annotations stand where no line can be added (a flow mapping, an anchor)"
         );
     }
-    let told = std::io::stderr().write_all(notes.as_bytes());
-    told.map_err(|error| AnnotateError::Write(error.to_string()))
+    let written = std::io::stderr().write_all(notes.as_bytes());
+    written.map_err(|error| AnnotateError::Write(error.to_string()))
 }
 
 fn manifest(file: Option<&PathBuf>) -> Result<String, AnnotateError> {

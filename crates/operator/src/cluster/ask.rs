@@ -1,4 +1,4 @@
-//! Asks the API server, and tells a person who waits what for.
+//! Asks the API server, and shows a person who waits what for.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::{cause, terminal};
 
 /// Objects of one answer.
 const PAGE: u32 = 250;
-/// When a person is told first what is waited for, and how often after that.
+/// When a person is shown first what is waited for, and how often after that.
 const FIRST: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -40,7 +40,7 @@ pub enum AskError {
         hint: &'static str,
     },
     /// The API server does not know who asks.
-    #[error("{server} does not accept your credentials ({reason}): log in anew, or see --context")]
+    #[error("{server} does not accept your credentials ({reason}): log in again, or see --context")]
     Unauthorized {
         /// Its URL.
         server: String,
@@ -92,7 +92,7 @@ impl Cluster {
         let plural = K::plural(&());
         let mut params = ListParams::default().limit(PAGE);
         loop {
-            let page = self.told("list", &plural, api.list(&params)).await;
+            let page = self.noted("list", &plural, api.list(&params)).await;
             let page = page
                 .map_err(|error| self.refused(&error, "list", &named::<K>(), &place(namespace)))?;
             for DeserializeGuard(object) in page.items {
@@ -117,7 +117,7 @@ impl Cluster {
             + DeserializeOwned,
     {
         let api: Api<DeserializeGuard<K>> = Api::namespaced(self.client.clone(), namespace);
-        let found = self.told("get", &K::plural(&()), api.get_opt(name)).await;
+        let found = self.noted("get", &K::plural(&()), api.get_opt(name)).await;
         let found = found
             .map_err(|error| self.refused(&error, "get", &named::<K>(), &place(Some(namespace))))?;
         Ok(found.and_then(|DeserializeGuard(object)| match object {
@@ -142,7 +142,7 @@ impl Cluster {
         let mut params = ListParams::default().limit(PAGE);
         let mut all = Vec::new();
         loop {
-            let page = self.told("list", &kind.plural, api.list(&params)).await;
+            let page = self.noted("list", &kind.plural, api.list(&params)).await;
             let page = page.map_err(|error| {
                 let resource = format!("{}.{}", kind.plural, kind.group);
                 self.refused(&error, "list", &resource, &place(namespace))
@@ -155,8 +155,8 @@ impl Cluster {
         }
     }
 
-    /// What a request comes to; while it takes long, a person is told what is waited for.
-    pub(crate) async fn told<T>(
+    /// The answer to a request; while it takes long, a person is shown what is waited for.
+    pub(crate) async fn noted<T>(
         &self,
         verb: &str,
         resource: &str,

@@ -24,7 +24,7 @@ pub(super) async fn labelled(
     let mut params = ListParams::default().limit(PAGE).labels(selector);
     let mut keys = BTreeSet::new();
     loop {
-        let found = cluster.told("list", "rollouts", rollouts.list_metadata(&params)).await;
+        let found = cluster.noted("list", "rollouts", rollouts.list_metadata(&params)).await;
         let found = found.map_err(|error| failed(cluster, &error, selector, namespace))?;
         keys.extend(found.items.iter().map(|rollout| key(&rollout.metadata)));
         params.continue_token = found.metadata.continue_.filter(|token| !token.is_empty());

@@ -99,7 +99,7 @@ pub(crate) async fn dora(
             labelled.as_ref().is_none_or(|labelled| labelled.contains(&book.rollout))
         });
         if let Some(book) = book {
-            tell_unreadable(&trace, &book.rollout);
+            note_unreadable(&trace, &book.rollout);
             books.push(book);
         }
     };
@@ -115,7 +115,7 @@ pub(crate) async fn dora(
     terminal::print(&page).map_err(DoraError::Write)
 }
 
-fn tell_unreadable(trace: &RolloutTrace, rollout: &Key) {
+fn note_unreadable(trace: &RolloutTrace, rollout: &Key) {
     let unreadable = trace.status.as_ref().map_or(0, stored::unreadable);
     if unreadable > 0 {
         terminal::note(&format!(
@@ -125,7 +125,7 @@ fn tell_unreadable(trace: &RolloutTrace, rollout: &Key) {
     }
 }
 
-/// What a RolloutTrace tells; none if it holds no ledger yet.
+/// What a RolloutTrace says; none if it holds no ledger yet.
 pub fn book(trace: &RolloutTrace) -> Option<Book> {
     let name = trace.metadata.name.as_deref().unwrap_or_default();
     let namespace = trace.metadata.namespace.as_deref().unwrap_or_default();

@@ -162,7 +162,7 @@ fn of_rollout(book: &Book, figures: &Figures) -> Row {
     ]
 }
 
-/// What a long name ends with tells more than what it begins with.
+/// What a long name ends with says more than what it begins with.
 fn short(name: &str, most: usize) -> String {
     let count = name.chars().count();
     if count <= most {

@@ -1,4 +1,4 @@
-//! The ledger and the settings as they stand in a RolloutTrace.
+//! The ledger and the settings as they are stored in a RolloutTrace.
 
 use api::rollout_trace as rtr;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use timeline::stored::Report;
 
 use super::words;
 
-/// The windows that are told of, in days.
+/// The windows that figures are shown for, in days.
 pub const WINDOWS: [u16; 3] = [7, 30, 90];
 
 /// What a person has set; what cannot be followed is as if it were not set.

@@ -20,7 +20,7 @@ pub enum NotThere {
     /// None is stored at all.
     #[error(
         "no attempt of {0} is stored yet: one is when the next revision begins; kubectl describe \
-         rtr {name} --namespace {namespace} tells of those before",
+         rtr {name} --namespace {namespace} shows those before",
         name = .0.name,
         namespace = .0.namespace
     )]
@@ -50,7 +50,7 @@ pub fn choose<'a>(
         wanted.revision.is_none_or(|revision| object.spec.revision == revision)
             && wanted.attempt.is_none_or(|attempt| object.spec.attempt == attempt)
     });
-    // A Rollout that was deleted and made again counts its revisions anew.
+    // A Rollout that was deleted and made again counts its revisions from 1 again.
     let started = |object: &RolloutAttempt| {
         let started = object.status.as_ref().and_then(|status| status.started.as_ref());
         started.map(|moment| moment.at)
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_that_is_meant_is_told() {
+    fn the_newest_that_is_meant_is_explained() {
         let all = [stored(3, 1, 30), stored(2, 1, 10), stored(2, 2, 20)];
         assert_eq!(chosen(&all, None, None), "3#1");
         assert_eq!(chosen(&all, Some(2), None), "2#2");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_rollout_that_was_made_again_the_newer_one_is_told() {
+    fn of_a_rollout_that_was_made_again_the_newer_one_is_explained() {
         assert_eq!(chosen(&[stored(7, 1, 10), stored(1, 1, 20)], None, None), "1#1");
     }
 

@@ -31,7 +31,7 @@ pub(crate) enum Output {
     Yaml,
 }
 
-/// Why nothing can be told; each says what to do next.
+/// Why nothing can be explained; each says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum ExplainError {
     /// The cluster does not say.
@@ -47,7 +47,7 @@ pub enum ExplainError {
         /// The other one.
         namespace: String,
     },
-    /// Nobody follows such a Rollout.
+    /// No such Rollout is followed.
     #[error(
         "no Rollout {0} is followed: kubectl get rtr --all-namespaces lists those that are; if it \
          was made just now, see whether the operator runs"

@@ -68,7 +68,7 @@ pub(super) fn tree(journal: &Journal) -> Vec<Node> {
         journal
             .settled
             .or(journal.recovered)
-            .map(|settled| Node::at(settled, settlement(journal.phase))),
+            .map(|settled| Node::at(settled, settled_as(journal.phase))),
     );
     nodes
 }
@@ -194,7 +194,7 @@ fn end(journal: &Journal) -> String {
     }
 }
 
-fn settlement(phase: Phase) -> &'static str {
+fn settled_as(phase: Phase) -> &'static str {
     match phase {
         Phase::Promoted => "the Rollout is healthy",
         _ => "all traffic is back on what is stable",

@@ -18,7 +18,7 @@ use super::{Delivered, MESSAGE_LIMIT, Reason};
 const QUOTE_LIMIT: usize = 256;
 /// What we say of it, its words included.
 pub(super) const WORDS_LIMIT: usize = 512;
-/// Nobody may keep us waiting for longer.
+/// No collector may keep us waiting for longer.
 const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
 /// An answer, whole.
@@ -34,7 +34,7 @@ pub(super) struct Answer {
 #[derive(Debug, Clone)]
 pub(super) enum Body {
     Whole(Bytes),
-    /// More than OTLP's limit; nobody read it to the end.
+    /// More than OTLP's limit; it was not read to the end.
     TooLong,
 }
 
@@ -63,7 +63,7 @@ impl Answer {
 
 /// The collector took the message; its own says whether all of it.
 ///
-/// An answer that nobody can read changes nothing: the status has said that the message was taken,
+/// An answer that cannot be read changes nothing: the status has said that the message was taken,
 /// and to send it again would be for ever. The answers of all signals have the same fields.
 pub(super) fn taken(message: Option<&[u8]>, items: u64) -> Delivered {
     let response = message.and_then(|message| ExportTraceServiceResponse::decode(message).ok());
@@ -77,7 +77,7 @@ pub(super) fn taken(message: Option<&[u8]>, items: u64) -> Delivered {
         return Delivered::Partly { refused: refused.min(items), message };
     }
     if !message.is_empty() {
-        tracing::warn!(message, "the collector took everything, and has something to say");
+        tracing::warn!(message, "the collector took everything, and sent a message with it");
     }
     Delivered::Acknowledged
 }
@@ -85,7 +85,7 @@ pub(super) fn taken(message: Option<&[u8]>, items: u64) -> Delivered {
 /// What an HTTP status that is no success means.
 ///
 /// Only four are to be tried again, "all other 4xx or 5xx response status codes MUST NOT be
-/// retried"; of those, 5xx are tried for a day. A redirect is neither: nobody looked at the batch, so nothing is lost by keeping it.
+/// retried"; of those, 5xx are tried for a day. A redirect is neither: no collector looked at the batch, so nothing is lost by keeping it.
 pub(super) fn turned_down(answer: &Answer) -> Delivered {
     let words = match answer.content_type().as_deref() {
         Some("application/x-protobuf") => answer

@@ -65,14 +65,14 @@ impl Carrier {
         self.metrics.failed("send", self.what, "refused");
     }
 
-    /// The reason is told once, and not with each try.
+    /// The reason is logged once, and not with each try.
     fn away(&self, reason: Reason, message: &str) {
         let what = self.what;
         if self.outage.begins(reason, Instant::now()) {
             tracing::warn!(
                 what,
                 message,
-                "the collector does not take them now; told again when the reason changes"
+                "the collector does not take them now; logged again when the reason changes"
             );
         } else {
             tracing::debug!(what, message, "the collector does not take them now");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn why_a_collector_takes_nothing_is_told_once_and_counted_each_time() {
+    async fn why_a_collector_takes_nothing_is_logged_once_and_counted_each_time() {
         let (collector, url) = Collector::start(Mood::IsAway).await;
         let (carrier, log) = (carrier(&url), Log::default());
         let sent = async {

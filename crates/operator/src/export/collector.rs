@@ -1,4 +1,4 @@
-//! A collector over HTTP that does as it is told.
+//! A scripted collector over HTTP.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

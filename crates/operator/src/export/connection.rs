@@ -1,4 +1,4 @@
-//! The way to the collector: made when it is first needed, and made anew after it failed.
+//! The way to the collector: made when it is first needed, and made again after it failed.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};

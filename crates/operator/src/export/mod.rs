@@ -3,8 +3,8 @@
 //!
 //! `opentelemetry-otlp`'s exporter answers `Ok` to a partial success and hides whether an error is
 //! permanent, and tonic's client panics on a malformed `grpc-status-details-bin`. So the spans of
-//! attempts, which must not be lost, are messages of `opentelemetry-proto`. What the operator tells of
-//! itself is encoded by `opentelemetry-otlp`. Both are brought to a collector over hyper by the same
+//! attempts, which must not be lost, are messages of `opentelemetry-proto`. The operator's own metrics
+//! and traces are encoded by `opentelemetry-otlp`. Both are brought to a collector over hyper by the same
 //! `sender`; the standard `OTEL_*` variables are read in one file, [`settings`].
 //!
 //! `encode` makes the bytes of spans and [`metrics`] those of metrics; `sender` brings them to a
@@ -70,7 +70,7 @@ pub enum Delivered {
         /// Why, at most 512 bytes in one line.
         message: String,
     },
-    /// Nobody took it; send it again later.
+    /// It was not taken; send it again later.
     Later {
         /// What the collector asks to wait, at most an hour.
         after: Option<Duration>,
@@ -79,7 +79,7 @@ pub enum Delivered {
         /// Why, at most 512 bytes in one line.
         message: String,
     },
-    /// Nobody took it, and it may be because of what it is: send it again later, and not for ever.
+    /// It was not taken, perhaps because of what it is: send it again later, and not for ever.
     Doubtful {
         /// Why, in kind.
         reason: Reason,

@@ -26,7 +26,7 @@ pub(crate) struct OwnTracesExporter {
 }
 
 impl OwnTracesExporter {
-    /// An exporter; none if nobody asks for own traces.
+    /// An exporter; none if own traces are not asked for.
     ///
     /// # Errors
     /// If a file of certificates cannot be used. Whether there is a collector is not looked at.

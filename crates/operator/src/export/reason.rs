@@ -10,11 +10,11 @@ use hyper::StatusCode;
 pub enum Reason {
     /// The token or a header is wrong, or missing.
     Unauthorized,
-    /// There is nobody for this signal at this path.
+    /// Nothing serves this signal at this path.
     NotFound,
     /// A redirect, which is not followed.
     Redirect,
-    /// Whoever answers is no collector.
+    /// What answers is no collector.
     NotACollector,
     /// More was sent than it takes.
     Throttled,
@@ -22,7 +22,7 @@ pub enum Reason {
     ServerError,
     /// The name of the host leads nowhere.
     Dns,
-    /// Nobody listens there.
+    /// Nothing listens there.
     ConnectionRefused,
     /// The two do not trust or do not understand each other.
     Tls,

@@ -2,7 +2,7 @@
 //! (OpenTelemetry specification, protocol/exporter.md and configuration/sdk-environment-variables.md).
 //!
 //! A value that is not understood stops the start. The specification asks for a warning there and
-//! to go on without it, which sends in clear or to nobody.
+//! to go on without it, which sends in clear or nowhere.
 
 mod header_files;
 mod headers;
@@ -124,8 +124,8 @@ pub(super) struct Target {
     pub(super) timeout: Duration,
     pub(super) gzip: bool,
     pub(super) certificates: Certificates,
-    /// Of spans of attempts, what a batch's Resource gets if it has no such key itself; of what the
-    /// operator tells of itself, the whole Resource. Sorted by key.
+    /// Of spans of attempts, what a batch's Resource gets if it has no such key itself; of the
+    /// operator's own metrics and traces, the whole Resource. Sorted by key.
     pub(super) resource: Vec<(String, String)>,
 }
 
@@ -239,7 +239,7 @@ pub enum SettingsError {
         /// The variable or flag.
         name: String,
     },
-    /// Metrics or own traces are asked for, and nobody says where to.
+    /// Metrics or own traces are asked for, and no endpoint is set.
     #[error("{asked} asks for {what} by OTLP: set OTEL_EXPORTER_OTLP_ENDPOINT to where they go")]
     NoEndpoint {
         /// The variable or flag that asks for them.

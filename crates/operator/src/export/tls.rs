@@ -16,7 +16,7 @@ fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier
         .map_err(|error| SettingsError::Tls { reason: error.to_string() })
 }
 
-/// For what is sent in clear: nobody is trusted.
+/// For what is sent in clear: no certificate is trusted.
 pub(super) fn none() -> Result<ClientConfig, SettingsError> {
     Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
@@ -45,7 +45,7 @@ fn everybodys(found: CertificateResult) -> RootCertStore {
     if usable == 0 {
         let reason = found.errors.first().map(ToString::to_string);
         let reason = reason.as_deref().unwrap_or("there are none");
-        tracing::info!(reason, "no authority of the system can be used: those built in are");
+        tracing::info!(reason, "no root certificate of the system can be used: those built in are");
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     roots

@@ -1,4 +1,4 @@
-//! Moments as a line tells them: counted from the start of the attempt.
+//! Moments as a line writes them: counted from the start of the attempt.
 
 use std::fmt::Write as _;
 
@@ -117,7 +117,7 @@ mod tests {
         let start = time(1_700_000_000_000_000_000);
         let later = |nanoseconds: i64| start + SignedDuration::from_nanos(nanoseconds);
         let second = 1_000_000_000;
-        for (told, expected) in [
+        for (it, expected) in [
             (Moment::observed(start), "+0s"),
             (Moment::observed(later(12_345_000_000)), "+12.345s"),
             (Moment::observed(later(1)), "+0.000000001s"),
@@ -128,7 +128,7 @@ mod tests {
             (Moment::inferred(None, later(second)), "~+1s"),
             (Moment::inferred(Some(start), later(second)), "~+0s<+1s"),
         ] {
-            assert_eq!(moment(&told, start), expected);
+            assert_eq!(moment(&it, start), expected);
         }
     }
 
@@ -177,13 +177,13 @@ mod tests {
             after in prop::option::of(any_time()),
             source in 0..4,
         ) {
-            let told = match source {
+            let any = match source {
                 0 => Moment::observed(at),
                 1 => Moment::status(at),
                 2 => Moment::event(at),
                 _ => Moment::inferred(after, at),
             };
-            prop_assert_eq!(read_moment(&moment(&told, start), start), Some(told));
+            prop_assert_eq!(read_moment(&moment(&any, start), start), Some(any));
         }
 
         #[test]

@@ -98,8 +98,8 @@ fn journal(object: &RolloutAttempt) -> Result<Journal, Problem> {
     let status = object.status.as_ref().ok_or(Problem::Empty)?;
     let started = status.started.as_ref().ok_or(Problem::Missing("started"))?;
     let started = moment("started", started)?;
-    let maybe = |field, told: &Option<rat::Moment>| {
-        told.as_ref().map(|told| moment(field, told)).transpose()
+    let maybe = |field, stored: &Option<rat::Moment>| {
+        stored.as_ref().map(|stored| moment(field, stored)).transpose()
     };
     let identity = identity(object)?;
     let prefix = prefix(&identity);
@@ -221,17 +221,17 @@ fn exported(offset: &rat::Exported, closed: i64) -> Result<Exported, Problem> {
     })
 }
 
-fn moment(field: &'static str, told: &rat::Moment) -> Result<Moment, Problem> {
-    if told.not_before.is_some_and(|after| after > told.at) {
+fn moment(field: &'static str, stored: &rat::Moment) -> Result<Moment, Problem> {
+    if stored.not_before.is_some_and(|after| after > stored.at) {
         return Err(Problem::Bounds(field));
     }
-    let source = match told.source {
+    let source = match stored.source {
         rtr::Source::Observed => Source::Observed,
         rtr::Source::Status => Source::Status,
         rtr::Source::Event => Source::Event,
         rtr::Source::Inferred => Source::Inferred,
     };
-    Ok(Moment { at: told.at, source, after: told.not_before })
+    Ok(Moment { at: stored.at, source, after: stored.not_before })
 }
 
 fn phase(phase: rtr::Phase) -> Phase {

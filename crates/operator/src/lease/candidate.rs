@@ -41,7 +41,7 @@ pub struct Candidate {
     missing: Option<Instant>,
 }
 
-/// What a look at the Lease comes to.
+/// The result of a look at the Lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
     /// Another holds it, at least until then.
@@ -118,7 +118,7 @@ impl Candidate {
         self.written(term, &self.me, now)
     }
 
-    /// The Lease as this process gives it back: nobody holds it.
+    /// The Lease as this process gives it back: without a holder.
     pub fn gives_back(&self, term: &Term, now: Timestamp) -> Lease {
         self.written(term, "", now)
     }
@@ -135,7 +135,7 @@ impl Candidate {
         term.until = sent + self.patience();
     }
 
-    /// The Lease was written by somebody else meanwhile. Who leads then, if it is not this process.
+    /// The Lease was written by another process meanwhile. Who leads then, if it is not this process.
     pub fn rewritten(&self, term: &mut Term, found: Lease) -> Option<String> {
         if !self.is_mine(&found) {
             return Some(holder(&found).to_owned());
@@ -166,7 +166,7 @@ impl Term {
     }
 }
 
-/// Who holds it; empty if nobody does.
+/// Its holder; empty if there is none.
 fn holder(lease: &Lease) -> &str {
     lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default()
 }

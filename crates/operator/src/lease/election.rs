@@ -19,7 +19,7 @@ use super::leadership::Leadership;
 use crate::rejection::Rejection;
 use crate::{FIELD_MANAGER, words};
 
-/// Takes part in the election until it is told to give the Lease back.
+/// Takes part in the election until it is asked to give the Lease back.
 pub(crate) struct Election {
     client: Client,
     leases: Api<Lease>,
@@ -51,7 +51,7 @@ impl Election {
         (Self { client, leases, name, namespace, candidate, lasts, leadership, clock }, shared)
     }
 
-    /// Takes part until told to give the Lease back, and then does so.
+    /// Takes part until asked to give the Lease back, and then does so.
     pub(crate) async fn run(mut self, give_back: CancellationToken) {
         loop {
             let Some(mut held) = give_back.run_until_cancelled(self.take()).await else { return };
@@ -140,7 +140,7 @@ impl Election {
         }
     }
 
-    /// Renews the Lease until that fails for too long, or somebody else has it; says why.
+    /// Renews the Lease until that fails for too long, or another process has it; says why.
     async fn keep(&self, held: &mut Term) -> String {
         loop {
             sleep(spread(self.lasts / 3)).await;
@@ -188,7 +188,7 @@ impl Election {
         self.leases.replace(&self.name, &params(), &lease).await
     }
 
-    /// Nobody holds it from now on: another may take it at once.
+    /// It has no holder from now on: another process may take it at once.
     async fn give_back(&self, held: Term) {
         self.leadership.waits("the lease was given back".to_owned());
         match self.replace(self.candidate.gives_back(&held, (self.clock)())).await {
@@ -207,7 +207,7 @@ enum Taken {
     Held(Box<Term>),
     /// By another, at least until then.
     By(String, Instant),
-    /// Somebody was faster: to be looked at again.
+    /// Another process was faster: to be looked at again.
     Again,
 }
 

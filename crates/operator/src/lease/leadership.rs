@@ -17,7 +17,7 @@ pub struct Leadership(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// Tells that the state has changed.
+    /// Signals that the state has changed.
     changes: watch::Sender<()>,
     /// The highest epoch that refused a write of a process without a lease.
     stored: AtomicI64,
@@ -120,7 +120,7 @@ impl Leadership {
         self.turn(State::Leads { epoch, until });
     }
 
-    /// Somebody else holds the lease, or nobody does.
+    /// Another process holds the lease, or none does.
     pub fn waits(&self, why: String) {
         if !matches!(self.state(), State::StandsBy(known) if known == why) {
             tracing::info!(why, "standby");

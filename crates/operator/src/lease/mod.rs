@@ -1,6 +1,6 @@
 //! Which of several replicas acts: a Lease says who leads, and who does not lead sends nothing.
 //!
-//! [`Candidate`] decides about the Lease, `Election` asks the API server for it, and [`Leadership`] is what it comes to: asked before each
+//! [`Candidate`] decides about the Lease, `Election` asks the API server for it, and [`Leadership`] is the result: asked before each
 //! request that writes. A Lease has expired when this process has not seen it change for as long as
 //! its holder said, by this process's own monotonic clock: times of other machines are never
 //! compared. The holder stops after two thirds of that without a renewal. A holder that stood still

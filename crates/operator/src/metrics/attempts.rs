@@ -203,7 +203,7 @@ impl Attempts {
     }
 }
 
-/// How long it took, where both ends were seen or told: of bounds there is no duration.
+/// How long it took, where both ends are known: between bounds there is no duration.
 fn seconds(start: Moment, end: Moment) -> Option<f64> {
     start.precision()?;
     end.precision()?;

@@ -21,7 +21,7 @@ const PAGE: &str = include_str!("../../../../docs/metrics.md");
 const DORA: &str = include_str!("../../../../docs/dora.md");
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
+struct Described {
     kind: String,
     unit: String,
     labels: BTreeSet<String>,
@@ -96,8 +96,8 @@ fn text() -> String {
     metrics.text_at(at(100)).unwrap()
 }
 
-fn encoded() -> BTreeMap<String, Told> {
-    let mut all: BTreeMap<String, Told> = BTreeMap::new();
+fn encoded() -> BTreeMap<String, Described> {
+    let mut all: BTreeMap<String, Described> = BTreeMap::new();
     let mut name = String::new();
     for line in text().lines() {
         let words: Vec<_> = line.splitn(4, ' ').collect();
@@ -126,9 +126,9 @@ fn encoded() -> BTreeMap<String, Told> {
         }
     }
     // What a counter is called where it is asked for.
-    let full = |(name, told): (String, Told)| {
-        let name = if told.kind == "counter" { name + "_total" } else { name };
-        (name, told)
+    let full = |(name, described): (String, Described)| {
+        let name = if described.kind == "counter" { name + "_total" } else { name };
+        (name, described)
     };
     all.into_iter().map(full).collect()
 }
@@ -138,7 +138,7 @@ fn rows() -> impl Iterator<Item = Vec<&'static str>> {
     rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect())
 }
 
-fn documented() -> BTreeMap<String, Told> {
+fn documented() -> BTreeMap<String, Described> {
     let mut all = BTreeMap::new();
     for row in rows() {
         let [name, kind, unit, labels, series, meaning] = row[..] else {
@@ -146,13 +146,13 @@ fn documented() -> BTreeMap<String, Told> {
         };
         assert!(!series.is_empty() && !meaning.is_empty(), "{name} is not explained");
         let labels = labels.split(", ").filter(|label| *label != "none");
-        let told = Told {
+        let described = Described {
             kind: kind.to_owned(),
             unit: if unit == "seconds" { unit.to_owned() } else { String::new() },
             labels: labels.map(|label| label.trim_matches('`').to_owned()).collect(),
         };
-        let twice = all.insert(name.trim_matches('`').to_owned(), told);
-        assert_eq!(twice, None, "{name} is told twice");
+        let twice = all.insert(name.trim_matches('`').to_owned(), described);
+        assert_eq!(twice, None, "{name} is documented twice");
     }
     all
 }
@@ -164,10 +164,10 @@ fn every_metric_is_documented_as_it_is_and_no_other_is() {
         .into_iter()
         .filter(|(name, _)| !DORA.contains(&format!("| `{name}` |")))
         .collect();
-    let names = |all: &BTreeMap<String, Told>| all.keys().cloned().collect::<Vec<_>>();
+    let names = |all: &BTreeMap<String, Described>| all.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&documented), names(&encoded));
-    for (name, told) in documented {
-        assert_eq!(Some(&told), encoded.get(&name), "{name}");
+    for (name, described) in documented {
+        assert_eq!(Some(&described), encoded.get(&name), "{name}");
     }
 }
 
@@ -207,7 +207,7 @@ fn every_metric_has_the_same_name_in_a_prometheus_that_gets_it_by_otlp() {
         }
     }
     let served: BTreeMap<_, _> =
-        encoded().into_iter().map(|(name, told)| (name, told.kind)).collect();
+        encoded().into_iter().map(|(name, described)| (name, described.kind)).collect();
     for (name, kind) in &served {
         // What has no series yet is not pushed.
         let has_series = text().lines().any(|line| line.starts_with(name));
@@ -219,8 +219,8 @@ fn every_metric_has_the_same_name_in_a_prometheus_that_gets_it_by_otlp() {
 
 #[test]
 fn no_label_can_hold_what_has_no_bound() {
-    for (name, told) in encoded() {
-        for label in told.labels {
+    for (name, described) in encoded() {
+        for label in described.labels {
             let unbounded = ["revision", "hash", "version", "commit", "message", "reason", "uid"];
             assert!(!unbounded.contains(&label.as_str()), "{name} has a label {label}");
         }

@@ -119,7 +119,7 @@ impl Dora {
         self.books.all().insert(rollout, Book { ledger, settings, made: None });
     }
 
-    /// Another process tells from now on.
+    /// Another process reports them from now on.
     pub(super) fn clear(&self) {
         self.books.all().clear();
     }

@@ -168,7 +168,7 @@ impl Health {
         known.entry(rollout.clone()).or_insert_with(|| decided(attempts).collect());
     }
 
-    /// A RolloutTrace was stored that tells of these attempts. Where no links are wanted nothing is
+    /// A RolloutTrace with these attempts was stored. Where no links are wanted nothing is
     /// lost, now or when they are wanted later.
     pub(super) fn links_stored(&self, rollout: &Key, attempts: &[Arc<Attempt>], wanted: bool) {
         let mut known = self.decided.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,7 @@
 //! No label ever holds a revision, hash, version, commit or message; a Rollout is named only by
 //! `throughline_attempts`, which has a few series for each that had an attempt since the start, and
 //! by `throughline_attempt_failures` and `throughline_rollout_info`, which have one for each that
-//! there is. `docs/metrics.md` tells of all of them.
+//! there is. `docs/metrics.md` lists all of them.
 
 mod admissions;
 mod attempts;
@@ -194,7 +194,7 @@ impl Metrics {
         self.teams.forget(&gone);
     }
 
-    /// There is this Rollout, and this team owns it; empty if nobody says which.
+    /// There is this Rollout, and this team owns it; empty if none is known.
     pub(crate) fn owned(&self, rollout: &Key, team: &str) {
         self.teams.own(rollout, team);
     }

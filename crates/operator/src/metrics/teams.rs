@@ -44,7 +44,7 @@ impl Teams {
         teams
     }
 
-    /// There is this Rollout, and this team owns it; empty if nobody says which.
+    /// There is this Rollout, and this team owns it; empty if none is known.
     pub(super) fn own(&self, rollout: &Key, team: &str) {
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         let before = owners.get(rollout);
@@ -80,7 +80,7 @@ mod tests {
     fn a_rollout_has_one_team_at_a_time_and_none_when_it_is_gone() {
         let mut registry = Registry::with_prefix("throughline");
         let teams = Teams::register(&mut registry);
-        let told = || {
+        let encoded = || {
             let mut text = String::new();
             prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
             let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -97,14 +97,14 @@ mod tests {
         let (cart, pay) = (Key::new("shop", "cart"), Key::new("shop", "pay"));
         teams.own(&cart, "red");
         teams.own(&pay, "");
-        assert_eq!(told(), [line("cart", "red"), line("pay", "")]);
+        assert_eq!(encoded(), [line("cart", "red"), line("pay", "")]);
         for _ in 0..2 {
             teams.own(&cart, "blue");
-            assert_eq!(told(), [line("cart", "blue"), line("pay", "")]);
+            assert_eq!(encoded(), [line("cart", "blue"), line("pay", "")]);
         }
         teams.forget(|rollout| *rollout == cart);
-        assert_eq!(told(), [line("pay", "")]);
+        assert_eq!(encoded(), [line("pay", "")]);
         teams.own(&cart, "blue");
-        assert_eq!(told(), [line("cart", "blue"), line("pay", "")]);
+        assert_eq!(encoded(), [line("cart", "blue"), line("pay", "")]);
     }
 }

@@ -24,10 +24,10 @@ impl Observed for AnalysisRun {
     const KIND: Kind = Kind::AnalysisRun;
 
     fn observe(self) -> Option<Observation> {
-        // One that nobody controls was started by hand and decides about no Rollout.
+        // One without a controller was started by hand and decides about no Rollout.
         let owner = controller(&self.metadata)?;
         let status = self.status.unwrap_or_default();
-        let told_to_stop = self.spec.and_then(|spec| spec.terminate) == Some(true)
+        let terminated = self.spec.and_then(|spec| spec.terminate) == Some(true)
             || status.message.as_deref() == Some("Run Terminated");
         let metrics = status.metric_results.unwrap_or_default();
         Some(Observation::AnalysisRun(Box::new(AnalysisRunSeen {
@@ -43,7 +43,7 @@ impl Observed for AnalysisRun {
             phase: match phase(status.phase.as_deref()) {
                 // Argo calls a run that was stopped before any metric decided Successful
                 // (argo-rollouts analysis/analysis.go), a stopped Job Inconclusive.
-                AnalysisPhase::Successful | AnalysisPhase::Inconclusive if told_to_stop => {
+                AnalysisPhase::Successful | AnalysisPhase::Inconclusive if terminated => {
                     AnalysisPhase::Cancelled
                 }
                 phase => phase,
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_told_to_stop_did_not_succeed() {
+    fn a_run_that_was_terminated_did_not_succeed() {
         use AnalysisPhase::{Cancelled, Error, Failed, Pending, Running, Successful};
         for (terminate, message, phase, expected) in [
             (false, "", "Successful", Successful),

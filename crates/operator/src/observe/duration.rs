@@ -2,7 +2,7 @@
 
 use api::argo::Duration;
 
-/// Nobody waits for longer; more would only overflow further on.
+/// No wait is longer; more would only overflow further on.
 const CENTURY: u64 = 100 * 366 * 24 * 60 * 60;
 
 /// Whole seconds, at most a century; none where Argo refuses the value (`RolloutPause.

@@ -1,4 +1,4 @@
-//! What labels and annotations tell of a revision. Keys are listed here, those that tell of its
+//! What labels and annotations say about a revision. Keys are listed here, those about its
 //! commit in [`timeline::seen::commit`].
 
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ pub const FACTS: [Fact; 3] = [SERVICE, VERSION, ENVIRONMENT];
 const IMAGES_LIMIT: usize = 16;
 const IMAGE_LIMIT: usize = 256;
 
-/// What the metadata of a ReplicaSet and its template tell.
+/// What the metadata of a ReplicaSet and its template say.
 pub(super) fn of(
     replica_set: &ObjectMeta,
     metadata: Metadata<'_>,
@@ -83,12 +83,12 @@ pub(super) fn of(
         service: text(SERVICE).map(Into::into),
         version: text(VERSION).map(Into::into),
         environment: text(ENVIRONMENT).map(Into::into),
-        commit: commit.commit.map(|told| told.value).map(Into::into),
+        commit: commit.commit.map(|sourced| sourced.value).map(Into::into),
         commit_time: commit.time,
         hotfix: commit.hotfix,
-        repository: commit.repository.map(|told| told.value).map(Into::into),
-        author: commit.author.map(|told| told.value).map(Into::into),
-        origin: commit.traceparent.map(|told| told.value),
+        repository: commit.repository.map(|sourced| sourced.value).map(Into::into),
+        author: commit.author.map(|sourced| sourced.value).map(Into::into),
+        origin: commit.traceparent.map(|sourced| sourced.value),
         images: images(spec),
         template_digest: template::digest(replica_set, metadata, spec).value(),
         spec_digest: template::spec_digest(replica_set, metadata, spec).value(),
@@ -154,13 +154,13 @@ mod tests {
         for fact in FACTS {
             for key in fact.keys {
                 let read = facts(&json!({ *key: "value" }), &json!({}), &json!({}));
-                let told = match fact.name {
+                let found = match fact.name {
                     "service" => read.service,
                     "version" => read.version,
                     "environment" => read.environment,
                     name => panic!("{name} is not checked"),
                 };
-                assert_eq!(told.as_deref(), Some("value"), "{key}");
+                assert_eq!(found.as_deref(), Some("value"), "{key}");
             }
         }
     }
@@ -170,8 +170,8 @@ mod tests {
         let of = |keys: Keys, value: &str, fact: fn(RevisionFacts) -> Option<String>| {
             for (key, _) in keys.keys {
                 let read = facts(&json!({ *key: value }), &json!({}), &json!({}));
-                let told = fact(read).unwrap_or_default();
-                assert_eq!(told, value, "{key}");
+                let found = fact(read).unwrap_or_default();
+                assert_eq!(found, value, "{key}");
             }
         };
         of(commit::COMMIT, "value", |read| read.commit.map(|it| it.to_string()));
@@ -260,10 +260,10 @@ mod tests {
             assert!(set(broken).is_err(), "{}", broken.escape_ascii());
         }
         // What the API server makes of them.
-        let told = match set("Ada \u{fffd}".as_bytes()).unwrap().observe() {
+        let author = match set("Ada \u{fffd}".as_bytes()).unwrap().observe() {
             Some(timeline::Observation::ReplicaSet(seen)) => seen.facts.author,
             other => panic!("{other:?}"),
         };
-        assert_eq!(told.as_deref(), Some("Ada \u{fffd}"));
+        assert_eq!(author.as_deref(), Some("Ada \u{fffd}"));
     }
 }

@@ -70,7 +70,7 @@ fn condition<'a>(status: &'a PodStatus, name: &str) -> Option<&'a Condition> {
     status.conditions.iter().flatten().find(|found| found.r#type.as_deref() == Some(name))
 }
 
-/// The readiness gates that are not met, with the words of whoever sets their condition.
+/// The readiness gates that are not met, with the message of their condition.
 fn gates(plan: &PodPlan, status: &PodStatus) -> Vec<(String, String)> {
     let gates = plan.readiness_gates.iter().flatten();
     let named = gates.filter_map(|ReadinessGate { condition_type }| condition_type.as_deref());
@@ -132,7 +132,7 @@ fn waiting(state: WaitingState) -> (String, String) {
 }
 
 fn terminated(state: TerminatedState) -> Terminated {
-    // The last words are the ones that tell why.
+    // The last words are the ones that say why.
     let message = state.message.unwrap_or_default();
     let start = message.len().saturating_sub(MESSAGE_LIMIT);
     let message = message.get(message.ceil_char_boundary(start)..).unwrap_or_default();
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_are_told_by_name_with_the_words_of_whoever_sets_them() {
+    fn gates_are_named_with_the_message_of_their_condition() {
         let mut pod: Pod = serde_json::from_value(json!({
             "metadata": {
                 "name": "cart-abc-1", "namespace": "ns",

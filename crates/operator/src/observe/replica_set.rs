@@ -123,9 +123,9 @@ mod tests {
                 }],
             }))
         };
-        let told = failure("True");
-        assert_eq!((told.ready, told.available), (3, 2));
-        assert_eq!(told.failure, Some(("FailedCreate".to_owned(), "exceeded quota".to_owned())));
+        let failed = failure("True");
+        assert_eq!((failed.ready, failed.available), (3, 2));
+        assert_eq!(failed.failure, Some(("FailedCreate".to_owned(), "exceeded quota".to_owned())));
         assert_eq!(failure("False").failure, None);
     }
 }

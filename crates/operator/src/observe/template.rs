@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use timeline::seen::Metadata;
 
-/// Tells equal templates apart from others, without what Argo adds: its hash, metadata of the
+/// The same for equal templates and for no others, without what Argo adds: its hash, metadata of the
 /// canary or of what is stable, and the rule that keeps revisions apart on nodes. Libraries of
 /// Kubernetes 0.34 gave equal templates new hashes (argo-rollouts issue 4696).
 pub(super) fn digest(replica_set: &ObjectMeta, template: Metadata<'_>, spec: &PodSpec) -> Digest {
@@ -194,7 +194,7 @@ mod tests {
                 r#"{"labels":{"role":"canary"},"annotations":{"note":"new"}}"#,
         });
         assert_eq!(digest_with(&added, &argos), plain);
-        // Without Argo's word they are somebody's own.
+        // Without Argo's word they are the user's own.
         assert_ne!(digest_of(&argos), plain);
     }
 

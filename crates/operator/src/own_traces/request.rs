@@ -12,7 +12,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::TARGET;
 
-/// A client that makes a span of each request of an effect, and tells the API server of it.
+/// A client that makes a span of each request of an effect, and sends its context to the API server.
 pub(crate) fn traced(client: Client) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = tower::service_fn(move |request: Request<Body>| {

@@ -1,4 +1,4 @@
-//! What is to become of a KeptnAppContext; decided from the object alone.
+//! What is done to a KeptnAppContext; decided from the object alone.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use timeline::keptn::links::merge;
 
 use crate::FIELD_MANAGER;
 
-/// What is to become of it.
+/// What is done to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
     /// Nothing: it is not ours and nothing in it is.
@@ -23,7 +23,7 @@ pub(super) enum Change {
         /// The entries of others, in their order.
         left: Vec<String>,
     },
-    /// Nobody can tell which entries are ours.
+    /// Which entries are ours cannot be known.
     Unclear(&'static str),
 }
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_apart_is_left() {
+    fn what_cannot_be_distinguished_is_left() {
         let spec = json!({ "spanLinks": [A] });
         let broken = change(&json!({ OURS: "a, b" }), &["throughline"], &spec);
         assert!(matches!(broken, Change::Unclear(_)), "{broken:?}");

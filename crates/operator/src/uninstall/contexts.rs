@@ -6,11 +6,11 @@ use kube::core::ApiResource;
 use kube::{Api, ResourceExt as _};
 
 use super::change::{Change, patch};
-use super::{Told, UninstallError};
+use super::{Progress, UninstallError};
 use crate::FIELD_MANAGER;
 use crate::cluster::{AskError, Cluster, place};
 
-/// So often somebody else may be faster.
+/// So often another writer may be faster.
 const TRIES: u32 = 5;
 
 fn kind() -> ApiResource {
@@ -21,18 +21,18 @@ fn kind() -> ApiResource {
 pub(super) async fn mend(
     cluster: &Cluster,
     namespace: Option<&str>,
-    told: &mut Told,
+    progress: &mut Progress,
 ) -> Result<usize, UninstallError> {
     let mut changed = 0_usize;
     for context in marked(cluster, namespace).await? {
         let name = format!("KeptnAppContext {}/{}", namespace_of(&context), context.name_any());
-        match of_one(cluster, context, told.dry_run).await {
+        match of_one(cluster, context, progress.dry_run).await {
             Ok(Some(done)) => {
                 changed = changed.saturating_add(1);
-                told.done(&name, &done)?;
+                progress.done(&name, &done)?;
             }
             Ok(None) => {}
-            Err(why) => told.left(&name, &why),
+            Err(why) => progress.left(&name, &why),
         }
     }
     Ok(changed)
@@ -91,21 +91,21 @@ async fn of_one(
                 ..PatchParams::default()
             };
             let patch = Patch::Merge(patch(&context, left));
-            let sent = cluster.told("patch", "it", api.patch(&name, &params, &patch)).await;
+            let sent = cluster.noted("patch", "it", api.patch(&name, &params, &patch)).await;
             ("patch", sent.map(drop))
         } else {
             let params = DeleteParams::default().preconditions(Preconditions {
                 resource_version: context.resource_version(),
                 uid: context.uid(),
             });
-            let sent = cluster.told("delete", "it", api.delete(&name, &params)).await;
+            let sent = cluster.noted("delete", "it", api.delete(&name, &params)).await;
             ("delete", sent.map(drop))
         };
         match sent {
             Ok(()) => return Ok(Some(words)),
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
             Err(kube::Error::Api(status)) if status.code == 409 => {
-                let again = cluster.told("get", "it", api.get_opt(&name)).await;
+                let again = cluster.noted("get", "it", api.get_opt(&name)).await;
                 match again.map_err(|error| refused(cluster, &error, "get", &namespace))? {
                     Some(again) => context = again,
                     None => return Ok(None),

@@ -5,7 +5,7 @@ use kube::api::{DeleteParams, DynamicObject, Preconditions};
 use kube::core::ApiResource;
 use kube::{Api, ResourceExt as _};
 
-use super::{Told, UninstallError};
+use super::{Progress, UninstallError};
 use crate::cluster::{AskError, Cluster, place};
 use crate::terminal;
 
@@ -14,7 +14,7 @@ pub(super) async fn delete(
     cluster: &Cluster,
     namespace: Option<&str>,
     wanted: bool,
-    told: &mut Told,
+    progress: &mut Progress,
 ) -> Result<(), UninstallError> {
     for kind in [ApiResource::erase::<RolloutAttempt>(&()), ApiResource::erase::<RolloutTrace>(&())]
     {
@@ -25,7 +25,7 @@ pub(super) async fn delete(
         all.retain(|object| object.owner_references().is_empty());
         if wanted {
             for object in all {
-                of_one(cluster, &kind, &object, told).await?;
+                of_one(cluster, &kind, &object, progress).await?;
             }
         } else if !all.is_empty() {
             terminal::note(&format!(
@@ -42,23 +42,23 @@ async fn of_one(
     cluster: &Cluster,
     kind: &ApiResource,
     object: &DynamicObject,
-    told: &mut Told,
+    progress: &mut Progress,
 ) -> Result<(), UninstallError> {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let title = format!("{} {namespace}/{name}", kind.kind);
-    if told.dry_run {
-        return told.done(&title, "deleted");
+    if progress.dry_run {
+        return progress.done(&title, "deleted");
     }
     let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), &namespace, kind);
     let params = DeleteParams::default()
         .preconditions(Preconditions { resource_version: None, uid: object.uid() });
-    match cluster.told("delete", &title, api.delete(&name, &params)).await {
-        Ok(_) => told.done(&title, "deleted"),
+    match cluster.noted("delete", &title, api.delete(&name, &params)).await {
+        Ok(_) => progress.done(&title, "deleted"),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         Err(error) => {
             let resource = format!("{}.{}", kind.plural, kind.group);
             let why = cluster.refused(&error, "delete", &resource, &place(Some(&namespace)));
-            told.left(&title, &why.to_string());
+            progress.left(&title, &why.to_string());
             Ok(())
         }
     }

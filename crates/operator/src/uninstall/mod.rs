@@ -21,9 +21,11 @@ pub enum UninstallError {
     #[error(transparent)]
     Ask(#[from] AskError),
     /// Some objects are as they were; each was named.
-    #[error("{0} of the objects above are as they were: mend what is said of them, run it again")]
+    #[error(
+        "{0} of the objects above are unchanged: fix what is said about each, and run it again"
+    )]
     Left(usize),
-    /// The operator goes on.
+    /// An operator still runs.
     #[error(
         "links of ours are in KeptnAppContexts again: stop the operator first (kubectl --namespace \
          throughline-system scale deployment/throughline --replicas 0), then run it again"
@@ -35,12 +37,12 @@ pub enum UninstallError {
 }
 
 /// Says what is done, one line for each object.
-struct Told {
+struct Progress {
     dry_run: bool,
     left: usize,
 }
 
-impl Told {
+impl Progress {
     fn done(&self, object: &str, what: &str) -> Result<(), UninstallError> {
         let dry_run = if self.dry_run { " (dry run)" } else { "" };
         terminal::print(&format!("{object}: {what}{dry_run}\n")).map_err(UninstallError::Write)
@@ -59,17 +61,17 @@ pub(crate) async fn uninstall(
     history: bool,
     dry_run: bool,
 ) -> Result<(), UninstallError> {
-    let mut told = Told { dry_run, left: 0 };
-    let changed = contexts::mend(cluster, namespace, &mut told).await?;
-    if changed == 0 && told.left == 0 {
+    let mut progress = Progress { dry_run, left: 0 };
+    let changed = contexts::mend(cluster, namespace, &mut progress).await?;
+    if changed == 0 && progress.left == 0 {
         terminal::note(&format!("nothing of ours is in KeptnAppContexts of {}", place(namespace)));
     }
-    history::delete(cluster, namespace, history, &mut told).await?;
+    history::delete(cluster, namespace, history, &mut progress).await?;
     if changed > 0 && !dry_run {
         tokio::time::sleep(SECOND_LOOK).await;
-        if contexts::are_marked(cluster, namespace).await? > told.left {
+        if contexts::are_marked(cluster, namespace).await? > progress.left {
             return Err(UninstallError::StillWritten);
         }
     }
-    if told.left > 0 { Err(UninstallError::Left(told.left)) } else { Ok(()) }
+    if progress.left > 0 { Err(UninstallError::Left(progress.left)) } else { Ok(()) }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use timeline::Kind;
 
-/// The watches that do not run; shared between them and whoever asks.
+/// The watches that do not run; shared between them and what asks.
 #[derive(Clone, Default)]
 pub(crate) struct Connections(Arc<Mutex<BTreeMap<Kind, Broken>>>);
 

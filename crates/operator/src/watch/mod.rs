@@ -123,7 +123,7 @@ pub(crate) fn others(watches: &Watches) -> BoxStream<'static, Observation> {
     .boxed()
 }
 
-/// What is listed anew by who comes to lead.
+/// What is listed again by a new leader.
 pub(crate) fn listed_anew(watches: &Watches) -> BoxStream<'static, Observation> {
     stream::select_all([
         watches.observe::<Rollout>(None).boxed(),

@@ -1,6 +1,6 @@
 //! The requests of a watch: a page of a list, and the start of a watch, each with an end.
 //!
-//! kube's own watcher is not used: it begins a list of many pages anew when one of them fails, resets
+//! kube's own watcher is not used: it begins a list of many pages again when one of them fails, resets
 //! the waits of its caller before every try, drops `Retry-After`, gives a request that is never
 //! answered no end, and says nothing of a watch that runs again.
 

@@ -9,7 +9,7 @@ async fn called(args: &[&str]) -> Ended {
 }
 
 #[tokio::test]
-async fn each_help_fits_a_page_and_the_first_tells_the_exit_codes() {
+async fn each_help_fits_a_page_and_the_first_names_the_exit_codes() {
     for args in [
         ["--help"].as_slice(),
         &["explain", "--help"],

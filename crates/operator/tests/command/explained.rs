@@ -112,7 +112,7 @@ async fn an_attempt_as_data_has_each_time_with_its_source() {
 }
 
 #[tokio::test]
-async fn an_object_that_cannot_be_read_is_named_and_the_rest_is_told() {
+async fn an_object_that_cannot_be_read_is_named_and_the_rest_is_shown() {
     let server = ApiServer::start(|asked| match asked.path.rsplit('/').next() {
         Some("rolloutattempts") => {
             let mut broken = attempt("shop", 3);
@@ -155,7 +155,7 @@ async fn what_is_not_there_is_three_and_what_is_not_allowed_is_four() {
             4,
             "no permission to list rolloutattempts.throughline.dev in namespace shop",
         ),
-        (unknown.await, 4, "log in anew"),
+        (unknown.await, 4, "log in again"),
         (broken.await, 1, "etcd is gone"),
     ] {
         let ended = run(&server.url, &["explain", "cart"]).await;
@@ -171,7 +171,7 @@ async fn what_is_not_there_is_three_and_what_is_not_allowed_is_four() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_is_told_of() {
+async fn a_server_that_does_not_answer_is_named() {
     let server = ApiServer::start(|_| None).await;
     let mut command = command(&["explain", "cart"]);
     command.env("KUBECONFIG", kubeconfig(&server.url, None)).stderr(std::process::Stdio::piped());

@@ -1,4 +1,4 @@
-//! The commands that a person types, run as a process against an API server that does as it is told.
+//! The commands that a person types, run as a process against a scripted API server.
 
 #![expect(clippy::unwrap_used, reason = "what a test itself makes is as it should be")]
 #![expect(clippy::unnecessary_wraps, reason = "an answer that a script can return as it is")]

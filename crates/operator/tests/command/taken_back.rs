@@ -200,7 +200,7 @@ async fn an_object_that_cannot_be_changed_is_named_and_the_rest_is_done() {
 }
 
 #[tokio::test]
-async fn an_operator_that_still_runs_is_told_of() {
+async fn an_operator_that_still_runs_is_reported() {
     let objects = cluster();
     let all = objects.clone();
     let server = ApiServer::start(move |asked| {

@@ -1,4 +1,4 @@
-//! A collector that gives the answers it is told to, over HTTP/1 and HTTP/2.
+//! A scripted collector, over HTTP/1 and HTTP/2.
 
 use std::collections::VecDeque;
 use std::io::Read as _;

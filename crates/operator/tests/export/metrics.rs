@@ -92,7 +92,7 @@ async fn compressed_metrics_are_the_same_metrics() {
 }
 
 #[tokio::test]
-async fn points_that_were_thrown_away_are_told_and_never_more_than_were_sent() {
+async fn points_that_were_thrown_away_are_counted_and_never_more_than_were_sent() {
     for (rejected, refused) in [(2, 2), (100, 3)] {
         let body = Bytes::from(in_part(rejected).encode_to_vec());
         let answer = reply(200, &[("content-type", "application/x-protobuf")], body);

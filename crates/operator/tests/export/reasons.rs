@@ -1,4 +1,4 @@
-//! Why nothing was taken: what a person mends in different places is told apart.
+//! Why nothing was taken: what a person mends in different places is distinguished.
 
 use operator::export::{Delivered, Exporter, Reason};
 use tokio::net::TcpListener;
@@ -15,7 +15,7 @@ async fn reason(exporter: &Exporter) -> Reason {
 }
 
 #[tokio::test]
-async fn what_a_collector_answers_is_told_apart() {
+async fn what_a_collector_answers_is_distinguished() {
     for (status, expected) in [
         (401, Reason::Unauthorized),
         (403, Reason::Unauthorized),
@@ -31,7 +31,7 @@ async fn what_a_collector_answers_is_told_apart() {
 }
 
 #[tokio::test]
-async fn what_a_collector_answers_over_grpc_is_told_apart() {
+async fn what_a_collector_answers_over_grpc_is_distinguished() {
     for (status, expected) in [
         ("16", Reason::Unauthorized),
         ("7", Reason::Unauthorized),
@@ -46,7 +46,7 @@ async fn what_a_collector_answers_over_grpc_is_told_apart() {
 }
 
 #[tokio::test]
-async fn what_fails_on_the_way_is_told_apart() {
+async fn what_fails_on_the_way_is_distinguished() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for protocol in ["http/protobuf", "grpc"] {
         let to = |endpoint: &str| exporter(&[("ENDPOINT", endpoint), ("PROTOCOL", protocol)]);

@@ -228,14 +228,14 @@ fn facts() -> impl Strategy<Value = Facts> {
     let replaces =
         (any::<i64>(), any::<u32>(), select(vec![Relation::Successor, Relation::Rollback]))
             .prop_map(|(revision, number, relation)| Replaces { revision, number, relation });
-    let told = (
+    let known = (
         option::of(select(vec![commit::Source::Throughline, commit::Source::OpenShift])),
         option::of(select(vec![commit::Refusal::Future, commit::Refusal::NotATime])),
         option::of(replaces),
         any::<u64>(),
     );
     let change = (option::of(time()), option::of(traceparent()), vec(text(), 0..3));
-    (texts, plan, change, told, flags).prop_map(|(texts, plan, change, told, flags)| {
+    (texts, plan, change, known, flags).prop_map(|(texts, plan, change, known, flags)| {
         let mut texts = texts.into_iter();
         let mut text = || texts.next().unwrap();
         Facts {
@@ -248,11 +248,11 @@ fn facts() -> impl Strategy<Value = Facts> {
             environment: text(),
             commit: text(),
             commit_time: change.0,
-            commit_time_source: told.0,
-            commit_time_refused: told.1,
+            commit_time_source: known.0,
+            commit_time_refused: known.1,
             hotfix: flags.2,
-            replaces: told.2,
-            spec_digest: told.3,
+            replaces: known.2,
+            spec_digest: known.3,
             repository: text(),
             author: text(),
             origin: change.1,

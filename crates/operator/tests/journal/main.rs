@@ -34,7 +34,7 @@ fn seen(milliseconds: i64) -> Moment {
     Moment::observed(at(milliseconds))
 }
 
-fn told(seconds: i64) -> Moment {
+fn from_status(seconds: i64) -> Moment {
     Moment::status(at(seconds * 1000))
 }
 
@@ -54,8 +54,8 @@ fn measurement(seconds: i64, value: &str, phase: AnalysisPhase) -> Measurement {
         phase,
         value: value.to_owned(),
         message: String::new(),
-        started: told(seconds),
-        ended: told(seconds),
+        started: from_status(seconds),
+        ended: from_status(seconds),
     }
 }
 
@@ -69,8 +69,8 @@ fn analysis(step: u32, seconds: i64, measurements: Vec<Measurement>) -> Analysis
         step: Some(step),
         phase,
         message: String::new(),
-        started: told(seconds),
-        ended: Some(told(seconds + 10)),
+        started: from_status(seconds),
+        ended: Some(from_status(seconds + 10)),
         metrics: vec![Metric {
             name: "success-rate".to_owned(),
             phase,
@@ -102,7 +102,7 @@ fn aborted() -> Journal {
     let mut journal = begun();
     journal.phase = Phase::Aborted;
     journal.exposed = true;
-    journal.ended = Some(told(92));
+    journal.ended = Some(from_status(92));
     journal.settled = Some(Moment::inferred(Some(at(92_000)), at(95_500)));
     journal.placed = Some(Placement::inside(KEPTN.parse().unwrap()));
     journal.links =
@@ -118,7 +118,7 @@ fn aborted() -> Journal {
         kind: PauseKind::Manual,
         step: Some(1),
         planned: None,
-        started: told(12),
+        started: from_status(12),
         ended: Some(seen(42_400)),
         resumed_by: Some(ResumedBy::Person),
         closed: None,
@@ -159,7 +159,7 @@ fn aborted() -> Journal {
         pod: None,
         container: None,
         image: None,
-        at: told(62),
+        at: from_status(62),
     });
     journal.steps[0].closed = Some(journal.next_closed());
     journal.pauses[0].closed = Some(journal.next_closed());
@@ -231,7 +231,7 @@ fn a_long_rollout_with_many_analyses_stays_below_eight_kilobytes() {
                 kind: PauseKind::Timed,
                 step: Some(index),
                 planned: Some(600),
-                started: told(start / 1000),
+                started: from_status(start / 1000),
                 ended: Some(seen(start + 601_234)),
                 resumed_by: Some(ResumedBy::Timer),
                 closed,

@@ -68,7 +68,7 @@ pub(crate) struct Contexts {
 }
 
 impl Contexts {
-    /// A write of the operator's arrives; what the watches tell of it, and the answer.
+    /// A write of the operator's arrives; what the watches bring of it, and the answer.
     pub(crate) fn write(
         &mut self,
         app: &Key,

@@ -1,6 +1,6 @@
 //! Two replicas over one cluster: watches that lag, break and list anew for each on its own, partitions,
 //! replicas that stand still between deciding and writing, crashes, hand-overs, writes that land though
-//! nobody hears of it, a Lease that a person deletes. Whatever the schedule: each attempt is stored once
+//! their answer is lost, a Lease that a person deletes. Whatever the schedule: each attempt is stored once
 //! and rightly, its spans arrive at least once and with the same bytes, nothing leaves a replica that
 //! does not lead, and no write of an earlier leader is taken after one of a later.
 //!
@@ -19,7 +19,7 @@
     clippy::print_stderr,
     clippy::struct_excessive_bools,
     clippy::unwrap_used,
-    reason = "what the model does not have fails the test, and a person is told of it"
+    reason = "what the model does not have fails the test, and a person sees it"
 )]
 
 #[path = "../../../timeline/tests/delivery/acts.rs"]
@@ -58,7 +58,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
-/// Plays schedules until there were so many; a failure is told with the shortest story that fails.
+/// Plays schedules until there were so many; a failure is printed with the shortest story that fails.
 fn interleavings(seed: u64, second: bool, default: usize) {
     let asked = |name| std::env::var(name).ok().and_then(|number: String| number.parse().ok());
     let wanted = asked("THROUGHLINE_INTERLEAVINGS").unwrap_or(default);
@@ -106,7 +106,7 @@ fn survey() {
     let mut runner = TestRunner::new(config);
     let mut wrong = std::collections::BTreeMap::new();
     let rule_asked = std::env::var("RULE").unwrap_or_default();
-    let mut told = None;
+    let mut shortest = None;
     for n in 0..asked("THROUGHLINE_STORIES").unwrap_or(300u64) {
         let case = schedule::case(n % 2 == 1).new_tree(&mut runner).unwrap().current();
         for single in case.singles() {
@@ -124,13 +124,13 @@ fn survey() {
                     let words = words.chars().take(1_500).collect::<String>();
                     (entry.1, entry.2) = (length, format!("{words}\n    {single:?}"));
                     if rule == rule_asked {
-                        told = Some(single.clone());
+                        shortest = Some(single.clone());
                     }
                 }
             }
         }
     }
-    if let Some(case) = told {
+    if let Some(case) = shortest {
         drop(catch_unwind(AssertUnwindSafe(|| case.play(true))));
     }
     for (rule, (count, _, words)) in wrong {

@@ -71,15 +71,17 @@ fn fault() -> impl Strategy<Value = Fault> {
 
 /// Cases of one Rollout or of two.
 pub(crate) fn case(second: bool) -> impl Strategy<Value = Case> {
-    let told = || (acts::manner(), prop::collection::vec(acts::act(), 4..24));
+    let acts_of_one = || (acts::manner(), prop::collection::vec(acts::act(), 4..24));
     let schedule = prop::collection::vec((any::<prop::sample::Index>(), fault()), 1..7);
     let schedules = prop::collection::vec(schedule, SCHEDULES);
-    (told(), told(), schedules, 0u8..4).prop_map(move |(first, other, schedules, keptn)| Case {
-        first,
-        second: second.then_some(other),
-        no_keptn: keptn == 0,
-        schedules,
-    })
+    (acts_of_one(), acts_of_one(), schedules, 0u8..4).prop_map(
+        move |(first, other, schedules, keptn)| Case {
+            first,
+            second: second.then_some(other),
+            no_keptn: keptn == 0,
+            schedules,
+        },
+    )
 }
 
 impl Case {
@@ -97,7 +99,7 @@ impl Case {
             acts.iter().filter(there).copied().collect()
         };
         let first = acts(&self.first.1);
-        let second = self.second.as_ref().map(|(manner, told)| (*manner, acts(told)));
+        let second = self.second.as_ref().map(|(manner, all)| (*manner, acts(all)));
         let second = second.as_ref().map(|(manner, acts)| (*manner, acts.as_slice()));
         let story = acts::random((self.first.0, &first), second);
         let story = Story { no_keptn: self.no_keptn, ..story };

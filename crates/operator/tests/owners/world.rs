@@ -1,5 +1,5 @@
 //! Two replicas, and the cluster and the collector around them. Everything happens in steps: an event
-//! is told, a request leaves, it arrives, an answer arrives, a time comes. At each of them something
+//! is delivered, a request leaves, it arrives, an answer arrives, a time comes. At each of them something
 //! may go wrong.
 
 mod election;
@@ -31,18 +31,18 @@ use knowledge::READ;
 use replica::Replica;
 use requests::Request;
 
-/// What a watch tells, a request and its answer take, in milliseconds.
+/// What a watch, a request and its answer take, in milliseconds.
 const WATCH: i64 = 7;
 const REQUEST: i64 = 31;
 const ANSWER: i64 = 23;
 /// A request that is not answered by then counts as lost.
 const PATIENCE: i64 = 10_000;
-/// What is told later than this was not seen in time.
+/// What is delivered later than this was not seen in time.
 const LATE: SignedDuration = SignedDuration::from_millis(500);
 
 const OPTIONS: Options = Options { links: Ways::Context, observe_only: false, export: true };
 
-/// A process: which replica, and the how manieth of it.
+/// A process: which replica, and its number among those of that replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
     replica: usize,
@@ -307,7 +307,7 @@ impl<'a> World<'a> {
             self.after(300, Step::Collect(key.clone()));
         }
         self.server.put(change.what.clone());
-        self.tell();
+        self.queue_events();
     }
 
     /// The garbage collector takes what a Rollout owned.
@@ -317,7 +317,7 @@ impl<'a> World<'a> {
         let server = &self.server;
         self.epochs.gone(Kind::RolloutAttempt, |key| !server.attempts.contains_key(key));
         self.epochs.gone(Kind::RolloutTrace, |key| server.trace(key).is_none());
-        self.tell();
+        self.queue_events();
     }
 
     fn engine_ref(&self, r: usize) -> Option<&Engine> {
@@ -360,7 +360,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether it was told of anything late. Somebody may have come to lead meanwhile.
+    /// Whether anything may have reached it late. Another replica may have come to lead meanwhile.
     pub(crate) fn was_away(&self) -> bool {
         self.crashes > 0
     }

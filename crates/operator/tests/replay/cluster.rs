@@ -33,7 +33,7 @@ pub(crate) enum How {
     WithRestarts,
 }
 
-/// A recording told as it was, once for all tests.
+/// A recording replayed as it was, once for all tests.
 pub(crate) fn live(name: &str) -> Arc<Replay> {
     static LIVE: Mutex<BTreeMap<String, Arc<Replay>>> = Mutex::new(BTreeMap::new());
     let mut replays = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,10 +92,10 @@ impl Replay {
             replay.wait(event.at);
             replay.put(event);
             match how {
-                How::Once => replay.tell(event),
+                How::Once => replay.deliver(event),
                 How::Twice => {
-                    replay.tell(event);
-                    replay.tell(event);
+                    replay.deliver(event);
+                    replay.deliver(event);
                 }
                 How::AsLists => replay.list(event.at),
                 How::WithRestarts => replay.start(event.at),
@@ -109,7 +109,7 @@ impl Replay {
     pub(crate) fn play(&mut self, event: &Event) {
         self.wait(event.at);
         self.put(event);
-        self.tell(event);
+        self.deliver(event);
         self.act(event.at);
     }
 
@@ -120,7 +120,7 @@ impl Replay {
         self.list(at);
     }
 
-    /// Changes the cluster; nobody is told.
+    /// Changes the cluster; no watch brings it.
     pub(crate) fn put(&mut self, event: &Event) {
         let key = (event.kind, event.key.clone());
         if event.deleted {
@@ -130,7 +130,7 @@ impl Replay {
         }
     }
 
-    pub(crate) fn tell(&mut self, event: &Event) {
+    pub(crate) fn deliver(&mut self, event: &Event) {
         let watched = event.kind != Kind::Pod
             || self.pods_of.values().any(|hash| event.hash.as_ref() == Some(hash));
         let observation = if event.deleted {
@@ -143,13 +143,13 @@ impl Replay {
         }
     }
 
-    /// Tells all that is there, as the first list of each watch does.
+    /// Delivers all that is there, as the first list of each watch does.
     pub(crate) fn list(&mut self, at: Timestamp) {
         for kind in Kind::ALL {
             self.list_kind(kind, at);
         }
         for hash in self.pods_of.values().cloned().collect::<Vec<_>>() {
-            self.tell_pods(&hash, at);
+            self.deliver_pods(&hash, at);
         }
     }
 
@@ -187,7 +187,7 @@ impl Replay {
         self.engine.observe(Observation::Listed(kind, present), at);
     }
 
-    fn tell_pods(&mut self, hash: &str, at: Timestamp) {
+    fn deliver_pods(&mut self, hash: &str, at: Timestamp) {
         let of_set =
             |event: &&Event| event.kind == Kind::Pod && event.hash.as_deref() == Some(hash);
         for pod in self.objects.values().filter(of_set) {
@@ -257,7 +257,7 @@ impl Replay {
             }
             Effect::WatchPods(rollout, hash) => {
                 self.pods_of.insert(rollout, hash.to_string());
-                self.tell_pods(&hash, now);
+                self.deliver_pods(&hash, now);
             }
             Effect::LeavePods(rollout) => {
                 self.pods_of.remove(&rollout);

@@ -44,9 +44,9 @@ impl Differences {
     fn found(mut self, live: &Journal, other: &Journal) -> Vec<String> {
         self.compare(live, other);
         self.compare_entries(live, other);
-        let tells = |mark: &Mark| matches!(mark.kind, MarkKind::Gap | MarkKind::FirstSight);
-        if !self.missing.is_empty() && !other.marks.iter().any(tells) {
-            self.wrong.push(format!("nothing tells that this is missing: {:?}", self.missing));
+        let says_so = |mark: &Mark| matches!(mark.kind, MarkKind::Gap | MarkKind::FirstSight);
+        if !self.missing.is_empty() && !other.marks.iter().any(says_so) {
+            self.wrong.push(format!("nothing says that this is missing: {:?}", self.missing));
         }
         self.wrong
     }
@@ -113,7 +113,7 @@ impl Differences {
         };
         self.some_of("step", &steps(live), &steps(other));
         if live.steps.len() > other.steps.len() && other.phase == Phase::Promoted {
-            self.wrong.push("a promotion tells of all steps".to_owned());
+            self.wrong.push("a promotion has all steps".to_owned());
         }
         for (live, other) in live.steps.iter().zip(&other.steps) {
             let what = format!("step {}", live.index);
@@ -140,7 +140,7 @@ impl Differences {
         };
         let (analyses_of_live, mut analyses) = (analyses(live), analyses(other));
         for (live, other) in analyses_of_live.iter().zip(&mut analyses) {
-            // It ended before anybody told of its step.
+            // It ended before its step was seen.
             if other.below.is_none() && live.below.is_some() {
                 other.below = live.below;
                 self.missing.push(format!("step of analysis {}", other.name));

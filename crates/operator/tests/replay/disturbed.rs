@@ -1,4 +1,4 @@
-//! The same recordings, seen worse: told twice, with a restart after each event, from the objects
+//! The same recordings, seen worse: each event twice, with a restart after each event, from the objects
 //! that are there when somebody looks first, and with versions of the Rollout that nobody saw.
 //!
 //! What an attempt was and what became of it is the same. What nobody saw is said to be so.
@@ -16,22 +16,22 @@ use crate::differences::Differences;
 use crate::recording::{ALL, Event, recording};
 
 /// What is wrong with the journals of a replay, one line each.
-fn complain(told: &str, live: &Replay, other: &Replay, wrong: &mut Vec<String>) {
+fn complain(replayed: &str, live: &Replay, other: &Replay, wrong: &mut Vec<String>) {
     for (key, stored) in &live.attempts {
         let Some(seen) = other.attempts.get(key) else {
-            wrong.push(format!("{told}: no {}", key.name));
+            wrong.push(format!("{replayed}: no {}", key.name));
             continue;
         };
         let found = Differences::between(&stored.journal, &seen.journal);
-        wrong.extend(found.iter().map(|it| format!("{told}: {}: {it}", key.name)));
+        wrong.extend(found.iter().map(|it| format!("{replayed}: {}: {it}", key.name)));
     }
     for key in other.attempts.keys().filter(|key| !live.attempts.contains_key(key)) {
-        wrong.push(format!("{told}: {} never was", key.name));
+        wrong.push(format!("{replayed}: {} never was", key.name));
     }
 }
 
 #[test]
-fn what_is_told_twice_is_the_same() {
+fn what_is_seen_twice_is_the_same() {
     for name in ALL {
         let (once, twice) = (live(name), Replay::of(name, How::Twice));
         assert_eq!(once.attempts.len(), twice.attempts.len());
@@ -50,8 +50,8 @@ fn with_a_list_or_a_restart_after_each_event_what_nobody_saw_is_unknown() {
     for name in ALL {
         let live = live(name);
         for how in [How::AsLists, How::WithRestarts] {
-            let told = format!("{name}, {how:?}");
-            complain(&told, &live, &Replay::of(name, how), &mut wrong);
+            let replayed = format!("{name}, {how:?}");
+            complain(&replayed, &live, &Replay::of(name, how), &mut wrong);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -72,14 +72,14 @@ fn one_restart_at_any_time_changes_no_more() {
                     replay.act(event.at);
                 }
             }
-            let told = format!("{name}, restarted after event {at}");
-            complain(&told, &live, &replay.end(&events), &mut wrong);
+            let replayed = format!("{name}, restarted after event {at}");
+            complain(&replayed, &live, &replay.end(&events), &mut wrong);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The attempt that a Rollout's object tells of, and whether it is still to be decided.
+/// The attempt that a Rollout's object shows, and whether it is still to be decided.
 fn in_flight(replay: &Replay) -> BTreeMap<Key, (SmolStr, i64)> {
     let mut found = BTreeMap::new();
     for event in replay.objects.values() {
@@ -111,7 +111,8 @@ fn an_attempt_that_is_under_way_at_first_sight_ends_as_it_did() {
             events[seen..].iter().for_each(|event| replay.play(event));
             let replay = replay.end(&events);
             for (rollout, (hash, revision)) in in_flight {
-                let told = format!("{name}, first seen after {seen} events: {rollout} {revision}");
+                let replayed =
+                    format!("{name}, first seen after {seen} events: {rollout} {revision}");
                 let of = |journal: &&Journal| {
                     journal.identity.rollout == rollout
                         && journal.identity.hash == hash
@@ -126,22 +127,22 @@ fn an_attempt_that_is_under_way_at_first_sight_ends_as_it_did() {
                     continue;
                 };
                 let Some(found) = found else {
-                    wrong.push(format!("{told}: nothing"));
+                    wrong.push(format!("{replayed}: nothing"));
                     continue;
                 };
                 looks += 1;
                 if found.marks.iter().all(|mark| mark.kind != MarkKind::FirstSight) {
-                    wrong.push(format!("{told}: is not marked"));
+                    wrong.push(format!("{replayed}: is not marked"));
                 }
                 if number == 0 {
                     let found = Differences::at_first_sight(tries[0], found);
-                    wrong.extend(found.iter().map(|it| format!("{told}: {it}")));
+                    wrong.extend(found.iter().map(|it| format!("{replayed}: {it}")));
                 } else {
-                    // Nobody tells that this is a retry, nor when it began.
+                    // Nothing says that this is a retry, nor when it began.
                     let identity = AttemptId { number: 1, ..tries[number].identity.clone() };
                     let outcome = (&identity, tries[number].phase);
                     if outcome != (&found.identity, found.phase) {
-                        wrong.push(format!("{told}: {outcome:?}"));
+                        wrong.push(format!("{replayed}: {outcome:?}"));
                     }
                 }
             }
@@ -151,7 +152,7 @@ fn an_attempt_that_is_under_way_at_first_sight_ends_as_it_did() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Which events are told: versions of Rollouts may be dropped, but not all of those from which an
+/// Which events are seen: versions of Rollouts may be dropped, but not all of those from which an
 /// outcome follows.
 fn kept(events: &[Event], mut unseen: impl FnMut() -> bool) -> Vec<bool> {
     let mut kept = vec![true; events.len()];
@@ -168,8 +169,8 @@ fn kept(events: &[Event], mut unseen: impl FnMut() -> bool) -> Vec<bool> {
         if let Some((_, earlier, false)) = before.filter(|_| same.is_none()) {
             kept[earlier] = true;
         }
-        let told = same.is_some_and(|(.., told)| told) || kept[index];
-        last.insert(&event.key, (decides, index, told));
+        let seen = same.is_some_and(|(.., seen)| seen) || kept[index];
+        last.insert(&event.key, (decides, index, seen));
     }
     for (_, index, _) in last.into_values() {
         kept[index] = true;
@@ -181,9 +182,9 @@ fn kept(events: &[Event], mut unseen: impl FnMut() -> bool) -> Vec<bool> {
 fn with_gaps(events: &[Event], kept: &[bool]) -> Replay {
     let mut replay = Replay::new();
     let mut gap = false;
-    for (event, told) in events.iter().zip(kept) {
+    for (event, seen) in events.iter().zip(kept) {
         replay.wait(event.at);
-        if !told {
+        if !seen {
             replay.put(event);
             gap = true;
         } else if gap && event.kind == Kind::Rollout {
@@ -210,17 +211,17 @@ fn versions_that_nobody_saw_are_gaps_and_change_no_outcome() {
                 unseen = !unseen;
                 unseen
             });
-            let told =
+            let replayed =
                 format!("{name}, every second, from the {}", if odd { "2nd" } else { "1st" });
-            complain(&told, &live, &with_gaps(&events, &every_second), &mut wrong);
+            complain(&replayed, &live, &with_gaps(&events, &every_second), &mut wrong);
         }
         for seed in 0..6 {
             let mut random = Random(seed);
             // From a few to nearly all.
             let share = 1 + random.next() % 9;
             let kept = kept(&events, || random.next() % 10 < share);
-            let told = format!("{name}, seed {seed}");
-            complain(&told, &live, &with_gaps(&events, &kept), &mut wrong);
+            let replayed = format!("{name}, seed {seed}");
+            complain(&replayed, &live, &with_gaps(&events, &kept), &mut wrong);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -240,7 +241,7 @@ impl Random {
 }
 
 #[test]
-fn a_trace_that_keptn_tells_is_waited_for_by_nobody_else() {
+fn a_trace_that_keptn_names_is_waited_for_by_nobody_else() {
     for name in ["linear", "bad-image-then-fix"] {
         let events = recording(name);
         let agreed = |event: &&Event| match &event.observation {

@@ -5,14 +5,14 @@
 
 use crate::cluster::live;
 
-fn assert_told(name: &str, rollout: &str, lines: &[&str]) {
-    let told = live(name).told_by_journals(rollout);
-    assert_eq!(told, lines, "{name}, {rollout}:\n{}", told.join("\n"));
+fn assert_journals(name: &str, rollout: &str, lines: &[&str]) {
+    let found = live(name).journal_lines(rollout);
+    assert_eq!(found, lines, "{name}, {rollout}:\n{}", found.join("\n"));
 }
 
 #[test]
 fn three_promotions_go_from_step_to_step() {
-    assert_told(
+    assert_journals(
         "linear",
         "cart",
         &[
@@ -39,7 +39,7 @@ fn three_promotions_go_from_step_to_step() {
 
 #[test]
 fn an_app_of_one_workload_has_the_same_journals() {
-    assert_told(
+    assert_journals(
         "single-service",
         "cart",
         &[
@@ -66,7 +66,7 @@ fn an_app_of_one_workload_has_the_same_journals() {
 
 #[test]
 fn two_rollouts_of_an_app_have_each_their_own() {
-    assert_told(
+    assert_journals(
         "two-workloads",
         "cart",
         &[
@@ -97,7 +97,7 @@ fn two_rollouts_of_an_app_have_each_their_own() {
             "  3 pause 4s Completed +24.3 to +28.0",
         ],
     );
-    assert_told(
+    assert_journals(
         "two-workloads",
         "pay",
         &[
@@ -124,7 +124,7 @@ fn two_rollouts_of_an_app_have_each_their_own() {
 
 #[test]
 fn a_version_that_keptn_hashed_is_the_one_of_the_service() {
-    assert_told(
+    assert_journals(
         "hash-version",
         "cart",
         &[
@@ -143,7 +143,7 @@ fn a_version_that_keptn_hashed_is_the_one_of_the_service() {
 
 #[test]
 fn what_keptn_made_no_trace_for_has_its_own_and_is_linked_to() {
-    assert_told(
+    assert_journals(
         "same-version",
         "cart",
         &[
@@ -170,7 +170,7 @@ fn what_keptn_made_no_trace_for_has_its_own_and_is_linked_to() {
 
 #[test]
 fn a_full_promotion_skips_what_is_left() {
-    assert_told(
+    assert_journals(
         "promote-full",
         "cart",
         &[
@@ -189,7 +189,7 @@ fn a_full_promotion_skips_what_is_left() {
 
 #[test]
 fn an_abort_by_hand_stops_the_steps_and_a_retry_begins_them_again() {
-    assert_told(
+    assert_journals(
         "abort-retry",
         "cart",
         &[
@@ -212,7 +212,7 @@ fn an_abort_by_hand_stops_the_steps_and_a_retry_begins_them_again() {
 
 #[test]
 fn a_return_to_what_is_live_stops_the_steps() {
-    assert_told(
+    assert_journals(
         "revert-midway",
         "cart",
         &[
@@ -228,7 +228,7 @@ fn a_return_to_what_is_live_stops_the_steps() {
 
 #[test]
 fn a_rollback_goes_through_its_steps_as_any_other() {
-    assert_told(
+    assert_journals(
         "rollback",
         "cart",
         &[
@@ -255,7 +255,7 @@ fn a_rollback_goes_through_its_steps_as_any_other() {
 
 #[test]
 fn what_supersedes_ends_the_pause_of_the_one_before() {
-    assert_told(
+    assert_journals(
         "superseded",
         "cart",
         &[
@@ -278,7 +278,7 @@ fn what_supersedes_ends_the_pause_of_the_one_before() {
 
 #[test]
 fn an_image_that_cannot_be_pulled_is_why_a_deadline_passed() {
-    assert_told(
+    assert_journals(
         "bad-image-then-fix",
         "cart",
         &[
@@ -303,7 +303,7 @@ fn an_image_that_cannot_be_pulled_is_why_a_deadline_passed() {
 
 #[test]
 fn pods_that_were_never_let_go_leave_only_the_deadline_to_blame() {
-    assert_told(
+    assert_journals(
         "bad-image-deadline-abort",
         "cart",
         &[
@@ -318,8 +318,8 @@ fn pods_that_were_never_let_go_leave_only_the_deadline_to_blame() {
 }
 
 #[test]
-fn an_analysis_that_fails_tells_its_value() {
-    assert_told(
+fn an_analysis_that_fails_shows_its_value() {
+    assert_journals(
         "analysis-fail",
         "cart",
         &[
@@ -339,7 +339,7 @@ fn an_analysis_that_fails_tells_its_value() {
 
 #[test]
 fn a_blue_green_rollout_switches_between_its_analyses() {
-    assert_told(
+    assert_journals(
         "bluegreen",
         "cart",
         &[
@@ -359,7 +359,7 @@ fn a_blue_green_rollout_switches_between_its_analyses() {
 
 #[test]
 fn restarts_and_scaling_after_the_end_are_no_entries() {
-    assert_told(
+    assert_journals(
         "restart-and-scale",
         "cart",
         &["1#1 1.0.0 Promoted +23.6 exposed, settled +23.6, in shop-1.0.0-6b86b273"],

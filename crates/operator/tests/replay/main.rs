@@ -1,5 +1,5 @@
 //! The recordings of the real Argo and the real Keptn, through the pure core: the chain and the
-//! links that come out, told the events once, twice, as lists, and with a restart after each; and
+//! links that come out, with each event once, twice, as lists, and with a restart after each; and
 //! the journals of all attempts, and the spans made of them.
 
 #![expect(clippy::unwrap_used, reason = "what is missing from a recording fails the test")]
@@ -21,11 +21,11 @@ use jiff::SignedDuration;
 /// Timestamps of objects have no fraction.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-fn assert_told(name: &str, chains: &[(&str, &[&str])], links: &[(&str, &[&str])]) {
+fn assert_chains(name: &str, chains: &[(&str, &[&str])], links: &[(&str, &[&str])]) {
     for how in [How::Once, How::Twice, How::AsLists, How::WithRestarts] {
         let replay = Replay::of(name, how);
         for (rollout, chain) in chains {
-            let found = replay.told(rollout);
+            let found = replay.chain(rollout);
             // Where something passes unseen, a promotion and a rollback could have: they look as a
             // return does.
             let doubtful = matches!(how, How::AsLists | How::WithRestarts);
@@ -44,16 +44,16 @@ fn assert_told(name: &str, chains: &[(&str, &[&str])], links: &[(&str, &[&str])]
 ///
 /// Only linear, single-service, two-workloads and hash-version were recorded with links in their
 /// contexts, so elsewhere Keptn's spans were made without them.
-macro_rules! tells {
+macro_rules! chains {
     ($test:ident, $name:literal, $([$rollout:literal: $($line:literal),+]),+ => $([$app:literal: $($link:literal),*]),+) => {
         #[test]
         fn $test() {
-            assert_told($name, &[$(($rollout, &[$($line),+])),+], &[$(($app, &[$($link),*])),+]);
+            assert_chains($name, &[$(($rollout, &[$($line),+])),+], &[$(($app, &[$($link),*])),+]);
         }
     };
 }
 
-tells!(
+chains!(
     three_promotions_are_one_chain,
     "linear",
     ["cart":
@@ -63,7 +63,7 @@ tells!(
     => ["shop": "shop-3.0.0-4e074085"]
 );
 
-tells!(
+chains!(
     an_app_of_one_workload_is_its_own_app,
     "single-service",
     ["cart":
@@ -73,7 +73,7 @@ tells!(
     => ["cart": "cart-3.0.0-4e074085"]
 );
 
-tells!(
+chains!(
     two_rollouts_share_the_links_of_their_app,
     "two-workloads",
     ["cart":
@@ -88,7 +88,7 @@ tells!(
     => ["shop": "shop-49473cb4f6-ef2d127d", "shop-d0e2962a9f-e7f6c011"]
 );
 
-tells!(
+chains!(
     a_version_that_keptn_hashed_is_found,
     "hash-version",
     ["cart":
@@ -97,7 +97,7 @@ tells!(
     => ["shop": "shop-214277426-d4735e3a"]
 );
 
-tells!(
+chains!(
     an_unchanged_version_has_no_trace_and_breaks_no_chain,
     "same-version",
     ["cart":
@@ -107,7 +107,7 @@ tells!(
     => ["shop": "shop-1.0.0-6b86b273"]
 );
 
-tells!(
+chains!(
     a_full_promotion_is_a_promotion,
     "promote-full",
     ["cart":
@@ -116,7 +116,7 @@ tells!(
     => ["shop": "shop-2.0.0-d4735e3a"]
 );
 
-tells!(
+chains!(
     a_retry_follows_what_is_live_and_the_try_that_failed,
     "abort-retry",
     ["cart":
@@ -126,7 +126,7 @@ tells!(
     => ["shop": "shop-2.0.0-d4735e3a"]
 );
 
-tells!(
+chains!(
     a_return_to_what_is_live_is_no_attempt,
     "revert-midway",
     ["cart":
@@ -135,7 +135,7 @@ tells!(
     => ["shop": "shop-1.0.0-6b86b273", "shop-2.0.0-d4735e3a"]
 );
 
-tells!(
+chains!(
     a_rollback_has_the_trace_of_its_own_app_version,
     "rollback",
     ["cart":
@@ -145,7 +145,7 @@ tells!(
     => ["shop": "shop-1.0.0-4e074085"]
 );
 
-tells!(
+chains!(
     what_was_superseded_is_followed_too,
     "superseded",
     ["cart":
@@ -155,7 +155,7 @@ tells!(
     => ["shop": "shop-3.0.0-4e074085"]
 );
 
-tells!(
+chains!(
     a_deadline_without_abort_ends_nothing,
     "bad-image-then-fix",
     ["cart":
@@ -165,7 +165,7 @@ tells!(
     => ["shop": "shop-3.0.0-4e074085"]
 );
 
-tells!(
+chains!(
     a_deadline_with_abort_does,
     "bad-image-deadline-abort",
     ["cart":
@@ -174,7 +174,7 @@ tells!(
     => ["shop": "shop-1.0.0-6b86b273", "shop-2.0.0-d4735e3a"]
 );
 
-tells!(
+chains!(
     a_failed_analysis_aborts,
     "analysis-fail",
     ["cart":
@@ -183,7 +183,7 @@ tells!(
     => ["shop": "shop-1.0.0-6b86b273", "shop-2.0.0-d4735e3a"]
 );
 
-tells!(
+chains!(
     blue_green_is_no_different,
     "bluegreen",
     ["cart":
@@ -192,7 +192,7 @@ tells!(
     => ["shop": "shop-2.0.0-d4735e3a"]
 );
 
-tells!(
+chains!(
     restarts_and_scaling_are_no_attempts,
     "restart-and-scale",
     ["cart":

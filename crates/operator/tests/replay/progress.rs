@@ -33,11 +33,11 @@ fn runs(name: &str) -> Vec<AnalysisRunSeen> {
 }
 
 /// Where each attempt stood, repetitions left out: revision, step and its plan, what holds it.
-fn told(name: &str) -> Vec<String> {
+fn standings(name: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for seen in rollouts(name) {
         let progress = &seen.progress;
-        // Between the change of the spec and Argo's answer the status tells of what was.
+        // Between the change of the spec and Argo's answer the status shows what was.
         if !progress.up_to_date || seen.current_hash == seen.stable_hash {
             continue;
         }
@@ -64,7 +64,7 @@ fn told(name: &str) -> Vec<String> {
 #[test]
 fn a_timed_canary_goes_from_step_to_step() {
     assert_eq!(
-        told("hash-version"),
+        standings("hash-version"),
         [
             "1: 0 setWeight 34",
             "2: 0 setWeight 34",
@@ -81,7 +81,7 @@ fn a_timed_canary_goes_from_step_to_step() {
 #[test]
 fn a_pause_without_a_length_waits_for_a_person() {
     assert_eq!(
-        told("promote-full"),
+        standings("promote-full"),
         [
             "1: 0 setWeight 34",
             "2: 0 setWeight 34",
@@ -96,7 +96,7 @@ fn a_pause_without_a_length_waits_for_a_person() {
 #[test]
 fn an_abort_and_its_retry_begin_at_the_first_step() {
     assert_eq!(
-        told("abort-retry"),
+        standings("abort-retry"),
         [
             "1: 0 setWeight 34",
             "2: 0 setWeight 34",
@@ -179,8 +179,8 @@ fn the_deadline_stands_in_the_condition_progressing() {
         reasons
     };
     assert_eq!(reasons("bad-image-then-fix"), ["ProgressDeadlineExceeded"]);
-    let told = reasons("bad-image-deadline-abort");
-    assert_eq!(told.last().map(String::as_str), Some("RolloutAborted"));
+    let reasons = reasons("bad-image-deadline-abort");
+    assert_eq!(reasons.last().map(String::as_str), Some("RolloutAborted"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::recording::Event;
 
 impl Replay {
     /// The chain, oldest first, one line an attempt.
-    pub(crate) fn told(&self, rollout: &str) -> Vec<String> {
+    pub(crate) fn chain(&self, rollout: &str) -> Vec<String> {
         let (report, _) = self.traces.iter().find(|(key, _)| key.name == rollout).unwrap().1;
         report
             .attempts
@@ -75,12 +75,12 @@ impl Replay {
     /// The journals of a Rollout, oldest first, in lines: for each attempt its outcome and why,
     /// where its spans are and what the root links to, then all entries in the order in which they
     /// ended, then its marks.
-    pub(crate) fn told_by_journals(&self, rollout: &str) -> Vec<String> {
+    pub(crate) fn journal_lines(&self, rollout: &str) -> Vec<String> {
         let journals = self.journals(rollout);
-        journals.into_iter().flat_map(|journal| self.told_by_journal(journal)).collect()
+        journals.into_iter().flat_map(|journal| self.lines_of(journal)).collect()
     }
 
-    pub(crate) fn told_by_journal(&self, journal: &Journal) -> Vec<String> {
+    pub(crate) fn lines_of(&self, journal: &Journal) -> Vec<String> {
         let since = |moment: &Moment| since(journal.started.at, moment);
         let period = |started: &Moment, ended: &Option<Moment>| {
             let ended = ended.as_ref().map_or("…".to_owned(), since);
@@ -115,7 +115,7 @@ impl Replay {
             }
         });
         let mut lines = vec![head.join(", ")];
-        lines.extend(journal.links.iter().map(|link| self.told_by_link(link)));
+        lines.extend(journal.links.iter().map(|link| self.link_line(link)));
         lines.extend(journal.failure.iter().map(|failure| {
             let cause = failure.cause.map_or("-".to_owned(), |cause| format!("{cause:?}"));
             let Failure { pod, container, image, .. } = failure;
@@ -178,7 +178,7 @@ impl Replay {
         lines
     }
 
-    fn told_by_link(&self, link: &Link) -> String {
+    fn link_line(&self, link: &Link) -> String {
         let to = link.traceparent;
         let of_ours = || {
             let stored = self.attempts.values().map(|stored| &stored.journal);

@@ -1,4 +1,4 @@
-//! The operator as a process, against an API server that does as it is told: what `/readyz` says.
+//! The operator as a process, against a scripted API server: what `/readyz` says.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what is missing fails the test")]
 

@@ -1,4 +1,4 @@
-//! An API server that does as it is told, and counts what it is asked.
+//! A scripted API server that counts what it is asked.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -77,11 +77,11 @@ impl ApiServer {
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let script: Arc<Mutex<Script>> = Arc::new(Mutex::new(Box::new(script)));
-        let (all, told) = (asked.clone(), script.clone());
+        let (all, answers) = (asked.clone(), script.clone());
         let server = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(connection(stream, all.clone(), told.clone()));
+                connections.spawn(connection(stream, all.clone(), answers.clone()));
             }
         });
         Self { address, asked, script, server }

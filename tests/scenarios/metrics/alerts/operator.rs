@@ -24,7 +24,7 @@ impl Refusal {
         let address = listener.local_addr()?.to_string();
         let refuse = Router::new().fallback(|| async { StatusCode::BAD_REQUEST });
         let server = tokio::spawn(async move {
-            // It ends when it is dropped, and then nobody is left to tell.
+            // It ends when it is dropped, and then nobody waits for its result.
             let _ = axum::serve(listener, refuse).await;
         });
         Ok(Self { address, server })
@@ -99,7 +99,7 @@ async fn each_ailment_of_an_operator_fires_its_own_alert_and_the_alert_goes_with
     alerts.admin.lead(&listens.to_string());
     alerts.none().await?;
 
-    // Last, because it tells of an hour.
+    // Last, because it looks back an hour.
     alerts.prometheus.await_data("throughline_spans_total{outcome=\"refused\"} == 0").await?;
     let refusal = Refusal::listen().await?;
     collector.lead(&refusal.address);

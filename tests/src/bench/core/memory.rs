@@ -1,5 +1,5 @@
 //! What an idle Rollout weighs: a process of its own reads very many of them, as after a restart,
-//! and tells how much its resident memory grew.
+//! and prints how much its resident memory grew.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -81,8 +81,8 @@ pub(super) fn measure(shape: Shape, rollouts: usize) -> Result<u64, Error> {
     child.envs([ALLOCATOR]);
     child.args(["--weigh", name.get_name(), "--rollouts", &rollouts.to_string()]);
     let output = child.output().map_err(|error| failed(error.to_string()))?;
-    let told = String::from_utf8_lossy(&output.stdout);
-    told.trim().parse().map_err(|_| {
+    let printed = String::from_utf8_lossy(&output.stdout);
+    printed.trim().parse().map_err(|_| {
         failed(String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("?").to_owned())
     })
 }

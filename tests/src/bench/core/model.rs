@@ -58,13 +58,13 @@ impl Model {
     pub(super) fn new(keptn: bool, now: Timestamp) -> Self {
         let mut engine = Engine::new(Options { export: true, ..Options::default() });
         for kind in Kind::ALL {
-            let told = match kind {
+            let first = match kind {
                 Kind::AppVersion | Kind::WorkloadVersion | Kind::AppContext if !keptn => {
                     Observation::Unavailable(kind, Unavailable::NotInstalled)
                 }
                 _ => Observation::Listed(kind, BTreeSet::new()),
             };
-            engine.observe(told, now);
+            engine.observe(first, now);
         }
         Self {
             engine,

@@ -134,36 +134,36 @@ impl Play {
         self.status.updated = 3;
         self.status.completed = true;
         self.status.healthy = true;
-        self.tell(3000);
+        self.update(3000);
     }
 
     fn canary(&mut self) {
         self.status.observed = false;
         self.status.numbered = false;
-        self.tell(0);
+        self.update(0);
         self.status.numbered = true;
-        self.tell(100);
+        self.update(100);
         self.set(150, 0);
         self.status.observed = true;
-        self.tell(200);
+        self.update(200);
         self.set(400, 0);
         self.status.updated = 1;
-        self.tell(1000);
+        self.update(1000);
         self.set(2000, 1);
         self.status.weight = 20;
-        self.tell(2100);
+        self.update(2100);
         self.step(2500);
         self.pause(2600, 22_600);
         self.step(22_700);
         self.analysis(22_800);
         self.step(33_100);
         self.status.weight = 60;
-        self.tell(33_300);
+        self.update(33_300);
         self.set(33_500, 1);
         self.status.updated = 2;
-        self.tell(34_000);
+        self.update(34_000);
         self.set(35_000, 2);
-        self.tell(35_100);
+        self.update(35_100);
         self.step(36_000);
         self.pause(36_100, 46_100);
         self.step(46_200);
@@ -172,29 +172,29 @@ impl Play {
         self.status.updated = 3;
         self.step(56_600);
         self.set(57_000, 3);
-        self.tell(58_000);
+        self.update(58_000);
         self.status.stable = self.number;
         self.status.completed = true;
         self.status.since = self.at(60_000);
         self.status.weight = 0;
-        self.tell(60_000);
+        self.update(60_000);
         self.status.healthy = true;
-        self.tell(61_000);
+        self.update(61_000);
         self.set(61_500, 3);
     }
 
     fn step(&mut self, at: i64) {
         self.status.step += 1;
-        self.tell(at);
+        self.update(at);
     }
 
     fn pause(&mut self, from: i64, to: i64) {
         self.status.paused = Some(self.at(from));
-        self.tell(from);
-        // Argo tells once more that it waits.
-        self.tell(from + 100);
+        self.update(from);
+        // Argo writes once more that it waits.
+        self.update(from + 100);
         self.status.paused = None;
-        self.tell(to);
+        self.update(to);
     }
 
     /// An AnalysisRun of three measurements, one in five seconds.
@@ -205,13 +205,13 @@ impl Play {
             let run = self.run(measured, from, at);
             self.push(at, Kind::AnalysisRun, &run);
             if measured == 0 {
-                self.tell(at + 20);
+                self.update(at + 20);
             }
         }
         self.status.run = None;
     }
 
-    fn tell(&mut self, at: i64) {
+    fn update(&mut self, at: i64) {
         let rollout = self.rollout(self.at(at));
         self.push(at, Kind::Rollout, &rollout);
     }

@@ -43,7 +43,7 @@ pub struct MetricsExporter {
 }
 
 impl MetricsExporter {
-    /// An exporter; none if nobody asks for metrics by OTLP.
+    /// An exporter; none if metrics by OTLP are not asked for.
     ///
     /// # Errors
     /// If a file of certificates cannot be used. Whether there is a collector is not looked at.

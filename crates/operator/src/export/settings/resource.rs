@@ -32,9 +32,9 @@ pub(super) fn of_spans(read: &Variables<'_>) -> Result<(Attributes, Vec<String>)
     Ok((kept.into_iter().collect(), left_out.into_keys().collect()))
 }
 
-/// The Resource of what the operator tells of itself: this process.
+/// The Resource of the operator's own metrics and traces: this process.
 ///
-/// In a pod `HOSTNAME` is the name of the pod, which tells instances apart.
+/// In a pod `HOSTNAME` is the name of the pod, which distinguishes instances.
 pub(super) fn of_process(read: &Variables<'_>) -> Result<Attributes, SettingsError> {
     let mut resource: BTreeMap<_, _> = [
         ("service.name".to_owned(), "throughline".to_owned()),

@@ -176,7 +176,7 @@ fn headers_of_flags_come_to_those_of_the_variable_and_win() {
 }
 
 #[test]
-fn a_header_that_is_not_understood_is_told_without_its_value() {
+fn a_header_that_is_not_understood_is_named_without_its_value() {
     let cases = [
         ("hidden", "entry 1 is not understood: it takes key=value,key2=value2"),
         ("a=1,=hidden", "entry 2 is not understood: it takes key=value,key2=value2"),

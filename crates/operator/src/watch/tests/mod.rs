@@ -1,4 +1,4 @@
-//! What an API server can do to a watch, each of it done by one that does as it is told.
+//! What an API server can do to a watch, each of it done by a scripted server.
 
 mod followed;
 
@@ -134,7 +134,7 @@ async fn a_list_that_is_too_old_to_go_on_begins_anew_and_not_ever_faster() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_never_answered_has_an_end_and_is_told() {
+async fn a_list_that_is_never_answered_has_an_end_and_is_reported() {
     let followed =
         Followed::rollouts(|asked| if asked.watches() { quiet(asked) } else { Reply::Never }).await;
     followed.until_said("failed: the API server does not answer a list").await;
@@ -211,7 +211,7 @@ async fn a_watch_that_ends_as_soon_as_it_is_begun_is_begun_ever_more_slowly() {
 }
 
 #[tokio::test]
-async fn a_watch_that_cannot_be_begun_is_told_until_it_runs_again() {
+async fn a_watch_that_cannot_be_begun_is_reported_until_it_runs_again() {
     let followed = Followed::rollouts(|asked| {
         if asked.watches() && !asked.streams() {
             status(503, "apiserver is shutting down")

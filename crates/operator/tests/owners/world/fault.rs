@@ -25,10 +25,10 @@ pub(crate) enum Fault {
     CutOff(Who, u32),
     /// A replica dies, and is back after so long.
     Crash(Who, InFlight, u32),
-    /// Who leads is told to stop: it stores what it knows and gives the Lease back, and is back after
+    /// Who leads is asked to stop: it stores what it knows and gives the Lease back, and is back after
     /// so long.
     HandsOver(u32),
-    /// The next write of who leads is carried out, but nobody hears of it.
+    /// The next write of who leads is carried out, but its answer is lost.
     AnswerLost,
     /// It is not carried out.
     Fails,
@@ -36,7 +36,7 @@ pub(crate) enum Fault {
     Slow(u32),
     /// The watch of a kind breaks, and lists anew.
     Relist(Who, Kind),
-    /// From now on the watch of a kind tells so much later.
+    /// From now on the watch of a kind delivers so much later.
     Lags(Who, Kind, u32),
     /// A person deletes the Lease.
     NoLease,
@@ -116,7 +116,7 @@ impl World<'_> {
                     self.replicas[r].lags.insert(kind, by.into());
                 }
             }
-            // Before anything is stored nobody can tell that there was one.
+            // Before anything is stored it cannot be known that there was one.
             Fault::NoLease if self.epochs.highest() == 0 => {}
             Fault::NoLease => {
                 self.leases.lease = None;
@@ -128,8 +128,8 @@ impl World<'_> {
                     let app = Key::new(NAMESPACE, "shop");
                     let link = format!("theirs-{n}-{}", self.edits.len());
                     self.edits.push((app.clone(), link.clone()));
-                    let told = self.contexts.edit(&app, link);
-                    self.tell_of(Kind::AppContext, &told);
+                    let event = self.contexts.edit(&app, link);
+                    self.queue_event(Kind::AppContext, &event);
                 }
             }
         }

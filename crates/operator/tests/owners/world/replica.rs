@@ -44,7 +44,7 @@ pub(crate) struct Replica {
     pub(super) seen: Standby,
     /// What it knows, where another came to lead and it did not notice yet.
     pub(super) engine: Option<Engine>,
-    /// What its watches have still to tell, and since when.
+    /// What its watches have still to deliver, and since when.
     pub(super) waiting: BTreeMap<Kind, VecDeque<(Timestamp, Observation)>>,
     /// The kinds whose watch has begun.
     pub(super) watched: BTreeSet<Kind>,
@@ -157,8 +157,8 @@ impl World<'_> {
         }
     }
 
-    /// What a leader has seen and not stored, and what it was not told yet, nobody may be able to tell
-    /// any more.
+    /// What a leader has seen and not stored, and what had not reached it yet, may never be known any
+    /// more.
     fn goes_dark_with(&mut self) {
         self.crashes += 1;
         // Another sees pods and Events when it comes to look at them.

@@ -57,7 +57,7 @@ impl Request {
             || matches!(self.effect, Effect::Send(..))
     }
 
-    /// What the owner hears if it never arrived, or nobody can tell.
+    /// What the owner gets if it never arrived, or that cannot be known.
     fn failed(&self) -> Option<Answer> {
         let problem = || WriteProblem::Failed("no answer in time".to_owned());
         Some(match &self.effect {
@@ -169,7 +169,7 @@ impl World<'_> {
         let answer = match &request.effect {
             Effect::WriteAttempt(key, write) => {
                 // It was made, delivered and taken away by another while this one was on its way:
-                // nobody can tell it from a new one.
+                // it cannot be distinguished from a new one.
                 let done = self.server.ever.get(key).is_some_and(|it| it.stage == Stage::Done);
                 let other = request.orphan || self.owner != Some(process.replica);
                 let late = other && done && !self.server.attempts.contains_key(key);
@@ -205,9 +205,9 @@ impl World<'_> {
                 Some(Answer::Report(written))
             }
             Effect::WriteContext(app, write) => {
-                let (told, written) = self.contexts.write(app, write);
-                if let Some(told) = told {
-                    self.tell_of(Kind::AppContext, &told);
+                let (event, written) = self.contexts.write(app, write);
+                if let Some(event) = event {
+                    self.queue_event(Kind::AppContext, &event);
                 }
                 Some(Answer::Context(written))
             }
@@ -242,7 +242,7 @@ impl World<'_> {
             }
             other => panic!("the model does not know {other:?}"),
         };
-        self.tell();
+        self.queue_events();
         let of = match &request.effect {
             Effect::WriteAttempt(_, write) => Some(write.journal.identity.rollout.clone()),
             Effect::WriteReport(key, _) => Some(key.clone()),
@@ -254,7 +254,7 @@ impl World<'_> {
         answer
     }
 
-    /// A later leader has written: who sent this hears of it, if it is still there.
+    /// A later leader has written: who sent this gets the refusal, if it is still there.
     fn refuses(&mut self, process: Process, stored: i64) {
         let replica = &self.replicas[process.replica];
         if replica.up && replica.life == process.life {
@@ -284,7 +284,7 @@ impl World<'_> {
 
     fn take_in(&mut self, n: u64, request: Request, answer: Answer) {
         let (r, now) = (request.process.replica, self.now);
-        self.note(|| format!("{r} hears of {}", wanted(&request.effect)));
+        self.note(|| format!("{r} gets an answer to {}", wanted(&request.effect)));
         let of = match &request.effect {
             Effect::WriteAttempt(_, write) => Some(write.journal.identity.rollout.clone()),
             _ => None,

@@ -8,16 +8,16 @@ use super::replica::KINDS;
 use super::{LATE, Process, Step, WATCH, World};
 
 impl World<'_> {
-    /// Each replica is told what has changed, once its watch comes to it.
-    pub(super) fn tell(&mut self) {
+    /// What has changed waits for each replica until its watch delivers it.
+    pub(super) fn queue_events(&mut self) {
         for kind in KINDS.into_iter().chain([Kind::Pod]) {
             while let Some(observation) = self.server.next_event(kind) {
-                self.tell_of(kind, &observation);
+                self.queue_event(kind, &observation);
             }
         }
     }
 
-    pub(super) fn tell_of(&mut self, kind: Kind, observation: &Observation) {
+    pub(super) fn queue_event(&mut self, kind: Kind, observation: &Observation) {
         for r in 0..2 {
             let replica = &self.replicas[r];
             let watches = match (kind, observation) {
@@ -39,7 +39,7 @@ impl World<'_> {
         self.after(WATCH + lag, Step::Deliver(process, kind));
     }
 
-    /// A watch begins, or begins anew: what waited is never told.
+    /// A watch begins, or begins anew: what waited is never delivered.
     pub(super) fn list(&mut self, process: Process, kind: Kind) {
         let r = process.replica;
         let replica = &mut self.replicas[r];
@@ -75,7 +75,7 @@ impl World<'_> {
         }
     }
 
-    /// A replica is told the next event of a kind.
+    /// A replica gets the next event of a kind.
     pub(super) fn deliver(&mut self, process: Process, kind: Kind) {
         let r = process.replica;
         let waiting = self.replicas[r].waiting.get_mut(&kind);
@@ -83,7 +83,7 @@ impl World<'_> {
         else {
             return;
         };
-        self.note(|| format!("{r} is told {}", described(&observation)));
+        self.note(|| format!("{r} sees {}", described(&observation)));
         if self.engine_ref(r).is_none() {
             self.replicas[r].seen.observe(observation);
             return;
@@ -99,7 +99,7 @@ impl World<'_> {
         self.observe(r, observation);
     }
 
-    /// The engine of a replica is told something.
+    /// The engine of a replica takes in an observation.
     pub(super) fn observe(&mut self, r: usize, observation: Observation) {
         let now = self.now;
         let of = match &observation {

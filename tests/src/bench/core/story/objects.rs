@@ -77,7 +77,7 @@ impl Play {
         };
         let set = format!("ReplicaSet \"service-{NUMBER}-{}\" is progressing.", hash(known));
         let at_rest = status.healthy || known != self.number;
-        let mut told = json!({
+        let mut shown = json!({
             "HPAReplicas": 3, "availableReplicas": 3, "readyReplicas": 3, "replicas": 3,
             "updatedReplicas": status.updated, "blueGreen": {},
             "canary": { "weights": {
@@ -108,14 +108,14 @@ impl Play {
         });
         if let Some(since) = status.paused {
             let pause = json!({ "reason": "CanaryPauseStep", "startTime": second(since) });
-            told["pauseConditions"] = json!([pause]);
-            told["controllerPause"] = json!(true);
+            shown["pauseConditions"] = json!([pause]);
+            shown["controllerPause"] = json!(true);
         }
         if let Some((name, phase)) = &status.run {
             let run = json!({ "name": name, "status": phase });
-            told["canary"]["currentStepAnalysisRunStatus"] = run;
+            shown["canary"]["currentStepAnalysisRunStatus"] = run;
         }
-        told
+        shown
     }
 
     pub(super) fn replica_set(&self, now: Timestamp, available: u32) -> Value {

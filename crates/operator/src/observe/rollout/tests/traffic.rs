@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_weight_is_told_in_percent_of_the_whole_and_a_small_one_is_not_none() {
+fn a_weight_is_shown_in_percent_of_the_whole_and_a_small_one_is_not_none() {
     for (weight, whole, percent) in [
         (20, Value::Null, 20),
         (200, json!(1000), 20),
