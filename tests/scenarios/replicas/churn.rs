@@ -33,7 +33,7 @@ struct Replicas {
     webhook: Webhook,
     service: Relay,
     /// Each with the address that it answers admission at.
-    replicas: [(Operator, String); 2],
+    both: [(Operator, String); 2],
 }
 
 impl Replicas {
@@ -62,15 +62,15 @@ impl Replicas {
             Operator::start(cluster, &format!("throughline-{at}-{replica}"), settings).await
         };
         let [a, b] = addresses;
-        let replicas = [(start("a", &a).await?, a), (start("b", &b).await?, b)];
-        let replicas = Self { namespace, webhook, service, replicas };
+        let both = [(start("a", &a).await?, a), (start("b", &b).await?, b)];
+        let replicas = Self { namespace, webhook, service, both };
         replicas.is_asked(0).await?;
         Ok(replicas)
     }
 
     /// Waits until the API server reaches this replica.
     async fn is_asked(&self, replica: usize) -> Outcome {
-        let (operator, _) = &self.replicas[replica];
+        let (operator, _) = &self.both[replica];
         operator.ready().await?;
         Ok(self.webhook.asked(&self.namespace, operator).await?)
     }
@@ -80,23 +80,23 @@ impl Replicas {
     async fn replace(&self, round: usize) -> Outcome {
         let since = Instant::now();
         let leader = loop {
-            match (leads(&self.replicas[0].0).await, leads(&self.replicas[1].0).await) {
+            match (leads(&self.both[0].0).await, leads(&self.both[1].0).await) {
                 (true, false) => break 0,
                 (false, true) => break 1,
-                both => assert!(since.elapsed() < 10 * LEASE, "one leads: {both:?}"),
+                leads => assert!(since.elapsed() < 10 * LEASE, "one leads: {leads:?}"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         let other = 1 - leader;
-        self.service.lead(&self.replicas[other].1);
+        self.service.lead(&self.both[other].1);
         self.is_asked(other).await?;
         if round.is_multiple_of(2) {
-            self.replicas[leader].0.kill();
+            self.both[leader].0.kill();
         } else {
-            self.replicas[leader].0.terminate().await?;
+            self.both[leader].0.terminate().await?;
         }
-        self.replicas[leader].0.resume()?;
-        self.replicas[leader].0.ready().await?;
+        self.both[leader].0.resume()?;
+        self.both[leader].0.ready().await?;
         Ok(())
     }
 }
@@ -168,14 +168,14 @@ async fn roll_out(namespace: &Namespace, chains: &Chains, name: &str) -> Outcome
 async fn unanswered(
     cluster: &Cluster,
     webhook: &Webhook,
-) -> Result<f64, Box<dyn std::error::Error>> {
+) -> Result<usize, Box<dyn std::error::Error>> {
     let metrics = cluster.kubectl(&["get", "--raw", "/metrics"]).await?;
     let of = |line: &&str| {
         line.starts_with("apiserver_admission_webhook_fail_open_count{")
             && line.contains(webhook.name())
     };
     let counts = metrics.lines().filter(of).filter_map(|line| line.rsplit(' ').next());
-    Ok(counts.filter_map(|count| count.parse::<f64>().ok()).sum())
+    Ok(counts.filter_map(|count| count.parse::<usize>().ok()).sum())
 }
 
 #[tokio::test]
@@ -209,19 +209,20 @@ async fn five_hundred_versions_follow_what_they_followed_while_leaders_end() -> 
     assert!(all.len() >= APP_VERSIONS, "{} KeptnAppVersions", all.len());
     // What others link to is the trace of the first of a version.
     let mut first: BTreeMap<(String, usize), String> = BTreeMap::new();
-    let named = |it: &KeptnAppVersion| {
+    let app_and_number = |it: &KeptnAppVersion| {
         let spec = it.spec.as_ref()?;
         let version = spec.workloads.iter().flatten().next()?.version.as_deref()?;
         let number = version.split('.').next()?.parse::<usize>().ok()?;
         Some((spec.app_name.clone()?, number))
     };
     for it in &all {
-        let (app, number) = named(it).ok_or_else(|| format!("{} has no version", it.name_any()))?;
+        let (app, number) =
+            app_and_number(it).ok_or_else(|| format!("{} has no version", it.name_any()))?;
         first.entry((app, number)).or_insert(app_deploy(it).unwrap_or_default());
     }
     let mut wrong = Vec::new();
     for it in &all {
-        let (app, number) = named(it).unwrap_or_default();
+        let (app, number) = app_and_number(it).unwrap_or_default();
         let links = it.spec.as_ref().and_then(|spec| spec.span_links.clone()).unwrap_or_default();
         let expected: Vec<_> = first.get(&(app, number - 1)).into_iter().cloned().collect();
         if links != expected {
@@ -235,6 +236,6 @@ async fn five_hundred_versions_follow_what_they_followed_while_leaders_end() -> 
         wrong.len()
     );
     // What the API server got no answer about has what was written ahead.
-    assert!(wrong.len() as f64 <= unanswered, "{unanswered} unanswered: {wrong:#?}");
+    assert!(wrong.len() <= unanswered, "{unanswered} unanswered: {wrong:#?}");
     Ok(())
 }

@@ -70,10 +70,10 @@ impl Journal {
             self.cut(&("metric", &run.uid, metric));
         }
         if is_over(run.phase) {
-            let stated = self.stated_time("analysis", run.completed, Some(started.at), now);
+            let completed = self.stated_time("analysis", run.completed, Some(started.at), now);
             let seen =
                 if new { Moment::inferred(Some(started.at), now) } else { Moment::observed(now) };
-            analysis.ended = Some(stated.unwrap_or(seen).not_before(started.at));
+            analysis.ended = Some(completed.unwrap_or(seen).not_before(started.at));
             analysis.closed = Some(self.next_closed());
         }
         if analysis.ended.is_some() {

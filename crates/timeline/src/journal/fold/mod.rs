@@ -330,8 +330,8 @@ impl Journal {
         // A ReplicaSet that arrives later dates it again, but never to a later time. What was only
         // stored without its fraction is no other time.
         let earlier = self.started.at.duration_since(started.at);
-        let stated = started.source != Source::Observed && started.source != self.started.source;
-        let differs = stated || earlier >= SECOND;
+        let is_dated = started.source != Source::Observed && started.source != self.started.source;
+        let differs = is_dated || earlier >= SECOND;
         if self.open() && sane(started.at, view.now) && !earlier.is_negative() && differs {
             let (was, is) = (self.started, Moment { after: self.started.after, ..started });
             self.started = is;

@@ -141,7 +141,9 @@ impl World<'_> {
         let Some(Work { effect, answer: Some(answer), .. }) = self.work.remove(&n) else {
             return;
         };
-        self.note(|| format!("gets the answer to {}: {}", wanted(&effect), answered(Some(&answer))));
+        self.note(|| {
+            format!("gets the answer to {}: {}", wanted(&effect), answered(Some(&answer)))
+        });
         let now = self.now;
         let Some(operator) = &mut self.operator else {
             return;
