@@ -121,6 +121,22 @@ impl Chains {
         }
     }
 
+    /// Waits until an app has no KeptnAppContext.
+    pub async fn context_gone(&self, app: &str) -> Result<(), Error> {
+        let contexts: Api<KeptnAppContext> = self.namespace.api();
+        let since = Instant::now();
+        loop {
+            let found = contexts.get_opt(app).await;
+            let found = found.map_err(Error::api(format!("read KeptnAppContext {app}")))?;
+            let Some(context) = found else { return Ok(()) };
+            if since.elapsed() > self.within {
+                let state = format!("{context:?}");
+                return Err(self.late(&format!("KeptnAppContext {app}"), "gone", state));
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Waits until an app's context links to the AppDeploy spans of exactly these
     /// KeptnAppVersions, in any order.
     pub async fn context_links(&self, app: &str, versions: &[&str]) -> Result<(), Error> {

@@ -138,6 +138,9 @@ impl Writer {
             ContextWritten::Stored(seen) => {
                 tracing::info!(%app, ours = seen.ours.len(), "links written");
             }
+            ContextWritten::Removed => {
+                tracing::info!(%app, "KeptnAppContext deleted: it held nothing but our links");
+            }
             ContextWritten::Conflict(_) => {
                 tracing::debug!(%app, "somebody else was faster; trying again");
             }

@@ -208,7 +208,12 @@ async fn a_trace_set_to_observe_has_no_link_written_and_says_so() -> Outcome {
     let patch = Patch::Merge(json!({ "spec": { "mode": "Link" } }));
     let traces: Api<RolloutTrace> = story.namespace.api();
     traces.patch("cart", &PatchParams::default(), &patch).await?;
-    Ok(story.chains.context_links("shop", &["shop-3.0.0-4e074085"]).await?)
+    story.chains.context_links("shop", &["shop-3.0.0-4e074085"]).await?;
+
+    // To observe again is to take them out, and the KeptnAppContext with them, which held nothing else.
+    let patch = Patch::Merge(json!({ "spec": { "mode": "Observe" } }));
+    traces.patch("cart", &PatchParams::default(), &patch).await?;
+    Ok(story.chains.context_gone("shop").await?)
 }
 
 #[tokio::test]

@@ -110,6 +110,13 @@ async fn keptn_and_argo_may_come_after_the_operator_and_every_permission_is_used
     chains.jaeger_agrees(&trace, &[]).await?;
     assert_eq!(operator.ready().await?, "everything is watched\n");
 
+    // A KeptnAppContext that held nothing but links goes with what they were for.
+    let pay = shop.rollout("pay").app("till").version("1.0.0").canary(timed()).apply().await?;
+    pay.healthy_at("1.0.0").await?;
+    chains.written_ahead("pay", "1.0.0").await?;
+    pay.delete().await?;
+    chains.context_gone("till").await?;
+
     // To be kept is to lose the owner; that is a patch of the RolloutTrace itself.
     let keep = Patch::Merge(json!({ "spec": { "keepAfterDelete": true } }));
     namespace.api::<RolloutTrace>().patch("cart", &PatchParams::default(), &keep).await?;

@@ -76,6 +76,7 @@ fn core(report: &mut Report, it: &Core, sizes: &Sizes) {
     let met = it.folded.median() >= FOLDED;
     report.goal("events folded per second and core", per_second(&it.folded), ">= 50,000", met);
     report.row("  read from JSON and folded", per_second(&it.decoded));
+    report.row("  read alone, as a DynamicObject of kube", per_second(&it.generic));
     growth(report, &it.growth, sizes);
     let met = it.encoded.median() >= ENCODED;
     let measure = "spans made and encoded per second and core";

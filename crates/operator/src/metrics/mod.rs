@@ -238,7 +238,7 @@ impl Metrics {
     /// A write to a KeptnAppContext came back.
     pub(crate) fn linked(&self, written: &ContextWritten) {
         let outcome = match written {
-            ContextWritten::Stored(_) => "stored",
+            ContextWritten::Stored(_) | ContextWritten::Removed => "stored",
             ContextWritten::Conflict(_) => "conflict",
             ContextWritten::Failed(_) => "failed",
         };

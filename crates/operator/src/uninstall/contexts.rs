@@ -5,10 +5,10 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::ApiResource;
 use kube::{Api, ResourceExt as _};
 
-use super::change::{Change, patch};
 use super::{Progress, UninstallError};
 use crate::FIELD_MANAGER;
 use crate::cluster::{AskError, Cluster, place};
+use crate::linker::ours::{Change, patch};
 
 /// So often another writer may be faster.
 const TRIES: u32 = 5;

@@ -2,7 +2,6 @@
 //!
 //! A KeptnAppVersion keeps the links that it was made with: they are part of a trace that was sent.
 
-mod change;
 mod contexts;
 mod history;
 

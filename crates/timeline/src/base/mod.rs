@@ -16,6 +16,7 @@ mod traceparent;
 mod turn;
 
 pub use attempt_id::AttemptId;
+pub(crate) use ids::SpanIds;
 pub use key::Key;
 pub(crate) use key::in_namespace;
 pub use moment::{Moment, Source};

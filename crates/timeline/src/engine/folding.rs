@@ -41,16 +41,16 @@ impl Engine {
             rollout.chain = Chain::default();
             rollout.uid = Some(seen.uid.clone());
         }
+        let before = before.filter(|_| rollout.folded && !rollout.gap);
         // Numbers that lack are looked for since the ledger was stored: RolloutAttempts are ahead of it.
-        let known = rollout.chain.attempts().to_vec();
+        let known = before.is_none().then(|| rollout.chain.attempts().to_vec());
         if !rollout.folded {
             let stored = self.journals.of_uid(key, &seen.uid);
             rollout.chain.learn_all(&stored, seen, &sets, now);
         }
         let earlier = rollout.chain.attempts().to_vec();
         let turn = rollout.chain.observe(seen, &sets, now);
-        let before = before.filter(|_| rollout.folded && !rollout.gap);
-        if before.is_none() {
+        if let Some(known) = known {
             rollout.chain.bound_newest(earlier.first().map(Arc::as_ref));
             rollout.chain.doubt_return(earlier.first().map(Arc::as_ref));
             rollout.ledger.doubt(rollout.chain.numbers_since(&known, seen, &sets), now);

@@ -65,6 +65,8 @@ pub enum ContextWrite {
 pub enum ContextWritten {
     /// Stored; this is how it looks now.
     Stored(AppContextSeen),
+    /// Deleted: we made it, and it held nothing but our links.
+    Removed,
     /// Another writer was faster; this is how it looks now, if it is still there.
     Conflict(Option<AppContextSeen>),
     /// Refused or lost.
@@ -116,13 +118,17 @@ impl AppContext {
 
     /// The object is gone.
     pub fn gone(&mut self, now: Timestamp) {
+        // A write that leaves nothing of ours may be what deleted it.
+        let wanted = self.under_way.as_ref().is_none_or(|write| !write.ours.is_empty());
         if let Some(write) = &mut self.under_way {
             write.gone = true;
         }
         if self.present.take().is_some() && !self.holding.is_empty() {
             self.holding.clear();
-            self.undone.push(now);
-            self.note_contention(now);
+            if wanted {
+                self.undone.push(now);
+                self.note_contention(now);
+            }
         }
     }
 
@@ -142,12 +148,14 @@ impl AppContext {
                 }
                 self.answered(seen, write.gone, now);
             }
-            ContextWritten::Conflict(Some(seen)) => self.answered(seen, write.gone, now),
-            ContextWritten::Conflict(None) => {
-                // Unless the watch has shown another since.
-                let base = write.base.as_ref();
-                self.present.take_if(|seen| Some(&seen.resource_version) == base);
+            ContextWritten::Removed => {
+                self.backoff = Backoff::default();
+                self.problem = None;
+                self.holding.clear();
+                self.forget(write.base.as_deref());
             }
+            ContextWritten::Conflict(Some(seen)) => self.answered(seen, write.gone, now),
+            ContextWritten::Conflict(None) => self.forget(write.base.as_deref()),
             ContextWritten::Failed(problem) => {
                 let asked = match problem {
                     // A namespace that is being deleted never comes back as it was.
@@ -158,6 +166,11 @@ impl AppContext {
                 self.backoff.failed(RETRY, asked, jitter_of(&write.ours, now), now);
             }
         }
+    }
+
+    /// It is gone as it was read, unless the watch has shown another since.
+    fn forget(&mut self, base: Option<&str>) {
+        self.present.take_if(|seen| Some(seen.resource_version.as_str()) == base);
     }
 
     /// How it looked when a write was answered. The watch may have been faster than the answer, and

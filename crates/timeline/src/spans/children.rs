@@ -71,7 +71,7 @@ impl Trace<'_> {
     /// The measurements first, as they ended first.
     pub(super) fn analysis(&self, analysis: &Analysis, closed: u32, spans: &mut Vec<Span>) {
         let Some(ended) = analysis.ended else { return };
-        let id = self.journal.identity.span(&["analysis", &analysis.uid]);
+        let id = self.ids.at(&["analysis", &analysis.uid]);
         let mut n = 0_usize;
         for metric in &analysis.metrics {
             for measurement in &metric.measurements {
@@ -217,7 +217,7 @@ impl Trace<'_> {
     /// The step in this place of the journal, or the root.
     fn step_or_root(&self, below: Option<u32>) -> SpanId {
         let below = below.filter(|place| (*place as usize) < self.journal.steps.len());
-        below.map_or(self.root, |place| self.journal.identity.span(&["step", &place.to_string()]))
+        below.map_or(self.root, |place| self.ids.at(&["step", &place.to_string()]))
     }
 }
 

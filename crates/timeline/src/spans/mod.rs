@@ -15,7 +15,7 @@ mod text;
 
 use jiff::Timestamp;
 
-use crate::base::{Moment, SpanId};
+use crate::base::{Moment, SpanId, SpanIds};
 use crate::journal::{Analysis, Experiment, Journal, Pause, Placement, Step, Switch, Weight};
 
 use attributes::Attributes;
@@ -30,7 +30,9 @@ const LATEST: Timestamp = Timestamp::constant(9_223_372_036, 0);
 ///
 /// None before it is decided where the spans belong, and none if no entry has such a number.
 pub fn of(journal: &Journal, after: u32, until: u32) -> Option<Batch> {
-    let trace = Trace { journal, placed: journal.placed?, root: journal.identity.span(&[]) };
+    let ids = journal.identity.spans();
+    let root = ids.at(&[]);
+    let trace = Trace { journal, placed: journal.placed?, ids, root };
     let mut entries = numbered(journal);
     entries.retain(|(closed, _)| (after.saturating_add(1)..=until).contains(closed));
     entries.sort_by_key(|(closed, _)| *closed);
@@ -93,6 +95,7 @@ fn numbered(journal: &Journal) -> Vec<(u32, Entry<'_>)> {
 struct Trace<'a> {
     journal: &'a Journal,
     placed: Placement,
+    ids: SpanIds,
     root: SpanId,
 }
 
@@ -112,7 +115,7 @@ impl Trace<'_> {
         let (start, end, attributes) = period(draft.started, draft.ended, attributes);
         Span {
             trace: self.placed.trace,
-            id: self.journal.identity.span(draft.path),
+            id: self.ids.at(draft.path),
             parent: Some(Parent { id: draft.parent, remote: false }),
             name: draft.name,
             kind: SpanKind::Internal,

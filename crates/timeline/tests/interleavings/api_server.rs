@@ -184,6 +184,11 @@ impl ApiServer {
                 if patch["metadata"]["resourceVersion"] != present["metadata"]["resourceVersion"] {
                     return ContextWritten::Conflict(Some(seen(app, present)));
                 }
+                if links.all.is_empty() && is_ours_alone(present) {
+                    self.contexts.remove(app);
+                    self.delete(Kind::AppContext, app, at);
+                    return ContextWritten::Removed;
+                }
                 let mut after = present.clone();
                 merge(&mut after, &patch);
                 assert_nothing_foreign_changed(present, &after);
@@ -217,6 +222,14 @@ impl ApiServer {
 
 fn is_about(observation: &Observation, rollout: &Key) -> bool {
     matches!(observation, Observation::Rollout(seen) if seen.key == *rollout)
+}
+
+/// The operator made it, and it holds nothing but links.
+fn is_ours_alone(context: &Value) -> bool {
+    let keys = |it: &Value| it.as_object().map_or(0, serde_json::Map::len);
+    let (metadata, spec) = (&context["metadata"], &context["spec"]);
+    // Name, resourceVersion and annotations; one of these, and the links.
+    (keys(metadata), keys(&metadata["annotations"]), keys(spec)) == (3, 1, 1)
 }
 
 fn span_links(context: &Value) -> Vec<String> {

@@ -9,9 +9,11 @@ pub(super) mod memory;
 mod model;
 mod story;
 
+use std::hint::black_box;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use kube::api::DynamicObject;
 use timeline::journal::Journal;
 use timeline::spans;
 
@@ -37,6 +39,9 @@ pub(super) struct Core {
     pub(super) folded: Samples,
     /// The same, and read from JSON before.
     pub(super) decoded: Samples,
+    /// For comparison: the same read as a client reads them that knows nothing of their kinds, and
+    /// thrown away.
+    pub(super) generic: Samples,
     /// What an event costs beside few and many others.
     pub(super) growth: growth::Growth,
     /// Spans of one revision.
@@ -74,12 +79,15 @@ pub(super) fn measure(sizes: &Sizes) -> Result<Core, Error> {
     let bytes: usize = texts.iter().map(|(_, _, text)| text.len()).sum();
     let mut folded = Samples::default();
     let mut decoded = Samples::default();
+    let mut generic = Samples::default();
     // The first time warms up.
     for repeat in 0..=REPEATS {
-        let both = (fold(sizes.in_flight, &texts)?, decode(sizes.in_flight, &texts)?);
+        let rates =
+            (fold(sizes.in_flight, &texts)?, decode(sizes.in_flight, &texts)?, read_alone(&texts)?);
         if repeat > 0 {
-            folded.add(both.0);
-            decoded.add(both.1);
+            folded.add(rates.0);
+            decoded.add(rates.1);
+            generic.add(rates.2);
         }
     }
     let event_bytes = bytes / texts.len().max(1);
@@ -98,6 +106,7 @@ pub(super) fn measure(sizes: &Sizes) -> Result<Core, Error> {
         event_bytes,
         folded,
         decoded,
+        generic,
         growth,
         spans,
         span_bytes,
@@ -169,6 +178,15 @@ fn decode(rollouts: usize, texts: &[Text]) -> Result<f64, Error> {
             if let Some(observation) = read(*kind, text) {
                 model.observe(observation, *at);
             }
+        }
+    })
+}
+
+/// Objects a second that are read as kube's `DynamicObject`: a tree of values.
+fn read_alone(texts: &[Text]) -> Result<f64, Error> {
+    rate(texts.len(), || {
+        for (_, _, text) in texts {
+            black_box(serde_json::from_str::<DynamicObject>(text).ok());
         }
     })
 }

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::super::Journal;
 use super::{ANNOTATION_WAIT, PLACEMENT_WAIT};
-use crate::base::Traceparent;
+use crate::base::{AttemptId, Traceparent};
 use crate::failure::Failure;
 
 /// As many things as are counted that there is no room for.
@@ -40,6 +40,9 @@ pub struct Memory {
     pub(super) silent_since: Option<Timestamp>,
     /// When the pods that were seen last have to be looked at again.
     pub(super) look_again: Option<Timestamp>,
+    /// The root of the attempt that it follows, if Keptn made no trace for that: ids are digests, and
+    /// each version of the Rollout asks for the same.
+    pub(super) followed: Option<(AttemptId, Traceparent)>,
     /// Digests of the things that there was no room for, to count each once.
     unfit: BTreeSet<u64>,
 }

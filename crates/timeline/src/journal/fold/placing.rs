@@ -33,13 +33,13 @@ impl Journal {
     pub(super) fn follow_links(&mut self, look: &Look<'_>) {
         // Without a revision it has no journal, and so no root to link to.
         let known = |follow: &&Follow| follow.trace.is_some() || follow.revision > 0;
+        let origin =
+            self.facts.origin.map(|traceparent| Link { traceparent, kind: LinkKind::Origin });
+        let mut links: Vec<Link> = Vec::new();
         let follows = look.attempt.follows.iter().filter(known).map(|follow| Link {
             traceparent: follow.trace.unwrap_or_else(|| self.root_of(follow)),
             kind: kind(follow.relation),
         });
-        let origin =
-            self.facts.origin.map(|traceparent| Link { traceparent, kind: LinkKind::Origin });
-        let mut links: Vec<Link> = Vec::new();
         for link in follows.chain(origin) {
             if links.iter().all(|other| other.traceparent != link.traceparent) {
                 links.push(link);
@@ -58,14 +58,24 @@ impl Journal {
     }
 
     /// The root of an attempt that Keptn made no trace for.
-    fn root_of(&self, follow: &Follow) -> Traceparent {
+    fn root_of(&mut self, follow: &Follow) -> Traceparent {
+        let is = |identity: &AttemptId| {
+            identity.hash == follow.hash
+                && identity.revision == follow.revision
+                && identity.number == follow.number
+        };
+        if let Some((_, root)) = self.memory.followed.as_ref().filter(|(it, _)| is(it)) {
+            return *root;
+        }
         let identity = AttemptId {
             hash: follow.hash.clone(),
             revision: follow.revision,
             number: follow.number,
             ..self.identity.clone()
         };
-        Traceparent::sampled(identity.own_trace(), identity.span(&[]))
+        let root = Traceparent::sampled(identity.own_trace(), identity.span(&[]));
+        self.memory.followed = Some((identity, root));
+        root
     }
 }
 

@@ -154,3 +154,44 @@ fn a_refused_write_is_tried_again_later_and_said() {
     assert_eq!(context.write(&wanted(), seconds(0)), None);
     assert!(context.write(&wanted(), context.due().unwrap()).is_some());
 }
+
+#[test]
+fn one_that_our_own_write_deletes_was_not_reset() {
+    for watch_is_first in [false, true] {
+        let mut context = AppContext::default();
+        for round in 0..10 {
+            let at = seconds(round);
+            let version = 10 * (round.unsigned_abs() + 1);
+            assert!(matches!(context.write(&wanted(), at), Some(ContextWrite::Create(_))));
+            context.written(ContextWritten::Stored(seen(version, &[WANTED], &[WANTED])), at);
+            let Some(ContextWrite::Patch { links, .. }) = context.write(&[], at) else {
+                panic!("our link is not taken out");
+            };
+            assert_eq!((links.all.len(), links.ours.len()), (0, 0));
+            if watch_is_first {
+                context.gone(at);
+            }
+            context.written(ContextWritten::Removed, at);
+            context.gone(at);
+            assert_eq!(context.standing(&[], at), Standing::Linked);
+            assert!(context.is_idle(), "nothing is left to remember: {context:?}");
+        }
+    }
+}
+
+#[test]
+fn one_that_was_made_again_meanwhile_is_not_forgotten() {
+    let mut context = AppContext::default();
+    context.observed(seen(5, &[WANTED], &[WANTED]), seconds(0));
+    context.write(&[], seconds(0)).unwrap();
+    context.gone(seconds(0));
+    context.observed(seen(9, &["theirs"], &[]), seconds(0));
+    context.written(ContextWritten::Removed, seconds(0));
+    let Some(ContextWrite::Patch { resource_version, links }) =
+        context.write(&wanted(), seconds(1))
+    else {
+        panic!("what is there is added to");
+    };
+    assert_eq!(resource_version, "9");
+    assert_eq!(links.all, ["theirs", WANTED]);
+}

@@ -1,4 +1,5 @@
-//! What is done to a KeptnAppContext; decided from the object alone.
+//! What is done to a KeptnAppContext that is to hold nothing of ours any more; decided from the whole
+//! object, its `managedFields` included.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use crate::FIELD_MANAGER;
 
 /// What is done to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// Nothing: it is not ours and nothing in it is.
     Keep,
     /// We made it, and nothing else is in it.
@@ -28,7 +29,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) fn of(context: &DynamicObject) -> Self {
+    pub(crate) fn of(context: &DynamicObject) -> Self {
         let annotations = context.metadata.annotations.as_ref();
         let Some(marked) = annotations.and_then(|annotations| annotations.get(OURS)) else {
             return Self::Keep;
@@ -58,7 +59,7 @@ impl Change {
 }
 
 /// The merge patch that takes our entries out; refused if somebody else was faster.
-pub(super) fn patch(context: &DynamicObject, left: &[String]) -> Value {
+pub(crate) fn patch(context: &DynamicObject, left: &[String]) -> Value {
     let left = (!left.is_empty()).then_some(left);
     json!({
         "metadata": {
