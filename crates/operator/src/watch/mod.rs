@@ -8,7 +8,6 @@ mod connections;
 mod follow;
 #[cfg(test)]
 #[path = "../../tests/watch/server.rs"]
-#[expect(dead_code, reason = "the tests of the whole process need the rest of it")]
 pub(crate) mod server;
 mod source;
 #[cfg(test)]
