@@ -1,17 +1,12 @@
 //! What the owner has published of each app, for every server that is asked about a KeptnAppVersion.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use timeline::keptn::admission::{AppKnown, Asked, Decision};
 use timeline::{Engine, Key};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
-
-/// How long an attempt or a trace is waited for that is about to be seen. Half of what the API server
-/// waits for the answer.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Snapshots of all apps; cheap to clone. They are read for a moment each, by their app.
 #[derive(Clone)]
@@ -74,10 +69,16 @@ impl Published {
         self.replace(engine.published(), true);
     }
 
-    /// Decides the links of a KeptnAppVersion; waits a moment for what is about to be seen.
-    pub(crate) async fn decide(&self, app: &Key, asked: &Asked<'_>) -> Answer {
+    /// Decides the links of a KeptnAppVersion; what is about to be seen is waited for as long as
+    /// `patience` lasts.
+    pub(crate) async fn decide(
+        &self,
+        app: &Key,
+        asked: &Asked<'_>,
+        patience: impl Future<Output = ()>,
+    ) -> Answer {
         let mut changes = self.complete.subscribe();
-        let until = Instant::now() + PATIENCE;
+        let mut patience = pin!(patience);
         loop {
             let complete = *changes.borrow_and_update();
             let known = self.known(app);
@@ -87,7 +88,11 @@ impl Published {
                 Some(Decision::NotYet(late)) => late,
                 Some(Decision::Links(_)) | None => None,
             };
-            if !matches!(timeout_at(until, changes.changed()).await, Ok(Ok(()))) {
+            let changed = tokio::select! {
+                changed = changes.changed() => changed.is_ok(),
+                () = &mut patience => false,
+            };
+            if !changed {
                 return late.map_or(Answer::NotKnown, Answer::Links);
             }
         }

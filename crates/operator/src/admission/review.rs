@@ -1,5 +1,7 @@
 //! One AdmissionReview: read, and answered.
 
+use std::time::Duration;
+
 use api::keptn::KeptnAppVersion;
 use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview, Operation};
@@ -7,9 +9,14 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 use timeline::Key;
 use timeline::keptn::admission::Asked;
+use tokio::time::sleep;
 
 use super::published::{Answer, Published};
 use crate::own_traces::admitted;
+
+/// How long an attempt or a trace is waited for that is about to be seen. Half of what the API server
+/// waits for the answer.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The answer to the API server, and the word for it in `throughline_admissions_total`.
 pub(super) struct Reviewed {
@@ -73,7 +80,7 @@ async fn links(
     let present = spec.span_links.unwrap_or_default();
     let asked = Asked { name: &name, app: &app, workloads: &workloads, span_links: &present };
     let key = Key::new(namespace, app.as_str());
-    Ok(match published.decide(&key, &asked).await {
+    Ok(match published.decide(&key, &asked, sleep(PATIENCE)).await {
         Answer::Links(links) if links == present => (None, "unchanged"),
         Answer::Links(links) => {
             tracing::info!(namespace, name, links = links.len(), "links decided");
