@@ -88,11 +88,11 @@ impl Published {
                 Some(Decision::NotYet(late)) => late,
                 Some(Decision::Links(_)) | None => None,
             };
-            let changed = tokio::select! {
-                changed = changes.changed() => changed.is_ok(),
+            let comes = tokio::select! {
+                news = changes.changed() => news.is_ok(),
                 () = &mut patience => false,
             };
-            if !changed {
+            if !comes {
                 return late.map_or(Answer::NotKnown, Answer::Links);
             }
         }
