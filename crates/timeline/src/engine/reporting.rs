@@ -22,11 +22,14 @@ impl Engine {
         self.wake(key);
         self.may_rest.insert(key.clone());
         if let Some(rollout) = self.rollouts.get_mut(key) {
-            rollout.write = Write::Owed;
+            let before = std::mem::replace(&mut rollout.write, Write::Owed);
             match written {
                 ReportWritten::Stored => {
                     (rollout.retry, rollout.write) = (Retry::default(), Write::Stored);
                     self.ledgers_changed.insert(key.clone());
+                    if before == (Write::UnderWay { again: true }) {
+                        self.schedule_report(key, now);
+                    }
                 }
                 ReportWritten::NamespaceGone => rollout.retry = Retry::never(),
                 ReportWritten::NotStored(why) => {
@@ -41,8 +44,7 @@ impl Engine {
     /// A write that a process before this one had asked for may come late, and take the place of
     /// ours. An earlier write of ours looks the same in the watch, until the last one comes.
     pub(super) fn report_must_stand(&mut self, key: &Key, now: Timestamp) {
-        let Some(rollout) = self.rollouts.get_mut(key).filter(|it| it.write != Write::UnderWay)
-        else {
+        let Some(rollout) = self.rollouts.get_mut(key).filter(|it| !it.write.is_under_way()) else {
             return;
         };
         let ours = rollout.report.as_ref().filter(|_| rollout.write == Write::Stored);
@@ -68,10 +70,13 @@ impl Engine {
         let Some(uid) = rollout.uid.clone() else {
             return;
         };
-        let waits = rollout.write == Write::UnderWay || !rollout.exists();
+        let waits = rollout.write.is_under_way() || !rollout.exists();
         if waits || self.journals.has_unstored_end(key, now) {
             if let Some(rollout) = self.rollouts.get_mut(key) {
                 rollout.report_due = None;
+                if let Write::UnderWay { again } = &mut rollout.write {
+                    *again = true;
+                }
             }
             // An answer or a version of the Rollout comes, and schedules it again.
             return;
@@ -146,7 +151,7 @@ impl Engine {
             return;
         }
         report.ledger = rollout.close_ledger(&report.dora, now);
-        (rollout.report, rollout.write) = (Some(report.clone()), Write::UnderWay);
+        (rollout.report, rollout.write) = (Some(report.clone()), Write::UnderWay { again: false });
         let write = ReportWrite { create, owner, change_owner, report };
         effects.push(Effect::WriteReport(key.clone(), Box::new(write)));
     }

@@ -18,8 +18,17 @@ pub(super) enum Write {
     /// It does not.
     #[default]
     Owed,
-    UnderWay,
+    /// `again`: another was due meanwhile, and is looked at once this one is answered.
+    UnderWay {
+        again: bool,
+    },
     Stored,
+}
+
+impl Write {
+    pub(super) fn is_under_way(self) -> bool {
+        matches!(self, Self::UnderWay { .. })
+    }
 }
 
 /// One Rollout that is worked with.

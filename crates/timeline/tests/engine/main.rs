@@ -5,4 +5,5 @@
 mod missed;
 mod restarts;
 mod returns;
+mod slow;
 mod stored;

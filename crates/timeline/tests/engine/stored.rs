@@ -78,12 +78,20 @@ pub(crate) struct Stored {
     pub(crate) report: Option<Report>,
     /// The Rollouts whose pods were asked for.
     pub(crate) pods_watched: BTreeSet<Key>,
+    /// The API server takes long over a RolloutTrace: it is not answered.
+    pub(crate) is_slow: bool,
 }
 
 impl Stored {
     /// Of a process that has stored nothing.
     pub(crate) fn of(engine: Engine) -> Self {
-        Self { engine, journals: Vec::new(), report: None, pods_watched: BTreeSet::new() }
+        Self {
+            engine,
+            journals: Vec::new(),
+            report: None,
+            pods_watched: BTreeSet::new(),
+            is_slow: false,
+        }
     }
 
     /// Of a Rollout with these ReplicaSets that were not looked at before.
@@ -191,7 +199,9 @@ impl Stored {
                     }
                     Effect::WriteReport(key, write) => {
                         self.report = Some(write.report);
-                        self.engine.reported(&key, true, now);
+                        if !self.is_slow {
+                            self.engine.reported(&key, true, now);
+                        }
                     }
                     Effect::ReadAttempts(key, uid) => {
                         let journals = self.journals.iter().map(|(_, it)| it.clone()).collect();
