@@ -1,5 +1,7 @@
-//! Five hundred KeptnAppVersions while leaders are ended one after the other: each that an operator
-//! was asked about has the links of its own attempt, and no others.
+//! KeptnAppVersions in numbers while leaders are ended one after the other: each that an operator was
+//! asked about has the links of its own attempt, and no others.
+//!
+//! `THROUGHLINE_VERSIONS` says how many at least; 500 take five minutes of two cores.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,17 +16,17 @@ use throughline_tests::keptn::Keptn;
 use throughline_tests::operator::{Operator, Settings, install};
 use throughline_tests::relay::Relay;
 use throughline_tests::shop::{Rollout, Shop, pause, weight};
+use tokio::sync::watch;
 
 use super::{LEASE, Outcome, leads, permission};
 
+/// KeptnAppVersions, unless something else is asked for.
+const APP_VERSIONS: usize = 60;
 /// Rollouts, each an app of its own.
-const ROLLOUTS: usize = 20;
-/// Revisions of each after the first. Keptn makes three versions of one: its own, one of the revision
-/// before when an old pod dies in mid-canary, and one of itself with its next pod.
-const UPDATES: usize = 8;
-const APP_VERSIONS: usize = ROLLOUTS * (1 + 3 * UPDATES);
-/// How often a leader ends, at least.
-const LEADERS: usize = 6;
+const ROLLOUTS: usize = 10;
+/// Keptn makes so many versions of a revision after the first: its own, one of the revision before when
+/// an old pod dies in mid-canary, and one of itself with its next pod.
+const OF_A_REVISION: usize = 3;
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Two replicas behind one address, as a Service leads to those that are ready.
@@ -112,19 +114,32 @@ async fn app_versions(
     Ok(all)
 }
 
-/// Waits until Keptn has made as many of this version of an app.
-async fn made(namespace: &Namespace, begins: &str, count: usize) -> Outcome {
-    let since = Instant::now();
+/// The names of all of them, listed twice a second for all that wait for one.
+type Names = watch::Receiver<Vec<String>>;
+
+/// Lists them until that fails.
+async fn list(namespace: &Namespace, names: watch::Sender<Vec<String>>) -> kube::Error {
+    let api: Api<KeptnAppVersion> = namespace.api();
     loop {
-        let all = app_versions(namespace).await?;
-        let made = all.iter().filter(|it| it.name_any().starts_with(begins)).count();
-        if made >= count {
-            return Ok(());
-        }
-        if since.elapsed() > PATIENCE {
-            return Err(format!("{made} and not {count} of {begins} after two minutes").into());
-        }
+        match api.list_metadata(&ListParams::default()).await {
+            Ok(all) => names.send_replace(all.iter().map(ResourceExt::name_any).collect()),
+            Err(error) => return error,
+        };
         tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn count(names: &[String], begins: &str) -> usize {
+    names.iter().filter(|name| name.starts_with(begins)).count()
+}
+
+/// Waits until Keptn has made as many of this version of an app.
+async fn made(names: &mut Names, begins: &str, wanted: usize) -> Outcome {
+    let made = names.wait_for(|names| count(names, begins) >= wanted);
+    let made = tokio::time::timeout(PATIENCE, made).await.map(|made| made.map(drop));
+    match made {
+        Ok(made) => Ok(made?),
+        Err(_) => Err(format!("no {wanted} of {begins} after two minutes").into()),
     }
 }
 
@@ -139,25 +154,24 @@ async fn pod_dies(cart: &Rollout, version: &str) -> Outcome {
 }
 
 /// One Rollout goes through all of its revisions.
-async fn roll_out(namespace: &Namespace, chains: &Chains, name: &str) -> Outcome {
+async fn roll_out(namespace: &Namespace, chains: &Chains, mut names: Names, name: &str) -> Outcome {
     let version = |number: usize| format!("{number}.0.0");
     let steps = [weight(50), pause(), weight(100)];
     let manifest = Shop::new(namespace).rollout(name).version(&version(1)).replicas(2);
     let mut cart = manifest.canary(steps).apply().await?.within(PATIENCE);
     cart.healthy_at(&version(1)).await?;
     chains.written_ahead(name, &version(1)).await?;
-    for number in 2..2 + UPDATES {
+    for number in 2..2 + updates {
         let (old, new) = (version(number - 1), version(number));
         let of = |version: &str| format!("{name}-{version}-");
-        let before = app_versions(namespace).await?;
-        let before = before.iter().filter(|it| it.name_any().starts_with(&of(&old))).count();
+        let before = count(&names.borrow(), &of(&old));
         cart.apply_version(&new).await?;
         cart.paused().await?;
         chains.written_ahead(name, &new).await?;
         pod_dies(&cart, &old).await?;
-        made(namespace, &of(&old), before + 1).await?;
+        made(&mut names, &of(&old), before + 1).await?;
         pod_dies(&cart, &new).await?;
-        made(namespace, &of(&new), 2).await?;
+        made(&mut names, &of(&new), 2).await?;
         cart.promote().await?;
         cart.healthy_at(&new).await?;
     }
@@ -179,15 +193,19 @@ async fn unanswered(
 }
 
 #[tokio::test]
-async fn five_hundred_versions_follow_what_they_followed_while_leaders_end() -> Outcome {
+async fn versions_in_numbers_follow_what_they_followed_while_leaders_end() -> Outcome {
+    let asked = std::env::var("THROUGHLINE_VERSIONS").ok().and_then(|number| number.parse().ok());
+    let wanted: usize = asked.unwrap_or(APP_VERSIONS);
+    let updates = wanted.div_ceil(ROLLOUTS).saturating_sub(1).div_ceil(OF_A_REVISION);
     let cluster = Cluster::shared()?;
     let replicas = Replicas::begin("churned").await?;
     let chains = Chains::of(&replicas.namespace, cluster.jaeger()).within(PATIENCE);
     let before = unanswered(cluster, &replicas.webhook).await?;
-    let names: Vec<_> = (0..ROLLOUTS).map(|number| format!("cart{number}")).collect();
+    let carts: Vec<_> = (0..ROLLOUTS).map(|number| format!("cart{number}")).collect();
+    let (sender, names) = watch::channel(Vec::new());
     let rollouts = async {
-        let all = names.iter().map(|name| roll_out(&replicas.namespace, &chains, name));
-        futures::future::try_join_all(all).await
+        let of = |cart| roll_out(&replicas.namespace, &chains, names.clone(), (cart, updates));
+        futures::future::try_join_all(carts.iter().map(String::as_str).map(of)).await
     };
     let mut ended = 0;
     let leaders = async {
@@ -202,11 +220,13 @@ async fn five_hundred_versions_follow_what_they_followed_while_leaders_end() -> 
     tokio::select! {
         all = rollouts => { all?; }
         error = leaders => return Err(error),
+        error = list(&replicas.namespace, sender) => return Err(error.into()),
     }
-    assert!(ended >= LEADERS, "{ended} leaders ended");
+    // One in half a minute, at the least.
+    assert!(ended >= 1 + wanted / 100, "{ended} leaders ended");
 
     let all = app_versions(&replicas.namespace).await?;
-    assert!(all.len() >= APP_VERSIONS, "{} KeptnAppVersions", all.len());
+    assert!(all.len() >= wanted, "{} KeptnAppVersions", all.len());
     // What others link to is the trace of the first of a version.
     let mut first: BTreeMap<(String, usize), String> = BTreeMap::new();
     let app_and_number = |it: &KeptnAppVersion| {
