@@ -154,7 +154,12 @@ async fn pod_dies(cart: &Rollout, version: &str) -> Outcome {
 }
 
 /// One Rollout goes through all of its revisions.
-async fn roll_out(namespace: &Namespace, chains: &Chains, mut names: Names, name: &str) -> Outcome {
+async fn roll_out(
+    namespace: &Namespace,
+    chains: &Chains,
+    mut names: Names,
+    (name, updates): (&str, usize),
+) -> Outcome {
     let version = |number: usize| format!("{number}.0.0");
     let steps = [weight(50), pause(), weight(100)];
     let manifest = Shop::new(namespace).rollout(name).version(&version(1)).replicas(2);
@@ -223,7 +228,7 @@ async fn versions_in_numbers_follow_what_they_followed_while_leaders_end() -> Ou
         error = list(&replicas.namespace, sender) => return Err(error.into()),
     }
     // One in half a minute, at the least.
-    assert!(ended >= 1 + wanted / 100, "{ended} leaders ended");
+    assert!(ended > wanted / 100, "{ended} leaders ended");
 
     let all = app_versions(&replicas.namespace).await?;
     assert!(all.len() >= wanted, "{} KeptnAppVersions", all.len());
