@@ -30,13 +30,19 @@ struct Pair {
 impl Pair {
     /// Both have started, and one leads.
     async fn begin(name: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        Self::with_lease(name, LEASE).await
+    }
+
+    /// The same with a lease that lasts so long.
+    async fn with_lease(name: &str, lease: Duration) -> Result<Self, Box<dyn std::error::Error>> {
         let cluster = Cluster::shared()?;
         install(cluster).await?;
         let namespace = cluster.namespace_without_keptn(name).await?;
         let at = namespace.name();
         namespace.apply(&permission(at)).await?;
         let start = async |replica: &str| {
-            let flags = [format!("--lease={at}/throughline"), "--lease-seconds=3".to_owned()];
+            let seconds = lease.as_secs();
+            let flags = [format!("--lease={at}/throughline"), format!("--lease-seconds={seconds}")];
             let settings = Settings {
                 namespace: Some(at.to_owned()),
                 flags: flags.into(),
@@ -70,14 +76,13 @@ async fn leads(operator: &Operator) -> bool {
     operator.metric("throughline_leader", "").await > 0.0
 }
 
-/// Waits until it leads; how long that took.
-async fn takes_over(operator: &Operator) -> Duration {
+/// Waits until it leads.
+async fn takes_over(operator: &Operator) {
     let since = Instant::now();
     while !leads(operator).await {
         assert!(since.elapsed() < 10 * LEASE, "nobody takes over");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    since.elapsed()
 }
 
 /// What config/rbac gives in the operator's own namespace, in another.
