@@ -226,6 +226,7 @@ fn eventually(what: &str, mut is: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is() {
         assert!(since.elapsed() < Duration::from_secs(90), "not in time: {what}");
+        // Processes of others and files: nothing signals a change, so the condition is polled.
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -107,6 +107,7 @@ mod tests {
                 return selectors.into_iter().map(str::to_owned).collect();
             }
             assert!(since.elapsed() < Duration::from_secs(20), "{} of {expected}", selectors.len());
+            // The scripted server counts and signals nothing: its count is polled.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -22,6 +22,7 @@ async fn a_lost_ledger_is_rebuilt_from_the_attempts_that_are_left_and_the_rest_i
     // While it is away, all but the five attempts that are kept is.
     let five = async {
         while story.attempts.all().await?.len() > 5 {
+            // Polls the condition in the API server, until the timeout below.
             sleep(Duration::from_millis(100)).await;
         }
         Ok::<_, throughline_tests::cluster::Error>(())

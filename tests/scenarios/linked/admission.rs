@@ -59,6 +59,7 @@ impl Story {
             if since.elapsed() > PATIENCE {
                 return Err(late.into());
             }
+            // Polls the condition in the API server, for a minute at most.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -11,6 +11,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use throughline_tests::chain::newest;
 use throughline_tests::shop::weight;
+use tokio::sync::watch;
 
 use super::{Outcome, Story};
 
@@ -53,9 +54,10 @@ async fn a_context_that_a_person_owns_and_edits_keeps_all_that_is_theirs() -> Ou
     contexts.create(&PostParams::default(), &mine).await?;
 
     // A person edits all the time, as kubectl edit does: what was read is written back changed.
-    let (stop, edits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let stop = Arc::new(AtomicBool::new(false));
+    let (made, mut edits) = watch::channel(0_usize);
     let person = tokio::spawn({
-        let (contexts, stop, edits) = (contexts.clone(), stop.clone(), edits.clone());
+        let (contexts, stop) = (contexts.clone(), stop.clone());
         async move {
             let mut last = None;
             while !stop.load(Ordering::Relaxed) {
@@ -63,7 +65,7 @@ async fn a_context_that_a_person_owns_and_edits_keeps_all_that_is_theirs() -> Ou
                 if let Some(last) = &last {
                     assert_eq!(foreign(&context), *last, "something of a person's has changed");
                 }
-                let edit = edits.load(Ordering::Relaxed) + 1;
+                let edit = *made.borrow() + 1;
                 context.data["spec"]["metadata"]["count"] = json!(edit.to_string());
                 if let Some(links) = context.data["spec"]["spanLinks"].as_array_mut() {
                     // Foreign entries are swapped around those of the operator.
@@ -75,7 +77,7 @@ async fn a_context_that_a_person_owns_and_edits_keeps_all_that_is_theirs() -> Ou
                 match contexts.replace("shop", &PostParams::default(), &context).await {
                     Ok(stored) => {
                         last = Some(foreign(&stored));
-                        edits.store(edit, Ordering::Relaxed);
+                        made.send_replace(edit);
                     }
                     Err(kube::Error::Api(status)) if status.is_conflict() => {}
                     Err(error) => return Err(error),
@@ -110,12 +112,9 @@ async fn a_context_that_a_person_owns_and_edits_keeps_all_that_is_theirs() -> Ou
         })
         .await?;
     // The person was busy all the while, however slow the machine is.
-    let busy = async {
-        while edits.load(Ordering::Relaxed) <= 50 && !person.is_finished() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), busy).await?;
+    let busy = tokio::time::timeout(Duration::from_mins(1), edits.wait_for(|edits| *edits > 50));
+    // If the person has ended, why is said below.
+    busy.await?.ok();
     stop.store(true, Ordering::Relaxed);
     let last = person.await??;
     assert_eq!(Some(foreign(&contexts.get("shop").await?)), last);

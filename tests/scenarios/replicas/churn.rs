@@ -1,7 +1,7 @@
 //! KeptnAppVersions in numbers while leaders are ended one after the other: each that an operator was
 //! asked about has the links of its own attempt, and no others.
 //!
-//! `THROUGHLINE_VERSIONS` says how many at least; 500 take five minutes of two cores.
+//! `THROUGHLINE_VERSIONS` says how many at least.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

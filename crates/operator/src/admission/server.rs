@@ -62,7 +62,8 @@ pub(super) async fn serve(
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::debug!(%error, "a connection was lost");
-                // Without a file left for it, the next one fails as well.
+                // Out of file descriptors, accept fails again at once, and nothing signals that one is
+                // free: this keeps the loop from spinning.
                 sleep(Duration::from_millis(50)).await;
                 continue;
             }

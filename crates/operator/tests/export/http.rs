@@ -149,6 +149,7 @@ async fn a_collector_that_says_nothing_is_given_up_with_its_connection() {
 
 #[tokio::test]
 async fn an_answer_that_drips_is_given_up_in_time() {
+    // The pace of the answer is what is tested: always something, and never an end.
     let drip = futures::stream::unfold((), |()| async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         Some((Ok::<_, std::io::Error>(Bytes::from_static(b"\x0a")), ()))

@@ -70,6 +70,7 @@ impl Operator {
                 return (code, text);
             }
             assert!(since.elapsed() < PATIENCE, "{text}");
+            // Another process: `/readyz` can only be asked again.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -152,6 +153,7 @@ async fn with_a_conversion_webhook_down_rollouts_are_still_recorded() {
     let since = Instant::now();
     while !server.asked("rollouttraces").iter().any(|asked| asked.method != "GET") {
         assert!(since.elapsed() < PATIENCE, "no RolloutTrace is written");
+        // The scripted server counts and signals nothing: its count is polled.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

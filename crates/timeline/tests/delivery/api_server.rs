@@ -11,6 +11,19 @@ use timeline::seen::Unavailable;
 use timeline::stored::{RolloutAttemptSeen, RolloutTraceSeen, Settings};
 use timeline::{Key, Kind, Observation};
 
+/// The kinds that the operator lists when it starts.
+pub(crate) const KINDS: [Kind; 9] = [
+    Kind::Rollout,
+    Kind::ReplicaSet,
+    Kind::AppVersion,
+    Kind::WorkloadVersion,
+    Kind::AppContext,
+    Kind::RolloutTrace,
+    Kind::RolloutAttempt,
+    Kind::AnalysisRun,
+    Kind::Experiment,
+];
+
 /// A RolloutAttempt as it is stored.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredAttempt {

@@ -19,11 +19,11 @@ use timeline::outbox::Stage;
 use timeline::seen::Unavailable;
 use timeline::{Engine, Key, Kind, Observation};
 
-use crate::api_server::ApiServer;
+use crate::api_server::{ApiServer, KINDS};
 use crate::collector::{Collector, Taste};
 use crate::story::Story;
 pub(crate) use fault::{Fault, InFlight};
-use step::{KINDS, Step};
+use step::Step;
 use words::{described, wanted};
 use work::Work;
 

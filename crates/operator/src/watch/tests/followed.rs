@@ -73,6 +73,7 @@ impl Followed {
         let since = Instant::now();
         while !condition(self) {
             assert!(since.elapsed() < PATIENCE, "{:#?}", self.said());
+            // Conditions are on server, metrics and observations together: they are polled.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }

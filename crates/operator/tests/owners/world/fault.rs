@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use timeline::{Key, Kind};
 
-use super::replica::KINDS;
 use super::{Process, Step, World};
+use crate::api_server::KINDS;
 use crate::argo::NAMESPACE;
 
 /// Which of the two.

@@ -9,19 +9,8 @@ use operator::standby::{LISTED_ANEW, Standby};
 use timeline::{Engine, Key, Kind, Observation};
 
 use super::{OPTIONS, Process, READ, Step, World};
+use crate::api_server::KINDS;
 
-/// The kinds that a replica watches from its start, but pods.
-pub(super) const KINDS: [Kind; 9] = [
-    Kind::Rollout,
-    Kind::ReplicaSet,
-    Kind::AppVersion,
-    Kind::WorkloadVersion,
-    Kind::AppContext,
-    Kind::RolloutTrace,
-    Kind::RolloutAttempt,
-    Kind::AnalysisRun,
-    Kind::Experiment,
-];
 pub(super) const LASTS: Duration = Duration::from_secs(15);
 
 pub(crate) struct Replica {

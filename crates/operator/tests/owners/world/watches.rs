@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use timeline::seen::Unavailable;
 use timeline::{Key, Kind, Observation};
 
-use super::replica::KINDS;
 use super::{LATE, Process, Step, WATCH, World};
+use crate::api_server::KINDS;
 
 impl World<'_> {
     /// What has changed waits for each replica until its watch delivers it.
