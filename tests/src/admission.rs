@@ -55,6 +55,18 @@ impl Webhook {
         &self.name
     }
 
+    /// How often the API server had no answer in time and made a KeptnAppVersion as it was.
+    pub async fn unanswered(&self, cluster: &Cluster) -> Result<usize, Error> {
+        let metrics = cluster.kubectl(&["get", "--raw", "/metrics"]).await?;
+        let labels = format!("name=\"{}\"", webhook_name(&self.name));
+        let of = |line: &&str| {
+            line.starts_with("apiserver_admission_webhook_fail_open_count{")
+                && line.contains(&labels)
+        };
+        let counts = metrics.lines().filter(of).filter_map(|line| line.rsplit(' ').next());
+        Ok(counts.filter_map(|count| count.parse::<usize>().ok()).sum())
+    }
+
     /// The authorities that the API server trusts, as PEM.
     pub async fn bundle(&self, cluster: &Cluster) -> Result<String, Error> {
         let api: Api<MutatingWebhookConfiguration> = Api::all(cluster.client().await?);
@@ -105,10 +117,16 @@ fn configuration(name: &str, namespace: &str, address: SocketAddr) -> Result<Str
     shipped["metadata"]["name"] = json!(name);
     let webhook = &mut shipped["webhooks"][0];
     let path = webhook["clientConfig"]["service"]["path"].as_str().unwrap_or_default().to_owned();
+    webhook["name"] = json!(webhook_name(name));
     webhook["clientConfig"] = json!({ "url": format!("https://{address}{path}") });
     webhook["namespaceSelector"] =
         json!({ "matchLabels": { "kubernetes.io/metadata.name": namespace } });
     Ok(shipped.to_string())
+}
+
+/// The API server counts by this name: one for each configuration.
+fn webhook_name(configuration: &str) -> String {
+    format!("{configuration}.throughline.dev")
 }
 
 /// The shipped permission, for the webhook of this name.

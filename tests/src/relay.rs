@@ -24,6 +24,8 @@ pub struct Relay {
 struct Way {
     open: bool,
     server: String,
+    /// How often it was closed: a connection from before is cut, however soon it was opened again.
+    closed: usize,
 }
 
 impl Relay {
@@ -32,7 +34,7 @@ impl Relay {
         let refuse = |source| Error::Start { program: "the relay".into(), source };
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(refuse)?;
         let address = listener.local_addr().map_err(refuse)?;
-        let (way, ways) = watch::channel(Way { open: true, server: server.to_owned() });
+        let (way, ways) = watch::channel(Way { open: true, server: server.to_owned(), closed: 0 });
         let server = tokio::spawn(serve(listener, ways));
         Ok(Self { address, way, server })
     }
@@ -47,14 +49,17 @@ impl Relay {
         self.address
     }
 
-    /// Leads to another server from now on; connections to the one before are cut.
+    /// Leads new connections to another server. Those to the one before last until it ends them.
     pub fn lead(&self, server: &str) {
         self.way.send_modify(|way| server.clone_into(&mut way.server));
     }
 
     /// Nothing gets through from now on.
     pub fn close(&self) {
-        self.way.send_modify(|way| way.open = false);
+        self.way.send_modify(|way| {
+            way.open = false;
+            way.closed += 1;
+        });
     }
 
     /// Everything gets through again.
@@ -85,7 +90,7 @@ async fn serve(listener: TcpListener, ways: watch::Receiver<Way>) {
             // Either way both ends learn of it: the connection is dropped.
             tokio::select! {
                 _ = carry => {}
-                _ = ways.wait_for(|way| *way != taken) => {}
+                _ = ways.wait_for(|way| way.closed != taken.closed) => {}
             }
         });
     }
@@ -122,7 +127,9 @@ mod tests {
         let mut early = TcpStream::connect(relay.address()).await.unwrap();
         assert!(says(&mut early).await);
         relay.close();
+        relay.open();
         assert_eq!(early.read(&mut [0; 1]).await.unwrap_or(0), 0);
+        relay.close();
         let mut closed = TcpStream::connect(relay.address()).await.unwrap();
         assert!(!says(&mut closed).await);
         relay.open();
@@ -131,14 +138,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn led_to_another_server_it_cuts_the_connections_to_the_one_before() {
-        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let relay = Relay::to(&nobody.local_addr().unwrap().to_string()).await.unwrap();
+    async fn led_to_another_server_it_leaves_connections_to_the_one_before_to_that_one() {
+        let relay = Relay::to(&echo().await).await.unwrap();
         let mut before = TcpStream::connect(relay.address()).await.unwrap();
-        drop(nobody.accept().await.unwrap());
-        relay.lead(&echo().await);
-        assert_eq!(before.read(&mut [0; 1]).await.unwrap_or(0), 0);
+        assert!(says(&mut before).await);
+        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        relay.lead(&nobody.local_addr().unwrap().to_string());
         let mut after = TcpStream::connect(relay.address()).await.unwrap();
-        assert!(says(&mut after).await);
+        drop(nobody.accept().await.unwrap());
+        assert!(!says(&mut after).await);
+        assert!(says(&mut before).await);
     }
 }

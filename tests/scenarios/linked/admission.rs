@@ -236,7 +236,7 @@ async fn where_nobody_answers_what_was_written_ahead_serves() -> Outcome {
     let story = Story::begin("unanswered").await?;
     let namespace = story.namespace.name();
     let port = silent.local_addr()?.port();
-    Webhook::register_at(cluster, namespace, port).await?;
+    let webhook = Webhook::register_at(cluster, namespace, port).await?;
     let mut cart = story.first(story.rollout("cart")).await?;
     story.update(&mut cart, "2.0.0").await?;
     story
@@ -251,6 +251,7 @@ async fn where_nobody_answers_what_was_written_ahead_serves() -> Outcome {
         .await?;
     silent.set_nonblocking(true)?;
     assert!(silent.accept().is_ok(), "the API server has asked");
+    assert!(webhook.unanswered(cluster).await? >= 2, "once for each version");
     Ok(())
 }
 

@@ -91,12 +91,12 @@ impl Replicas {
         };
         let other = 1 - leader;
         self.service.lead(&self.both[other].1);
-        self.is_asked(other).await?;
         if round.is_multiple_of(2) {
             self.both[leader].0.kill();
         } else {
             self.both[leader].0.terminate().await?;
         }
+        self.is_asked(other).await?;
         self.both[leader].0.resume()?;
         self.both[leader].0.ready().await?;
         Ok(())
@@ -183,20 +183,6 @@ async fn roll_out(
     Ok(())
 }
 
-/// How often the API server went on without an answer.
-async fn unanswered(
-    cluster: &Cluster,
-    webhook: &Webhook,
-) -> Result<usize, Box<dyn std::error::Error>> {
-    let metrics = cluster.kubectl(&["get", "--raw", "/metrics"]).await?;
-    let of = |line: &&str| {
-        line.starts_with("apiserver_admission_webhook_fail_open_count{")
-            && line.contains(webhook.name())
-    };
-    let counts = metrics.lines().filter(of).filter_map(|line| line.rsplit(' ').next());
-    Ok(counts.filter_map(|count| count.parse::<usize>().ok()).sum())
-}
-
 #[tokio::test]
 async fn versions_in_numbers_follow_what_they_followed_while_leaders_end() -> Outcome {
     let asked = std::env::var("THROUGHLINE_VERSIONS").ok().and_then(|number| number.parse().ok());
@@ -205,7 +191,7 @@ async fn versions_in_numbers_follow_what_they_followed_while_leaders_end() -> Ou
     let cluster = Cluster::shared()?;
     let replicas = Replicas::begin("churned").await?;
     let chains = Chains::of(&replicas.namespace, cluster.jaeger()).within(PATIENCE);
-    let before = unanswered(cluster, &replicas.webhook).await?;
+    let before = replicas.webhook.unanswered(cluster).await?;
     let carts: Vec<_> = (0..ROLLOUTS).map(|number| format!("cart{number}")).collect();
     let (sender, names) = watch::channel(Vec::new());
     let rollouts = async {
@@ -254,7 +240,7 @@ async fn versions_in_numbers_follow_what_they_followed_while_leaders_end() -> Ou
             wrong.push(format!("{}: {links:?}, and not {expected:?}", it.name_any()));
         }
     }
-    let unanswered = unanswered(cluster, &replicas.webhook).await? - before;
+    let unanswered = replicas.webhook.unanswered(cluster).await? - before;
     eprintln!(
         "{} KeptnAppVersions, {ended} leaders ended, {} with other links, {unanswered} unanswered",
         all.len(),

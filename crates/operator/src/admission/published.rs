@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use timeline::keptn::admission::{AppKnown, Asked, Decision};
 use timeline::{Engine, Key};
@@ -12,7 +12,8 @@ use tokio::sync::watch;
 #[derive(Clone)]
 pub(crate) struct Published {
     apps: Arc<RwLock<HashMap<Key, Arc<AppKnown>>>>,
-    /// Whether what is not there is not known to anybody.
+    /// Whether all was published once: an app that is not there is not ours. Changes with each that is
+    /// published.
     complete: watch::Sender<bool>,
 }
 
@@ -34,39 +35,43 @@ impl Default for Published {
 }
 
 impl Published {
-    /// Replaces what is known of these apps. `complete` says that all were published once.
-    pub(crate) fn replace(
-        &self,
-        changes: impl IntoIterator<Item = (Key, Option<Arc<AppKnown>>)>,
-        complete: bool,
-    ) {
-        let mut new = false;
-        for (app, known) in changes {
-            let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
-            match known {
-                Some(known) => apps.insert(app, known),
-                None => apps.remove(&app),
-            };
-            new = true;
-        }
-        self.complete.send_if_modified(|was| {
-            let turned = *was != complete;
-            *was = complete;
-            new || turned
-        });
-    }
-
     /// Takes over what an engine has published since it was asked last, once it knows all. Until then
     /// what another one published before it (`begun` is false) still stands.
     pub(crate) fn take_from(&self, engine: &mut Engine, begun: &mut bool) {
         if !engine.knows_all() {
             return;
         }
-        if !*begun {
-            self.apps.write().unwrap_or_else(PoisonError::into_inner).clear();
-            *begun = true;
+        let changes = engine.published();
+        if std::mem::replace(begun, true) {
+            self.change(changes);
+        } else {
+            let all = changes.into_iter().filter_map(|(app, known)| Some((app, known?)));
+            self.replace(all.collect());
         }
-        self.replace(engine.published(), true);
+    }
+
+    /// All that is known, in place of what was: nobody sees a moment between the two.
+    pub(super) fn replace(&self, all: HashMap<Key, Arc<AppKnown>>) {
+        let before = std::mem::replace(&mut *self.write(), all);
+        self.complete.send_replace(true);
+        drop(before);
+    }
+
+    /// What is known of these apps from now on; none of one that is gone.
+    pub(super) fn change(&self, changes: impl IntoIterator<Item = (Key, Option<Arc<AppKnown>>)>) {
+        let mut news = false;
+        for (app, known) in changes {
+            match known {
+                Some(known) => self.write().insert(app, known),
+                None => self.write().remove(&app),
+            };
+            news = true;
+        }
+        self.complete.send_if_modified(|_| news);
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Key, Arc<AppKnown>>> {
+        self.apps.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Decides the links of a KeptnAppVersion; what is about to be seen is waited for as long as

@@ -1,6 +1,7 @@
 //! The server as the API server meets it: TLS on 127.0.0.1.
 
-use std::future::pending;
+use std::collections::HashMap;
+use std::future::{pending, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,6 +82,10 @@ fn known(begun: bool) -> Arc<AppKnown> {
     Arc::new(AppKnown { rollouts, ..AppKnown::default() })
 }
 
+fn shop(begun: bool) -> HashMap<Key, Arc<AppKnown>> {
+    HashMap::from([(Key::new("ns", "shop"), known(begun))])
+}
+
 struct Stage {
     published: Published,
     metrics: Metrics,
@@ -98,7 +103,7 @@ impl Stage {
         let served = Arc::new(Served::default());
         served.show(Arc::clone(&issued.key));
         let (published, stop) = (Published::default(), CancellationToken::new());
-        published.replace([(Key::new("ns", "shop"), Some(known(true)))], true);
+        published.replace(shop(true));
         let metrics = Metrics::new(|| at(0), &[]);
         let shown = (Arc::clone(&served), published.clone(), metrics.clone(), stop.clone());
         tokio::spawn(serve(listener, shown.0, shown.1, shown.2, shown.3));
@@ -252,21 +257,36 @@ fn at_once(decided: impl Future<Output = Answer>) -> Option<Answer> {
 #[test]
 fn what_is_known_and_what_is_not_ours_is_answered_at_once() {
     let published = Published::default();
-    published.replace([], true);
+    published.replace(HashMap::new());
     assert_eq!(at_once(decided(&published, pending())), Some(Answer::NotOurs));
-    published.replace([(Key::new("ns", "shop"), Some(known(true)))], true);
+    published.change(shop(true).into_iter().map(|(app, known)| (app, Some(known))));
     let links = Answer::Links(vec![trace(1).to_string()]);
     assert_eq!(at_once(decided(&published, pending())), Some(links));
+}
+
+#[test]
+fn who_asks_while_another_owner_takes_over_is_answered_by_the_one_or_the_other() {
+    let published = Published::default();
+    published.replace(shop(true));
+    std::thread::scope(|threads| {
+        let owners = threads.spawn(|| {
+            for _ in 0..2000 {
+                published.replace(shop(true));
+            }
+        });
+        while !owners.is_finished() {
+            assert_ne!(at_once(decided(&published, pending())), Some(Answer::NotOurs));
+        }
+    });
 }
 
 #[tokio::test]
 async fn an_attempt_that_comes_while_patience_lasts_is_waited_for() {
     let published = Published::default();
-    let app = Key::new("ns", "shop");
-    published.replace([(app.clone(), Some(known(false)))], true);
+    published.replace(shop(false));
     assert_eq!(at_once(decided(&published, pending())), None);
     let (decided, ()) = tokio::join!(decided(&published, pending()), async {
-        published.replace([(app, Some(known(true)))], true);
+        published.change([(Key::new("ns", "shop"), Some(known(true)))]);
     });
     assert_eq!(decided, Answer::Links(vec![trace(1).to_string()]));
 }
@@ -274,14 +294,14 @@ async fn an_attempt_that_comes_while_patience_lasts_is_waited_for() {
 #[tokio::test]
 async fn one_that_does_not_come_delays_keptn_by_no_more_than_that() {
     let published = Published::default();
-    published.replace([(Key::new("ns", "shop"), Some(known(false)))], true);
+    published.replace(shop(false));
     let (over, patience) = tokio::sync::oneshot::channel();
     let patience = async { patience.await.unwrap() };
     let (answer, ()) = tokio::join!(decided(&published, patience), async {
         // What is published of other apps meanwhile makes it no longer.
         for other in 0..9 {
             let other = Key::new("ns", format!("other{other}"));
-            published.replace([(other, Some(known(true)))], true);
+            published.change([(other, Some(known(true)))]);
             tokio::task::yield_now().await;
         }
         over.send(()).unwrap();
@@ -292,17 +312,16 @@ async fn one_that_does_not_come_delays_keptn_by_no_more_than_that() {
 #[tokio::test]
 async fn an_attempt_that_does_not_come_is_counted() {
     let stage = Stage::begin().await;
-    stage.published.replace([(Key::new("ns", "shop"), Some(known(false)))], true);
+    stage.published.replace(shop(false));
     assert_eq!(stage.links(&review("2", &[])).await, None);
     assert_eq!(stage.counted("not_known"), 1);
 }
 
 #[tokio::test]
 async fn before_everything_was_seen_nothing_is_decided() {
-    let stage = Stage::begin().await;
-    stage.published.replace([], false);
-    assert_eq!(stage.links(&review("2", &[])).await, None);
-    assert_eq!(stage.counted("not_known"), 1);
+    let published = Published::default();
+    assert_eq!(at_once(decided(&published, pending())), None);
+    assert_eq!(decided(&published, ready(())).await, Answer::NotKnown);
 }
 
 #[tokio::test]

@@ -102,7 +102,9 @@ async fn each_ailment_of_an_operator_fires_its_own_alert_and_the_alert_goes_with
     // Last, because it looks back an hour.
     alerts.prometheus.await_data("throughline_spans_total{outcome=\"refused\"} == 0").await?;
     let refusal = Refusal::listen().await?;
+    collector.close();
     collector.lead(&refusal.address);
+    collector.open();
     cart.apply_version("4.0.0").await?;
     alerts
         .only(
