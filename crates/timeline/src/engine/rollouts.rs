@@ -28,7 +28,7 @@ use crate::stored::{Condition, Report, RolloutTraceSeen};
 #[derive(Debug, Default)]
 pub(super) struct Rollouts {
     awake: BTreeMap<Key, Rollout>,
-    resting: BTreeMap<Key, Resting>,
+    resting: BTreeMap<Key, Box<Resting>>,
     packer: Packer,
 }
 
@@ -267,7 +267,7 @@ impl Rollouts {
         let Some(rollout) = self.awake.remove(key) else {
             return Err(Box::new((rest.trace, rest.sets)));
         };
-        let resting = Resting {
+        let resting = Box::new(Resting {
             seen: fingerprint(&rest.seen),
             gap: rollout.gap,
             has_trace: rest.trace.is_some(),
@@ -275,7 +275,7 @@ impl Rollouts {
             sets: rest.sets.seen().map(fingerprint).collect(),
             rest: bytes,
             wants: rollout.wants,
-        };
+        });
         self.resting.insert(key.clone(), resting);
         Ok(())
     }

@@ -52,6 +52,9 @@ pub fn weigh(shape: Shape, rollouts: usize) -> Result<u64, Error> {
     let mut before = 0;
     for number in 0..WARM_UP + rollouts {
         if number == WARM_UP {
+            // What those read so far took while they were awake is not counted as theirs.
+            at += SignedDuration::from_mins(1);
+            model.wait(at);
             before = process::memory(std::process::id())?.resident;
         }
         at += SignedDuration::from_millis(5);
