@@ -2,6 +2,7 @@
 
 mod attempt_id;
 pub mod backoff;
+mod by_key;
 pub(crate) mod groups;
 mod ids;
 mod key;
@@ -16,6 +17,7 @@ mod traceparent;
 mod turn;
 
 pub use attempt_id::AttemptId;
+pub(crate) use by_key::ByKey;
 pub(crate) use ids::SpanIds;
 pub use key::Key;
 pub(crate) use key::in_namespace;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
-use crate::base::Key;
 use crate::base::text::bounded;
+use crate::base::{ByKey, Key};
 use crate::seen::{
     AnalysisPhase, AnalysisRunSeen, EventSeen, EventsSeen, EvidenceOwner, ExperimentSeen, PodSeen,
 };
@@ -31,15 +31,15 @@ const EVENT_LASTS: SignedDuration = SignedDuration::from_mins(10);
 /// The objects around attempts, by the Rollout or ReplicaSet that they belong to.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
-    runs: BTreeMap<Key, BTreeMap<Key, AnalysisRunSeen>>,
+    runs: ByKey<BTreeMap<Key, AnalysisRunSeen>>,
     /// AnalysisRuns by the name of their Experiment, until that is seen.
     early: BTreeMap<Key, BTreeMap<Key, AnalysisRunSeen>>,
-    experiments: BTreeMap<Key, BTreeMap<Key, ExperimentSeen>>,
+    experiments: ByKey<BTreeMap<Key, ExperimentSeen>>,
     /// Rollout of each Experiment that is kept.
-    rollout_of: BTreeMap<Key, Key>,
+    rollout_of: ByKey<Key>,
     /// By UID of the ReplicaSet: of those whose pods are watched.
     pods: BTreeMap<SmolStr, Pods>,
-    set_of: BTreeMap<Key, SmolStr>,
+    set_of: ByKey<SmolStr>,
 }
 
 /// The pods of a ReplicaSet.
@@ -68,7 +68,7 @@ impl Evidence {
                 rollout.clone()
             }
         };
-        self.runs.entry(rollout.clone()).or_default().insert(seen.key.clone(), seen);
+        self.runs.or_default(&rollout).insert(seen.key.clone(), seen);
         self.bound_runs(&rollout);
         Some(rollout)
     }
@@ -122,10 +122,10 @@ impl Evidence {
             for run in early.values_mut() {
                 run.step = seen.step;
             }
-            self.runs.entry(rollout.clone()).or_default().extend(early);
+            self.runs.or_default(&rollout).extend(early);
         }
         self.rollout_of.insert(seen.key.clone(), rollout.clone());
-        let experiments = self.experiments.entry(rollout.clone()).or_default();
+        let experiments = self.experiments.or_default(&rollout);
         experiments.insert(seen.key.clone(), seen);
         while experiments.len() > EXPERIMENTS_OF_A_ROLLOUT {
             let least =

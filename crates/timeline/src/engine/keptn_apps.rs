@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smol_str::SmolStr;
 
 use super::packer::{Packer, fingerprint};
-use crate::base::{Key, in_namespace};
+use crate::base::{ByKey, Key, in_namespace};
 use crate::keptn::objects::KeptnObjects;
 use crate::seen::{AppVersionSeen, Kind, Workload, WorkloadVersionSeen};
 
@@ -16,12 +16,12 @@ const PACKED: usize = 64;
 /// Keptn's objects of all apps.
 #[derive(Debug, Default)]
 pub(super) struct KeptnApps {
-    awake: BTreeMap<Key, KeptnObjects>,
+    awake: ByKey<KeptnObjects>,
     resting: BTreeMap<Key, Resting>,
     /// App of each KeptnAppVersion, of apps that are awake.
-    app_versions: BTreeMap<Key, Key>,
+    app_versions: ByKey<Key>,
     /// App, workload and version of each KeptnWorkloadVersion, of apps that are awake.
-    workload_versions: BTreeMap<Key, (Key, SmolStr, SmolStr)>,
+    workload_versions: ByKey<(Key, SmolStr, SmolStr)>,
     /// Those that may rest if no Rollout works with them.
     woken: BTreeSet<Key>,
     packer: Packer,
@@ -55,7 +55,7 @@ impl KeptnApps {
         let listed = listed.map(|(name, _)| name.clone()).collect();
         self.forget(Kind::AppVersion, &seen.key);
         self.woken.insert(app.clone());
-        self.awake.entry(app.clone()).or_default().insert_app_version(seen.clone());
+        self.awake.or_default(&app).insert_app_version(seen.clone());
         self.app_versions.insert(seen.key.clone(), app);
         listed
     }
@@ -69,7 +69,7 @@ impl KeptnApps {
         self.wake(&app);
         self.forget(Kind::WorkloadVersion, &seen.key);
         self.woken.insert(app.clone());
-        self.awake.entry(app.clone()).or_default().insert_workload_version(seen.clone());
+        self.awake.or_default(&app).insert_workload_version(seen.clone());
         let of = (app, seen.workload.clone(), seen.version.clone());
         self.workload_versions.insert(seen.key.clone(), of);
         true
@@ -154,7 +154,7 @@ impl KeptnApps {
         else {
             return;
         };
-        let objects = self.awake.entry(app.clone()).or_default();
+        let objects = self.awake.or_default(app);
         for seen in app_versions {
             self.app_versions.insert(seen.key.clone(), app.clone());
             objects.insert_app_version(seen);

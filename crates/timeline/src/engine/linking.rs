@@ -35,7 +35,7 @@ impl Engine {
             && !self.options.observe_only
             && (!wanted.is_empty() || self.holds_ours(app))
         {
-            let context = self.contexts.entry(app.clone()).or_default();
+            let context = self.contexts.or_default(app);
             if let Some(write) = context.write(&wanted, now) {
                 effects.push(Effect::WriteContext(app.clone(), write));
             }

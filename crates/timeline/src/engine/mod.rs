@@ -49,7 +49,7 @@ use jiff::{SignedDuration, Timestamp};
 use smol_str::SmolStr;
 
 use crate::base::groups::Groups;
-use crate::base::{Key, Moment};
+use crate::base::{ByKey, Key, Moment};
 use crate::chain::Chain;
 use crate::journal::Sink;
 use crate::keptn::admission::AppKnown;
@@ -86,7 +86,7 @@ pub struct Engine {
     may_rest: BTreeSet<Key>,
     /// How many of them are in the cluster.
     existing: usize,
-    traces: BTreeMap<Key, RolloutTraceSeen>,
+    traces: ByKey<RolloutTraceSeen>,
     replica_sets: ReplicaSets,
     keptn: KeptnApps,
     journals: Outbox,
@@ -99,7 +99,7 @@ pub struct Engine {
     started: bool,
     /// Rollouts that went before every kind was listed.
     gone_early: BTreeSet<Key>,
-    contexts: BTreeMap<Key, AppContext>,
+    contexts: ByKey<AppContext>,
     /// Contexts that wait for a moment.
     waiting: BTreeSet<Key>,
     rollouts_of_app: Groups,
@@ -107,14 +107,14 @@ pub struct Engine {
     rollouts_of_workload: Groups,
     /// What each app wants that wants anything, and how it stands, since something of that changed
     /// last.
-    links: BTreeMap<Key, AppLinks>,
+    links: ByKey<AppLinks>,
     touched_rollouts: BTreeSet<Key>,
     /// Folded since the last effects, and nothing else has touched them.
     folded_rollouts: BTreeSet<Key>,
     touched_apps: BTreeSet<Key>,
     /// Apps of which something may have to be published.
     unpublished: BTreeSet<Key>,
-    published: BTreeMap<Key, Arc<AppKnown>>,
+    published: ByKey<Arc<AppKnown>>,
     due_reports: BTreeSet<(Timestamp, Key)>,
     /// Lines of journals that were not kept in memory before their ledger was known, by UID of
     /// their Rollout.
@@ -158,7 +158,7 @@ impl Engine {
             }
             Observation::AppContext(seen) => {
                 let key = seen.key.clone();
-                self.contexts.entry(key.clone()).or_default().observed(seen, now);
+                self.contexts.or_default(&key).observed(seen, now);
                 self.touched_apps.insert(key);
             }
             Observation::RolloutTrace(seen) => self.trace_seen(*seen, now),
@@ -206,7 +206,7 @@ impl Engine {
 
     /// A write to a KeptnAppContext came back.
     pub fn written(&mut self, app: &Key, result: ContextWritten, now: Timestamp) {
-        self.contexts.entry(app.clone()).or_default().written(result, now);
+        self.contexts.or_default(app).written(result, now);
         self.touched_apps.insert(app.clone());
     }
 

@@ -35,8 +35,8 @@ impl Engine {
             }
             match &known {
                 Some(known) => self.published.insert(app.clone(), Arc::clone(known)),
-                None => self.published.remove(&app),
-            };
+                None => drop(self.published.remove(&app)),
+            }
             changed.push((app, known));
         }
         changed

@@ -1,16 +1,14 @@
 //! What was seen of ReplicaSets, by the Rollout that they belong to.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::base::Key;
+use crate::base::{ByKey, Key};
 use crate::seen::{ReplicaSetSeen, RevisionFacts};
 
 /// The ReplicaSets of all Rollouts that are awake.
 #[derive(Debug, Default)]
-pub(super) struct ReplicaSets(BTreeMap<Key, Sets>);
+pub(super) struct ReplicaSets(ByKey<Sets>);
 
 /// The ReplicaSets of one Rollout.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,12 +60,9 @@ impl Sets {
         true
     }
 
-    /// Says whether it was there.
-    fn remove(&mut self, name: &str) -> bool {
-        let before = self.seen.len();
+    fn remove(&mut self, name: &str) {
         self.seen.retain(|set| set.key.name != name);
         self.first_facts.retain(|(of, _)| of != name);
-        self.seen.len() < before
     }
 }
 
@@ -80,18 +75,23 @@ impl ReplicaSets {
             // It may have been of another Rollout until now.
             self.remove(&seen.key);
         }
-        let new = self.0.entry(owner.clone()).or_default().insert(seen);
+        let new = self.0.or_default(&owner).insert(seen);
         new.then_some(owner)
     }
 
     /// Forgets a ReplicaSet; says whether it was known.
     pub(super) fn remove(&mut self, key: &Key) -> bool {
-        let first = Key::new(key.namespace.clone(), "");
-        let owners = self.0.range_mut(first..);
-        let mut owners = owners.take_while(|(owner, _)| owner.namespace == key.namespace);
-        let owner = owners.find_map(|(owner, sets)| sets.remove(&key.name).then(|| owner.clone()));
+        let has = |owner: &Key| self.0.get(owner).is_some_and(|sets| sets.get(&key.name).is_some());
+        let named = key.name.rsplit_once('-');
+        let named = named.map(|(owner, _)| Key::new(key.namespace.clone(), owner));
+        let owner = named.filter(has).or_else(|| {
+            let mut owners = self.0.keys().filter(|owner| owner.namespace == key.namespace);
+            owners.find(|owner| has(owner)).cloned()
+        });
         let Some(owner) = owner else { return false };
-        if self.0.get(&owner).is_some_and(|sets| sets.seen.is_empty()) {
+        let sets = self.0.or_default(&owner);
+        sets.remove(&key.name);
+        if sets.seen.is_empty() {
             self.0.remove(&owner);
         }
         true
@@ -111,7 +111,7 @@ impl ReplicaSets {
 
     /// Those that it keeps.
     pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.0.values().flat_map(Sets::keys)
+        self.0.keys().filter_map(|rollout| self.0.get(rollout)).flat_map(Sets::keys)
     }
 
     /// The ReplicaSets of a Rollout.

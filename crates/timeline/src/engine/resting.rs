@@ -1,14 +1,15 @@
 //! When a Rollout rests, and what is woken with it.
 
 use super::Engine;
+use super::replica_sets::Sets;
 use crate::base::Key;
+use crate::stored::RolloutTraceSeen;
 
 impl Engine {
     /// Wakes a Rollout that rests.
     pub(super) fn wake(&mut self, key: &Key) {
         let Some((trace, sets)) = self.rollouts.wake(key) else { return };
-        self.traces.extend(trace.map(|trace| (key.clone(), trace)));
-        self.replica_sets.put(key.clone(), sets);
+        self.put(key, trace, sets);
         for app in self.rollouts.get(key).iter().flat_map(|rollout| &rollout.apps) {
             self.keptn.wake(&Key::new(key.namespace.clone(), app.clone()));
         }
@@ -33,9 +34,15 @@ impl Engine {
         let (trace, sets) = (self.traces.remove(key), self.replica_sets.take(key));
         if let Err(back) = self.rollouts.rest(key, trace, sets) {
             let (trace, sets) = *back;
-            self.traces.extend(trace.map(|trace| (key.clone(), trace)));
-            self.replica_sets.put(key.clone(), sets);
+            self.put(key, trace, sets);
         }
+    }
+
+    fn put(&mut self, key: &Key, trace: Option<RolloutTraceSeen>, sets: Sets) {
+        if let Some(trace) = trace {
+            self.traces.insert(key.clone(), trace);
+        }
+        self.replica_sets.put(key.clone(), sets);
     }
 
     /// Lets an app rest that no Rollout works with.

@@ -16,7 +16,7 @@ use super::packer::{Packer, fingerprint};
 use super::replica_sets::Sets;
 use super::rollout::{Rollout, Write};
 use super::wants::Wants;
-use crate::base::{Key, in_namespace};
+use crate::base::{ByKey, Key, in_namespace};
 use crate::chain::{Chain, PackedChain};
 use crate::dora;
 use crate::keptn::admission::ChainKnown;
@@ -27,7 +27,7 @@ use crate::stored::{Condition, Report, RolloutTraceSeen};
 /// All Rollouts. One at rest has to be woken before anything is done with it.
 #[derive(Debug, Default)]
 pub(super) struct Rollouts {
-    awake: BTreeMap<Key, Rollout>,
+    awake: ByKey<Rollout>,
     resting: BTreeMap<Key, Box<Resting>>,
     packer: Packer,
 }
@@ -95,7 +95,7 @@ impl Rollouts {
     /// The one of this name, or a new one.
     pub(super) fn or_default(&mut self, key: &Key) -> &mut Rollout {
         debug_assert!(!self.resting.contains_key(key), "{key} rests");
-        self.awake.entry(key.clone()).or_default()
+        self.awake.or_default(key)
     }
 
     pub(super) fn remove(&mut self, key: &Key) -> Option<Rollout> {
@@ -142,7 +142,7 @@ impl Rollouts {
 
     /// Of all of them versions may pass now.
     pub(super) fn begin_gap(&mut self) {
-        self.awake.values_mut().for_each(|rollout| rollout.gap = true);
+        self.awake.each(|rollout| rollout.gap = true);
         self.resting.values_mut().for_each(|rollout| rollout.gap = true);
     }
 

@@ -17,7 +17,7 @@ impl Outbox {
             let surplus = gate.waiting.len().saturating_sub(WAITING_INSIDE);
             let newest_first = gate.waiting.iter().rev().map(|(_, key)| key);
             let can = newest_first.filter(|key| {
-                let delivery = self.deliveries.get(*key);
+                let delivery = self.deliveries.get(key);
                 delivery.is_some_and(|it| it.can_wait_outside() || it.waits_here_only())
             });
             dropped.extend(can.take(surplus).cloned());

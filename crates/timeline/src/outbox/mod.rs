@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::base::{AttemptId, Key, Moment, Turn, attempt_name};
+use crate::base::{AttemptId, ByKey, Key, Moment, Turn, attempt_name};
 use crate::journal::{Journal, Sink};
 use crate::ledger::Line;
 use crate::stored::RolloutAttemptSeen;
@@ -47,8 +47,8 @@ pub(crate) struct Outbox {
     gates: BTreeMap<Sink, Gate>,
     /// Why those take nothing that are away, as far as that is known.
     away: BTreeMap<Sink, &'static str>,
-    deliveries: BTreeMap<Key, Delivery>,
-    of_rollout: BTreeMap<Key, BTreeSet<Key>>,
+    deliveries: ByKey<Delivery>,
+    of_rollout: ByKey<BTreeSet<Key>>,
     /// Rollouts whose last journal left.
     left: BTreeSet<Key>,
     touched: BTreeSet<Key>,
@@ -311,20 +311,18 @@ impl Outbox {
 
     /// The process ends: what would be stored later is due now.
     pub(crate) fn stop(&mut self, now: Timestamp) {
-        for (key, delivery) in &mut self.deliveries {
-            delivery.hurry(now);
-            self.touched.insert(key.clone());
-        }
+        self.deliveries.each(|delivery| delivery.hurry(now));
+        self.touched.extend(self.deliveries.keys().cloned());
     }
 
     /// Whether the write of a journal is due by this time.
     pub(crate) fn owes(&self, by: Timestamp) -> bool {
-        self.deliveries.values().any(|it| it.due(&self.sinks).is_some_and(|due| due <= by))
+        self.deliveries.any(|it| it.due(&self.sinks).is_some_and(|due| due <= by))
     }
 
     fn insert(&mut self, key: Key, delivery: Delivery, now: Timestamp) {
         let rollout = delivery.journal.identity.rollout.clone();
-        self.of_rollout.entry(rollout).or_default().insert(key.clone());
+        self.of_rollout.or_default(&rollout).insert(key.clone());
         self.deliveries.insert(key.clone(), delivery);
         self.queue(&key, now);
         self.touched.insert(key);

@@ -1,16 +1,16 @@
 //! When each journal is due next, even if nothing arrives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::base::Key;
+use crate::base::{ByKey, Key};
 
 /// One time for each key at most, in both orders.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     order: BTreeSet<(Timestamp, Key)>,
-    due_of: BTreeMap<Key, Timestamp>,
+    due_of: ByKey<Timestamp>,
 }
 
 impl Timers {
