@@ -150,6 +150,7 @@ async fn keptn_and_argo_may_come_after_the_operator_and_every_permission_is_used
         let since = Instant::now();
         while traced().await? < version {
             assert!(since.elapsed() < Duration::from_mins(1), "no trace of {version}.0.0");
+            // Polls the condition in the API server, for a minute at most.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         for edit in 0..50 {
